@@ -1,0 +1,106 @@
+"""Failures that are expected, and what each means over HTTP.
+
+The class name is the API's `code`, so renaming one is a change of the API. A message holds the numbers
+of the case and the remedy; `context` holds the same for programs. `web/problems.py` turns them into HTTP.
+"""
+
+from typing import Any, ClassVar
+
+
+class AppError(Exception):
+    """An expected failure: `status` is its HTTP status, `context` is JSON for programs."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str, **context: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.context = context
+
+
+class NotFound(AppError):
+    """There is no such thing, or it is not yours: the two are answered alike."""
+
+    status = 404
+
+
+class DataSetInvalid(AppError):
+    """A data file is there and is not what it should be: another file, truncated, or a wrong hash."""
+
+    status = 422
+
+
+class DataSetUnavailable(AppError):
+    """The data set that was asked for is not on this machine and cannot be fetched."""
+
+    status = 503
+
+
+class DatabaseUnusable(AppError):
+    """The database cannot be opened: wrong address, damaged, or of a newer version."""
+
+    status = 503
+
+
+class NotEnoughImages(AppError):
+    """A pool or a split asks for more images than the data set has."""
+
+    status = 422
+
+
+class TruthUnknown(AppError):
+    """The oracle was asked about an image whose true class nobody knows."""
+
+    status = 409
+
+
+class ImageNotFound(NotFound):
+    """The pool has no such image to label."""
+
+
+class ValueNotAClass(AppError):
+    """A label's value is outside the pool's classes."""
+
+    status = 422
+
+
+class DuplicateImage(AppError):
+    """One request labels the same image twice."""
+
+    status = 422
+
+
+class AlreadyLabeled(AppError):
+    """A label stands already; it is in the context."""
+
+    status = 409
+
+
+class LeasedByAnother(AppError):
+    """The image is with somebody else for now."""
+
+    status = 409
+
+
+class KeyReused(AppError):
+    """The key of a retry belongs to another answer."""
+
+    status = 409
+
+
+class NothingToUndo(AppError):
+    """The annotator has no label that stands, or this event's label stands no more."""
+
+    status = 409
+
+
+class NameTaken(AppError):
+    """The annotator's name belongs to somebody with another role."""
+
+    status = 409
+
+
+class RunFinished(AppError):
+    """The oracle run has ended and cannot be stopped."""
+
+    status = 409

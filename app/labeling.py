@@ -1,0 +1,313 @@
+"""What an annotator does, each in one transaction of the caller: ask, answer, undo; and the oracle's way of both."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from app import labels, leases, rounds
+from app.errors import (
+    AlreadyLabeled,
+    DuplicateImage,
+    ImageNotFound,
+    KeyReused,
+    LeasedByAnother,
+    NameTaken,
+    NotFound,
+    NothingToUndo,
+    TruthUnknown,
+    ValueNotAClass,
+)
+from app.labels import Answer
+from app.leases import LeasedImage
+from app.live import Change, note
+from app.models import Annotator, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role, Round
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLabel:
+    """A value that an annotator gives an image; a retry carries the `key` of the first try."""
+
+    image_id: int
+    value: int
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The images of one ask. `is_stale`: a newer round is due and was not ready in time."""
+
+    round_number: int
+    is_stale: bool
+    images: list[LeasedImage]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The events of one answer, and how many labels the next round still waits for."""
+
+    events: list[LabelEvent]
+    until_round: int
+
+
+def get_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
+    """The annotator of this name, entered at the first sight of it.
+
+    Raises:
+        NameTaken: the name belongs to another role, so the oracle's labels cannot be mistaken for a person's.
+    """
+    annotator = session.scalar(select(Annotator).where(Annotator.name == name))
+    if annotator is None:
+        annotator = Annotator(name=name, role=role, created_at=now)
+        session.add(annotator)
+        session.flush()
+    elif (annotator.role == "oracle") != (role == "oracle"):
+        raise NameTaken(f"The name {name} belongs to the {annotator.role}. Choose another.", name=name)
+    return annotator
+
+
+def ask(
+    session: Session,
+    pool: Pool,
+    annotator: Annotator,
+    count: int | None,
+    *,
+    now: dt.datetime,
+    lease_seconds: int,
+) -> Asked:
+    """Lease the images that the newest ranking puts first: see `leases.claim`."""
+    newest = rounds.get_newest(session, pool)
+    is_stale = rounds.is_due(session, pool, newest)
+    images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
+    return Asked(newest.number, is_stale, images)
+
+
+def answer(
+    session: Session, pool: Pool, annotator: Annotator, given: Sequence[GivenLabel], *, now: dt.datetime
+) -> Answered:
+    """Label images, all of them or none. What a known key answered before is answered the same again.
+
+    Raises:
+        ImageNotFound, DuplicateImage, ValueNotAClass, AlreadyLabeled, LeasedByAnother, KeyReused
+    """
+    known = labels.events_by_key(session, annotator, [label.key for label in given if label.key is not None])
+    new = [label for label in given if label.key not in known]
+    _check_replayed([label for label in given if label.key in known], known, pool)
+    newest = rounds.get_newest(session, pool)
+    event_ids: list[int] = []
+    if new:
+        answers = _prepare(session, pool, annotator, newest, new, now)
+        event_ids = labels.append_labels(session, pool, annotator, answers, now=now)
+        leases.end(session, [label.image_id for label in new])
+        note(session, Change("labels", pool.id))
+    ids = iter(event_ids)
+    all_ids = [known[label.key].id if label.key in known else next(ids) for label in given]
+    until_round = max(0, pool.batch_size - rounds.count_new_labels(session, newest))
+    return Answered(labels.read_events(session, all_ids), until_round)
+
+
+def undo(
+    session: Session,
+    pool: Pool,
+    annotator: Annotator,
+    event_id: int | None = None,
+    *,
+    key: str | None = None,
+    now: dt.datetime,
+    lease_seconds: int,
+) -> tuple[LabelEvent, LeasedImage]:
+    """Take back the annotator's last standing answer, or that of one event; the image is theirs to answer again.
+
+    Raises:
+        NotFound: the event is not there, or not the annotator's.
+        NothingToUndo: no answer of the annotator stands, or this one stands no more.
+        KeyReused: the key belongs to an answer.
+    """
+    if key is not None and (done := labels.events_by_key(session, annotator, [key]).get(key)):
+        if done.kind != "undo" or done.pool_id != pool.id:
+            raise KeyReused(f"The key {key} belongs to another request. Send a new one.", key=key)
+        lease = session.get(Lease, done.image_id)
+        return done, _leased_image(session, done, lease.expires_at if lease else now, None)
+    event = _undoable(session, pool, annotator, event_id)
+    undone = labels.append_undo(session, event, annotator, key=key, now=now)
+    prediction = session.scalar(
+        select(RankedImage.prediction).where(RankedImage.round_id == event.round_id, RankedImage.rank == event.rank)
+    )
+    expires_at = now + dt.timedelta(seconds=lease_seconds)
+    leases.give(
+        session,
+        Lease(
+            image_id=event.image_id,
+            pool_id=pool.id,
+            annotator_id=annotator.id,
+            round_id=event.round_id,
+            rank=event.rank,
+            confidence=event.confidence,
+            prediction=prediction,
+            expires_at=expires_at,
+        ),
+    )
+    note(session, Change("labels", pool.id))
+    return undone, _leased_image(session, event, expires_at, prediction)
+
+
+def answer_by_truth(
+    session: Session, pool: Pool, oracle: Annotator, count: int, *, now: dt.datetime, lease_seconds: int
+) -> Answered:
+    """The oracle asks like anybody and answers what is known to be true.
+
+    Raises:
+        TruthUnknown: an image that was asked has no known class.
+    """
+    asked = ask(session, pool, oracle, count, now=now, lease_seconds=lease_seconds)
+    image_ids = [image.image_id for image in asked.images]
+    truth = {row.id: row.truth for row in session.execute(select(Image.id, Image.truth).where(Image.id.in_(image_ids)))}
+    unknown = [image_id for image_id in image_ids if truth[image_id] is None]
+    if unknown:
+        raise TruthUnknown(
+            f"The true class of {len(unknown)} of {len(image_ids)} images is unknown. Let a person label them.",
+            image_ids=unknown,
+        )
+    return answer(session, pool, oracle, [GivenLabel(i, truth[i]) for i in image_ids], now=now)
+
+
+def _check_replayed(replayed: Sequence[GivenLabel], known: dict[str, LabelEvent], pool: Pool) -> None:
+    for label in replayed:
+        event = known[label.key or ""]
+        if (event.pool_id, event.image_id, event.value) != (pool.id, label.image_id, label.value):
+            raise KeyReused(
+                f"The key {label.key} belongs to the answer {event.value} for image {event.image_id}. "
+                "A new answer needs a new key.",
+                key=label.key,
+                image_id=event.image_id,
+                value=event.value,
+            )
+
+
+def _prepare(
+    session: Session,
+    pool: Pool,
+    annotator: Annotator,
+    newest: Round,
+    given: Sequence[GivenLabel],
+    now: dt.datetime,
+) -> list[Answer]:
+    """The answers with what was known when their images were asked, once nothing stands against them."""
+    _check_values(pool, given)
+    found = _read_standing(session, pool, [label.image_id for label in given])
+    missing = [label.image_id for label in given if label.image_id not in found]
+    if missing:
+        raise ImageNotFound(f"The pool {pool.slug} has no image {missing[0]} to label.", image_ids=missing)
+    _check_free(session, [found[label.image_id] for label in given], annotator, now)
+    unasked = [i for i, row in found.items() if row.holder_id != annotator.id]
+    ranked = _read_ranks(session, newest, unasked)
+    answers = []
+    for label in given:
+        row = found[label.image_id]
+        if row.holder_id == annotator.id:
+            asked_in = (row.round_id, row.rank, row.confidence)
+        else:  # never asked of this annotator: it counts as asked in the newest round
+            asked_in = (newest.id, *ranked.get(label.image_id, (None, None)))
+        answers.append(Answer(label.image_id, label.value, label.key, *asked_in))
+    return answers
+
+
+def _check_values(pool: Pool, given: Sequence[GivenLabel]) -> None:
+    for label in given:
+        if not 0 <= label.value < len(pool.classes):
+            raise ValueNotAClass(
+                f"The value {label.value} for image {label.image_id} is not a class of {pool.slug}. "
+                f"Give 0 to {len(pool.classes) - 1}.",
+                image_id=label.image_id,
+                value=label.value,
+                classes=pool.classes,
+            )
+    twice = [image_id for image_id, n in Counter(label.image_id for label in given).items() if n > 1]
+    twice_keys = [k for k, n in Counter(label.key for label in given if label.key).items() if n > 1]
+    if twice or twice_keys:
+        what = f"image {twice[0]}" if twice else f"key {twice_keys[0]}"
+        raise DuplicateImage(f"The request has the {what} twice. Send each image once.", image_ids=twice)
+
+
+def _read_standing(session: Session, pool: Pool, image_ids: Sequence[int]) -> dict[int, Row[tuple[object, ...]]]:
+    """For each image of the pool: the event of its label if it has one, and its lease if it is with somebody."""
+    rows = session.execute(
+        select(
+            Image.id,
+            Label.event_id,
+            Lease.annotator_id.label("holder_id"),
+            Lease.expires_at,
+            Lease.round_id,
+            Lease.rank,
+            Lease.confidence,
+        )
+        .outerjoin(Label, Label.image_id == Image.id)
+        .outerjoin(Lease, Lease.image_id == Image.id)
+        .where(Image.id.in_(image_ids), Image.pool_id == pool.id, Image.split == "pool")
+    )
+    return {row.id: row for row in rows}
+
+
+def _check_free(
+    session: Session, rows: Sequence[Row[tuple[object, ...]]], annotator: Annotator, now: dt.datetime
+) -> None:
+    labeled = [row.event_id for row in rows if row.event_id is not None]
+    if labeled:
+        standing = labels.read_events(session, labeled)
+        first = standing[0]
+        raise AlreadyLabeled(
+            f"Image {first.image_id} has the label {first.value} by {first.annotator.name} already. "
+            "Undo that first, or leave it.",
+            labels=[
+                {
+                    "event_id": event.id,
+                    "image_id": event.image_id,
+                    "value": event.value,
+                    "source": event.source,
+                    "annotator": event.annotator.name,
+                    "created_at": event.created_at.isoformat(),
+                }
+                for event in standing
+            ],
+        )
+    held = [row for row in rows if row.holder_id not in (None, annotator.id) and row.expires_at > now]
+    if held:
+        raise LeasedByAnother(
+            f"Image {held[0].id} is with somebody else until {held[0].expires_at:%H:%M:%S} UTC. Ask for others.",
+            image_ids=[row.id for row in held],
+        )
+
+
+def _read_ranks(session: Session, newest: Round, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
+    if not image_ids:
+        return {}
+    rows = session.execute(
+        select(RankedImage.image_id, RankedImage.rank, RankedImage.confidence).where(
+            RankedImage.round_id == newest.id, RankedImage.image_id.in_(image_ids)
+        )
+    )
+    return {row.image_id: (row.rank, row.confidence) for row in rows}
+
+
+def _undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEvent:
+    mine = select(LabelEvent).where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator.id)
+    standing = mine.join(Label, Label.event_id == LabelEvent.id)
+    if event_id is None:
+        last = session.scalar(standing.order_by(LabelEvent.id.desc()).limit(1))
+        if last is None:
+            raise NothingToUndo(f"No label of {annotator.name} stands in {pool.slug}: there is nothing to undo.")
+        return last
+    event = session.scalar(mine.where(LabelEvent.id == event_id, LabelEvent.kind == "label"))
+    if event is None:
+        raise NotFound(f"{annotator.name} gave no label with the event {event_id} in {pool.slug}.", event_id=event_id)
+    if session.scalar(standing.where(LabelEvent.id == event_id)) is None:
+        raise NothingToUndo(f"The label of event {event_id} was taken back already.", event_id=event_id)
+    return event
+
+
+def _leased_image(session: Session, event: LabelEvent, expires_at: dt.datetime, prediction: int | None) -> LeasedImage:
+    image = session.get_one(Image, event.image_id)
+    return LeasedImage(image.id, image.position, image.pixels, event.confidence, prediction, expires_at)

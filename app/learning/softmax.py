@@ -1,0 +1,154 @@
+"""Softmax regression as the paper trains it: NumPy in, NumPy out; `softmax_tf.py` holds the TensorFlow half.
+
+N images, D pixels, K classes. Pixels are uint8 and become float32 in [0, 1] inside TensorFlow, chunk by
+chunk, so a pool never has a float copy.
+
+Source: Andy Bosyi, "Active Learning on MNIST - Saving on Labeling" (2018), and its notebook.
+Differs from the source: W lies transposed, (K, D), so that neither product transposes the big matrix, and
+the whole of `fit` is one graph. The printed accuracies stay equal.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from app.learning.softmax_tf import Graph
+
+Float32 = NDArray[np.float32]
+
+CHUNK = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the next fit depends on: the weights, Adam's moments and its powers of beta, all float32."""
+
+    weights: Float32  # (K, D)
+    bias: Float32  # (K,)
+    weights_m: Float32  # (K, D), first moment
+    weights_v: Float32  # (K, D), second moment
+    bias_m: Float32  # (K,)
+    bias_v: Float32  # (K,)
+    beta1_power: Float32  # (), beta1 ** (step + 1) by repeated multiplication, as Adam's kernel expects it
+    beta2_power: Float32  # ()
+
+    FORMAT: ClassVar[int] = 1
+    _HEADER: ClassVar[struct.Struct] = struct.Struct("<4sHHI")  # magic, format, K, D
+
+    @classmethod
+    def zeros(cls, n_classes: int, n_features: int) -> Self:
+        """The state before any training: everything 0, the powers at Adam's betas."""
+        matrix, vector = (n_classes, n_features), (n_classes,)
+        return cls(
+            *(np.zeros(shape, np.float32) for shape in (matrix, vector, matrix, matrix, vector, vector)),
+            beta1_power=np.asarray(0.9, np.float32),
+            beta2_power=np.asarray(0.999, np.float32),
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The state that `to_bytes` wrote, bit for bit.
+
+        Raises:
+            ValueError: not such bytes, another format, or cut short.
+        """
+        if len(data) < cls._HEADER.size:
+            raise ValueError(f"a model state has a header of {cls._HEADER.size} bytes, here are {len(data)}")
+        magic, version, n_classes, n_features = cls._HEADER.unpack_from(data)
+        if magic != b"INKS" or version != cls.FORMAT:
+            raise ValueError(f"not a model state of format {cls.FORMAT}: it starts with {data[:6]!r}")
+        empty = cls.zeros(n_classes, n_features)
+        size = cls._HEADER.size + sum(array.nbytes for array in empty.arrays())
+        if len(data) != size:
+            raise ValueError(f"a model state of this shape has {size} bytes, here are {len(data)}")
+        offset, arrays = cls._HEADER.size, []
+        for like in empty.arrays():
+            flat = np.frombuffer(data, "<f4", like.size, offset)
+            arrays.append(flat.astype(np.float32).reshape(like.shape))
+            offset += like.nbytes
+        return cls(*arrays)
+
+    def to_bytes(self) -> bytes:
+        """A header and the arrays, float32 little-endian, in the order of the fields."""
+        header = self._HEADER.pack(b"INKS", self.FORMAT, *self.weights.shape)
+        return header + b"".join(array.astype("<f4").tobytes() for array in self.arrays())
+
+    def arrays(self) -> tuple[Float32, ...]:
+        """The fields in their order."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def is_finite(self) -> bool:
+        """False once a NaN or an infinity has crept in: such a state must not be used."""
+        return all(bool(np.isfinite(array).all()) for array in self.arrays())
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a fit ended with: the state to go on from, `correct` of `total` validation images, steps taken."""
+
+    state: State
+    correct: int
+    total: int
+    steps: int
+
+
+class SoftmaxRegression:
+    """The model for K classes and D pixels. It keeps no state between calls, only compiled graphs.
+
+    Not for two threads at once: the graphs share variables. Each thread makes its own.
+    """
+
+    def __init__(self, n_classes: int, n_features: int) -> None:
+        self._graph: Graph = _tensorflow_half().Graph(n_classes, n_features)
+
+    def fit(
+        self,
+        state: State,
+        x: NDArray[np.uint8],  # (N, D)
+        y: NDArray[np.integer[Any]],  # (N,)
+        validation_x: NDArray[np.uint8],  # (V, D)
+        validation_y: NDArray[np.integer[Any]],  # (V,)
+    ) -> Fit:
+        """Full-batch Adam from `state` until ten steps bring no better count on the validation set.
+
+        The weights returned are the best ones; Adam's moments are those of the last step. The order of the
+        rows decides the last bits of the result, and the run is chaotic: callers give a fixed order.
+        """
+        labels, validation_labels = y.astype(np.int32), validation_y.astype(np.int32)
+        self._graph.write(state.arrays())
+        correct, steps = self._graph.fit(x, labels, validation_x, validation_labels)
+        return Fit(State(*self._graph.read()), int(correct), len(validation_y), int(steps))
+
+    def predict(self, state: State, x: NDArray[np.uint8]) -> Float32:
+        """Class probabilities (N, K), float32, of images (N, D)."""
+        self._graph.write(state.arrays())
+        parts = [self._graph.predict(chunk).numpy() for chunk in _chunks(x)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(state.bias)), np.float32)
+
+    def count_correct(self, state: State, x: NDArray[np.uint8], y: NDArray[np.integer[Any]]) -> int:
+        """How many of the images (N, D) get their true class (N,); of equal classes the lowest counts."""
+        return int((self.predict(state, x).argmax(axis=1) == y).sum())
+
+
+def warm_up() -> None:
+    """Import TensorFlow: four to six seconds, so never in the path of a request."""
+    _tensorflow_half()
+
+
+def _chunks(x: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(x), CHUNK):
+        yield x[start : start + CHUNK]
+
+
+@cache
+def _tensorflow_half() -> Any:
+    # The only import of TensorFlow in the product; at the top of the module it would delay the first page.
+    from app.learning import softmax_tf
+
+    return softmax_tf

@@ -1,0 +1,82 @@
+"""What changed, told to those who wait: note it in the transaction, and it is published after the commit."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session, sessionmaker
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A pool has new labels, a new round (`number`), or a training of it failed or works again."""
+
+    kind: Literal["labels", "round", "training"]
+    pool_id: int
+    number: int | None = None
+
+
+def note(session: Session, change: Change) -> None:
+    """Have `change` published once this session's transaction is committed, and not otherwise."""
+    session.info.setdefault("changes", []).append(change)
+
+
+class Live:
+    """The announcements of one process. Safe to use from any thread."""
+
+    STREAM_LIMIT = 100  # changes that one slow stream may lag behind; older ones are dropped
+
+    def __init__(self, sessions: sessionmaker[Session]) -> None:
+        self._condition = threading.Condition()
+        self._newest_round: dict[int, int] = {}
+        self._listeners: list[Callable[[Change], None]] = []
+        event.listen(sessions, "after_commit", self._publish_noted)
+        event.listen(sessions, "after_rollback", lambda session: session.info.pop("changes", None))
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Call `listener` with each change, in the thread that committed it: it must return at once."""
+        self._listeners.append(listener)
+
+    def publish(self, change: Change) -> None:
+        """Announce a change that no transaction stands behind."""
+        with self._condition:
+            if change.kind == "round" and change.number is not None:
+                self._newest_round[change.pool_id] = change.number
+            self._condition.notify_all()
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(change)
+
+    def wait_for_round(self, pool_id: int, *, after: int, seconds: float) -> bool:
+        """Block until a round of the pool newer than `after` is announced; False when time is up first."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._newest_round.get(pool_id, -1) > after, seconds)
+
+    @contextmanager
+    def stream(self, pool_id: int) -> Iterator[asyncio.Queue[Change]]:
+        """A queue of the pool's changes for a coroutine of the running loop."""
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[Change] = asyncio.Queue(self.STREAM_LIMIT)
+
+        def put(change: Change) -> None:
+            if queue.full():  # the page fetches the present anyway: the oldest news is the least worth
+                queue.get_nowait()
+            queue.put_nowait(change)
+
+        def forward(change: Change) -> None:
+            if change.pool_id == pool_id and not loop.is_closed():
+                loop.call_soon_threadsafe(put, change)
+
+        self._listeners.append(forward)
+        try:
+            yield queue
+        finally:
+            self._listeners.remove(forward)
+
+    def _publish_noted(self, session: Session) -> None:
+        for change in session.info.pop("changes", ()):
+            self.publish(change)

@@ -1,0 +1,254 @@
+"""The tables. The schema carries the guarantees: each CHECK is a rule, each index names the query it serves."""
+
+import datetime as dt
+from typing import Any, Literal
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import String, TypeDecorator
+
+Split = Literal["pool", "validation", "test"]
+Role = Literal["admin", "annotator", "oracle"]
+EventKind = Literal["label", "skip", "undo"]
+Source = Literal["human", "oracle", "model"]
+RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
+
+
+def _one_of(column: str, values: str) -> CheckConstraint:
+    quoted = ", ".join(f"'{value}'" for value in values.split())
+    return CheckConstraint(f"{column} IN ({quoted})", name=f"{column}_is_known")
+
+
+class UtcDateTime(TypeDecorator[dt.datetime]):
+    """An aware UTC datetime; SQLite keeps no time zones, so it is stored without one."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:  # noqa: ARG002
+        """Aware to naive UTC."""
+        return None if value is None else value.astimezone(dt.UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:  # noqa: ARG002
+        """Naive UTC to aware."""
+        return None if value is None else value.replace(tzinfo=dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables share one naming of constraints, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
+        dt.datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        Split: String(10),
+        Role: String(10),
+        EventKind: String(10),
+        Source: String(10),
+        RunStatus: String(10),
+    }
+
+
+class Pool(Base):
+    """One set of images to label, with the rule that ranks them. Its data never change once it is made."""
+
+    __tablename__ = "pool"
+    __table_args__ = (
+        CheckConstraint("n_images > 0 AND height > 0 AND width > 0", name="has_images"),
+        CheckConstraint("batch_size > 0", name="batch_size_is_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    dataset: Mapped[str] = mapped_column(String(64))
+    dataset_description: Mapped[str] = mapped_column(String(500))
+    dataset_sha256: Mapped[str] = mapped_column(String(64))
+    classes: Mapped[list[str]]
+    n_images: Mapped[int]  # of the split "pool"
+    height: Mapped[int]
+    width: Mapped[int]
+    model: Mapped[str] = mapped_column(String(32))
+    ranking: Mapped[str] = mapped_column(String(32))
+    batch_size: Mapped[int]
+    queue_size: Mapped[int]
+    created_at: Mapped[dt.datetime]
+
+
+class Image(Base):
+    """One image: pixels uint8, row by row. `position` counts from 0 within its split."""
+
+    __tablename__ = "image"
+    __table_args__ = (
+        UniqueConstraint("pool_id", "split", "position"),
+        _one_of("split", "pool validation test"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    split: Mapped[Split]
+    position: Mapped[int]
+    truth: Mapped[int | None]  # index into the pool's classes
+    pixels: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Annotator(Base):
+    """Who answers: a person, a script, or the oracle."""
+
+    __tablename__ = "annotator"
+    __table_args__ = (_one_of("role", "admin annotator oracle"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[Role]
+    created_at: Mapped[dt.datetime]
+
+
+class Round(Base):
+    """One training: from which events, with which result, and the model's whole state after it."""
+
+    __tablename__ = "round"
+    __table_args__ = (
+        # Two trainers may race; one of them wins here. Also serves "the newest round of a pool".
+        UniqueConstraint("pool_id", "number"),
+        CheckConstraint("validation_correct BETWEEN 0 AND validation_total", name="validation_is_a_share"),
+        CheckConstraint("test_correct BETWEEN 0 AND test_total", name="test_is_a_share"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    number: Mapped[int]
+    last_event_id: Mapped[int]  # the newest event it saw; 0 before any
+    n_labels: Mapped[int]
+    steps: Mapped[int]
+    validation_correct: Mapped[int]
+    validation_total: Mapped[int]
+    test_correct: Mapped[int]
+    test_total: Mapped[int]  # 0: the pool has no test images
+    fit_ms: Mapped[float]
+    rank_ms: Mapped[float]
+    state: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[dt.datetime]
+
+
+class RankedImage(Base):
+    """The head of a round's ranking; `rank` counts from 0. Round 0 knows no confidence and no prediction."""
+
+    __tablename__ = "ranked_image"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 (500 rows a round, found by key only)
+
+    round_id: Mapped[int] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    confidence: Mapped[float | None]
+    prediction: Mapped[int | None]
+
+
+class Lease(Base):
+    """An image that is with one annotator until `expires_at`: its primary key keeps it from everybody else."""
+
+    __tablename__ = "lease"
+    __table_args__ = (
+        Index("ix_lease_annotator", "pool_id", "annotator_id"),  # what do I hold?
+    )
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))
+    rank: Mapped[int | None]  # null: beyond the stored head of the ranking
+    confidence: Mapped[float | None]
+    prediction: Mapped[int | None]
+    expires_at: Mapped[dt.datetime]
+
+
+class LabelEvent(Base):
+    """What somebody did, for ever: the database refuses to change or delete a row."""
+
+    __tablename__ = "label_event"
+    __table_args__ = (
+        UniqueConstraint("annotator_id", "key"),  # a retry finds the event it made
+        Index("ix_label_event_pool", "pool_id", "id"),  # the newest event of a pool; its events in order
+        Index("ix_label_event_image", "image_id"),  # the history of an image
+        _one_of("kind", "label skip undo"),
+        _one_of("source", "human oracle model"),
+        CheckConstraint("(kind = 'label') = (value IS NOT NULL)", name="a_label_has_a_value"),
+        CheckConstraint("(kind = 'undo') = (undoes_id IS NOT NULL)", name="an_undo_names_its_event"),
+        {"sqlite_autoincrement": True},  # an id is never given twice: rounds refer to "all up to this one"
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    kind: Mapped[EventKind]
+    value: Mapped[int | None]  # index into the pool's classes
+    source: Mapped[Source]
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("label_event.id"), unique=True)
+    round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))  # the round whose ranking asked for it
+    rank: Mapped[int | None]
+    confidence: Mapped[float | None]  # the model's, when the image was asked
+    key: Mapped[str | None] = mapped_column(String(64))  # the client's, for retries
+    created_at: Mapped[dt.datetime]
+
+    annotator: Mapped[Annotator] = relationship()
+    image: Mapped[Image] = relationship()
+    round: Mapped[Round] = relationship()
+
+
+class Label(Base):
+    """The label that stands for an image: the fold of its events, written in the event's transaction.
+
+    Its primary key is why two people cannot label one image.
+    """
+
+    __tablename__ = "label"
+    __table_args__ = (
+        Index("ix_label_pool", "pool_id", "event_id"),  # is a round due? the labels in order
+        _one_of("source", "human oracle model"),
+    )
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    event_id: Mapped[int] = mapped_column(ForeignKey("label_event.id"), unique=True)
+    value: Mapped[int]
+    source: Mapped[Source]
+
+
+class OracleRun(Base):
+    """An experiment that the server was asked to run: what, how far, and the curves when it is done."""
+
+    __tablename__ = "oracle_run"
+    __table_args__ = (
+        _one_of("status", "queued running done failed stopped"),
+        Index("ix_oracle_run_status", "status", "id"),  # the next one in the queue
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[RunStatus]
+    parameters: Mapped[dict[str, Any]]
+    progress: Mapped[dict[str, Any]]
+    result: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    error: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[dt.datetime]
+    started_at: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]

@@ -1,0 +1,1 @@
+"""Experiments in which the truth answers: the paper's, compared with its numbers, and run on request."""

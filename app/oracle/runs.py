@@ -1,0 +1,178 @@
+"""Oracle runs that the server was asked for: queued in the database, one at a time, stopped by a conditional write."""
+
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session, undefer
+
+from app.datasets import DataSet
+from app.datasets.splits import split
+from app.db import Database
+from app.errors import AppError, NotFound, RunFinished
+from app.models import OracleRun
+from app.oracle import scenarios, table
+from app.oracle.scenarios import Parameters, Progress
+
+logger = logging.getLogger(__name__)
+
+
+class RunStopped(Exception):
+    """Raised inside a run whose row is no longer "running": somebody stopped it."""
+
+
+def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -> OracleRun:
+    """Put a run at the end of the queue."""
+    run = OracleRun(
+        status="queued",
+        parameters=table.parameters_as_json(parameters),
+        progress={"experiment": None, "done": 0, "total": 0},
+        created_at=now,
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def get_run(session: Session, run_id: int) -> OracleRun:
+    """The run with its result.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = session.get(OracleRun, run_id, options=[undefer(OracleRun.result)])
+    if run is None:
+        raise NotFound(f"There is no oracle run {run_id}. GET /api/v1/oracle-runs lists them.", run_id=run_id)
+    return run
+
+
+def stop_run(session: Session, run_id: int, *, now: dt.datetime) -> OracleRun:
+    """End a queued run, or one under way at its next step.
+
+    Raises:
+        NotFound: there is no such run.
+        RunFinished: it has ended already.
+    """
+    if not _move(session, run_id, ("queued", "running"), status="stopped", finished_at=now):
+        run = get_run(session, run_id)
+        raise RunFinished(f"The oracle run {run_id} is {run.status} already.", run_id=run_id, status=run.status)
+    return get_run(session, run_id)
+
+
+def run_oracle(data: DataSet, parameters: Parameters, on_progress: Callable[[Progress], None]) -> scenarios.Results:
+    """Cut the pool from the data and run the experiments.
+
+    Raises:
+        NotEnoughImages: pool, validation or budget ask for more than there is.
+    """
+    splits = split(
+        data,
+        pool_start=parameters.pool_start,
+        pool_size=parameters.pool_size,
+        validation_size=parameters.validation_size,
+        shuffle_seed=parameters.shuffle_seed,
+    )
+    return scenarios.run(splits, len(data.classes), parameters, on_progress)
+
+
+class OracleRunner:
+    """Runs what is queued, in a thread of its own: the trainer never waits for it."""
+
+    POLL_SECONDS = 1.0
+    PROGRESS_SECONDS = 0.3  # how often progress is stored, and a stop noticed
+
+    def __init__(self, database: Database, load_data: Callable[[], DataSet]) -> None:
+        self._database = database
+        self._load_data = load_data
+        self._data: DataSet | None = None
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="oracle-runner", daemon=True)
+
+    def start(self) -> None:
+        """Begin with what is queued; a run that a restart broke off starts over."""
+        with self._database.write() as session:
+            session.execute(update(OracleRun).where(OracleRun.status == "running").values(status="queued"))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Break off at the next step; the run under way goes back to the queue at the next start."""
+        self._stopping.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Something was queued."""
+        self._wake.set()
+
+    def run_one(self) -> bool:
+        """Run the first of the queue, if there is any; whether there was."""
+        with self._database.write() as session:
+            run_id = session.scalar(
+                select(OracleRun.id).where(OracleRun.status == "queued").order_by(OracleRun.id).limit(1)
+            )
+            if run_id is None or not _move(session, run_id, ("queued",), status="running", started_at=_now()):
+                return False
+            parameters = table.parameters_from_json(get_run(session, run_id).parameters)
+        try:
+            result = self._compute(run_id, parameters)
+        except RunStopped:
+            logger.info("oracle run %d was stopped", run_id)
+        except AppError as error:
+            self._finish(run_id, status="failed", error=error.message)
+        except Exception as error:  # a job's boundary
+            logger.exception("oracle run %d failed", run_id)
+            self._finish(run_id, status="failed", error=f"{type(error).__name__}: {error}"[:1000])
+        else:
+            self._finish(run_id, status="done", result=result)
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if self.run_one():
+                    continue
+            except Exception:  # the thread's boundary
+                logger.exception("the oracle runner failed; it goes on with the next run")
+            self._wake.wait(self.POLL_SECONDS)
+            self._wake.clear()
+
+    def _compute(self, run_id: int, parameters: Parameters) -> dict[str, Any]:
+        if self._data is None:
+            self._data = self._load_data()
+        data, stored_at = self._data, 0.0
+
+        def store_progress(progress: Progress) -> None:
+            nonlocal stored_at
+            if self._stopping.is_set():
+                raise RunStopped
+            if time.monotonic() - stored_at < self.PROGRESS_SECONDS:
+                return
+            stored_at = time.monotonic()
+            steps = {"experiment": progress.experiment, "done": progress.done, "total": progress.total}
+            with self._database.write() as session:
+                if not _move(session, run_id, ("running",), progress=steps):
+                    raise RunStopped
+
+        results = run_oracle(data, parameters, store_progress)
+        return table.as_json(results, parameters, data.name, data.sha256)
+
+    def _finish(self, run_id: int, **values: Any) -> None:
+        with self._database.write() as session:
+            _move(session, run_id, ("running",), finished_at=_now(), **values)
+
+
+def _move(session: Session, run_id: int, from_statuses: tuple[str, ...], **values: Any) -> bool:
+    """Change a run that is in one of these statuses; False if it is not."""
+    changed = session.execute(
+        update(OracleRun).where(OracleRun.id == run_id, OracleRun.status.in_(from_statuses)).values(**values)
+    )
+    assert isinstance(changed, CursorResult)  # an UPDATE's result has a row count
+    return changed.rowcount == 1
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

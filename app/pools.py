@@ -1,0 +1,163 @@
+"""Make a pool from the splits of a data set, and read it back as arrays."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from app import models
+from app.datasets import DataSet
+from app.datasets.splits import Splits
+from app.errors import NameTaken, NotFound
+from app.learning.ranking import Rule
+from app.learning.softmax import State
+from app.models import Image, Pool, RankedImage, Round
+
+INSERT_CHUNK = 5000  # rows a statement: bounds the memory, and the time others wait for the writer
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledImages:
+    """Images uint8 (N, D) and their true classes int64 (N,)."""
+
+    x: NDArray[np.uint8]
+    y: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolArrays:
+    """A pool in memory: rows by position, so that an index into the arrays is a position in the pool."""
+
+    image_ids: NDArray[np.int64]  # (N,)
+    x: NDArray[np.uint8]  # (N, D)
+    validation: LabeledImages
+    test: LabeledImages
+
+
+def create_pool(
+    session: Session,
+    data: DataSet,
+    splits: Splits,
+    *,
+    slug: str,
+    name: str,
+    ranking: Rule,
+    batch_size: int,
+    queue_size: int,
+    now: dt.datetime,
+) -> Pool:
+    """Store the images and round 0, which has no labels and ranks by position.
+
+    Raises:
+        NameTaken: there is a pool of this slug.
+    """
+    if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
+        raise NameTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
+    n_images, height, width = splits.pool.images.shape
+    pool = Pool(
+        slug=slug,
+        name=name,
+        dataset=data.name,
+        dataset_description=data.description,
+        dataset_sha256=data.sha256,
+        classes=list(data.classes),
+        n_images=n_images,
+        height=height,
+        width=width,
+        model="softmax",
+        ranking=ranking,
+        batch_size=batch_size,
+        queue_size=queue_size,
+        created_at=now,
+    )
+    session.add(pool)
+    session.flush()
+    _insert_images(session, pool, splits)
+    _insert_round_0(session, pool, splits, now)
+    return pool
+
+
+def get_pool(session: Session, slug: str) -> Pool:
+    """
+    Raises:
+        NotFound: there is no such pool.
+    """
+    pool = session.scalar(select(Pool).where(Pool.slug == slug))
+    if pool is None:
+        raise NotFound(f"There is no pool {slug}. GET /api/v1/pools lists them.", slug=slug)
+    return pool
+
+
+def read_arrays(session: Session, pool: Pool) -> PoolArrays:
+    """The whole pool, uint8: 47 MB for 60,000 digits."""
+    image_ids, x, _ = _read_split(session, pool, "pool")
+    _, validation_x, validation_y = _read_split(session, pool, "validation")
+    _, test_x, test_y = _read_split(session, pool, "test")
+    return PoolArrays(image_ids, x, LabeledImages(validation_x, validation_y), LabeledImages(test_x, test_y))
+
+
+def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
+    parts: tuple[tuple[models.Split, NDArray[np.uint8], NDArray[np.int64]], ...] = (
+        ("pool", splits.pool.images, splits.pool.truth),
+        ("validation", splits.validation.images, splits.validation.truth),
+        ("test", splits.test.images, splits.test.truth),
+    )
+    for name, images, truth in parts:
+        for start in range(0, len(images), INSERT_CHUNK):
+            rows = [
+                {
+                    "pool_id": pool.id,
+                    "split": name,
+                    "position": position,
+                    "truth": int(truth[position]),
+                    "pixels": images[position].tobytes(),
+                }
+                for position in range(start, min(start + INSERT_CHUNK, len(images)))
+            ]
+            session.execute(insert(Image), rows)
+
+
+def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.datetime) -> None:
+    # A model of zeros finds every class equally likely, and the lowest of equal classes counts.
+    first = Round(
+        pool_id=pool.id,
+        number=0,
+        last_event_id=0,
+        n_labels=0,
+        steps=0,
+        validation_correct=int((splits.validation.truth == 0).sum()),
+        validation_total=len(splits.validation.truth),
+        test_correct=int((splits.test.truth == 0).sum()),
+        test_total=len(splits.test.truth),
+        fit_ms=0.0,
+        rank_ms=0.0,
+        state=State.zeros(len(pool.classes), pool.height * pool.width).to_bytes(),
+        created_at=now,
+    )
+    session.add(first)
+    session.flush()
+    head = select(first.id, Image.position, Image.id).where(  # type: ignore[call-overload]  # a constant among the columns
+        Image.pool_id == pool.id, Image.split == "pool", Image.position < pool.queue_size
+    )
+    session.execute(insert(RankedImage).from_select(["round_id", "rank", "image_id"], head))
+
+
+def _read_split(
+    session: Session, pool: Pool, name: models.Split
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+    of_split = (Image.pool_id == pool.id, Image.split == name)
+    count = session.scalar(select(func.count()).where(*of_split)) or 0
+    image_ids, truth = np.empty(count, np.int64), np.empty(count, np.int64)
+    x = np.empty((count, pool.height * pool.width), np.uint8)
+    rows = session.execute(
+        select(Image.id, Image.truth, Image.pixels).where(*of_split).order_by(Image.position),
+        execution_options={"yield_per": INSERT_CHUNK},
+    )
+    for index, (image_id, true_class, pixels) in enumerate(rows):
+        image_ids[index] = image_id
+        truth[index] = -1 if true_class is None else true_class
+        x[index] = np.frombuffer(pixels, np.uint8)
+    return image_ids, x, truth

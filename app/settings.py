@@ -1,0 +1,48 @@
+"""Every setting: its name is the field's in capitals behind `INKLING_`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Read from the environment; a wrong value stops the start with the name of the setting."""
+
+    model_config = SettingsConfigDict(env_prefix="INKLING_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        default="sqlite:///inkling.db", description="SQLAlchemy URL of the database; SQLite for now."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Further names by which browsers may address the server, as a JSON list.",
+    )
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest request body that is read, in bytes.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+
+    dataset: Literal["auto", "mnist", "sample"] = Field(
+        default="auto",
+        description="Where the images come from: MNIST, the embedded sample, or MNIST if it can be had.",
+    )
+    mnist: Path | None = Field(default=None, description="A Keras mnist.npz, or a folder with the four IDX files.")
+    pool_start: int = Field(default=0, ge=0, description="First training image of the pool.")
+    pool_size: int = Field(default=4000, ge=1, description="Number of images in the pool.")
+    validation_size: int = Field(
+        default=400, ge=1, description="Number of validation images, the first of the test set."
+    )
+    batch_size: int = Field(default=10, ge=1, le=1000, description="New labels that make a round due.")
+    ranking: Literal["least_confidence", "margin", "entropy", "random"] = Field(
+        default="least_confidence", description="Which unlabeled images are asked first."
+    )
+    queue_size: int = Field(default=500, ge=1, description="How many images of a round's ranking are stored.")
+    lease_seconds: int = Field(default=600, ge=1, description="How long an image stays with whom it was given to.")
+    round_wait_seconds: float = Field(
+        default=1.0, ge=0, le=30, description="How long asking for images waits for a round that is due."
+    )
+    retry_seconds: float = Field(default=5.0, gt=0, description="Pause before a training that failed is tried again.")

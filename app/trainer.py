@@ -1,0 +1,210 @@
+"""The background thread that trains: whatever happens to it, labels are already safe."""
+
+import datetime as dt
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from sqlalchemy import select
+
+from app import rounds
+from app.accuracy import Accuracy
+from app.db import Database
+from app.learning import ranking, softmax
+from app.learning.softmax import SoftmaxRegression, State
+from app.live import Change, Live
+from app.models import Pool, Round
+from app.pools import PoolArrays, read_arrays
+from app.rounds import Outcome, TrainingSet
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What the trainer is doing for a pool; `message` tells of a failure and of what comes next."""
+
+    status: Literal["loading", "idle", "running", "failed"]
+    message: str | None = None
+
+
+class TrainingDiverged(Exception):
+    """The fit ended in NaN or infinity."""
+
+
+class Trainer:
+    """Trains the rounds of all pools, one after another, in a thread of its own."""
+
+    POLL_SECONDS = 2.0  # finds due rounds even if a wake-up was lost
+
+    def __init__(self, database: Database, live: Live, *, retry_seconds: float) -> None:
+        self._database = database
+        self._live = live
+        self._retry_seconds = retry_seconds
+        self._arrays: dict[int, PoolArrays] = {}
+        self._models: dict[tuple[int, int], SoftmaxRegression] = {}
+        self._running: int | None = None
+        self._failures: dict[int, str] = {}
+        self._retry_at: dict[int, float] = {}
+        self._warm = threading.Event()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="trainer", daemon=True)
+        live.listen(self._on_change)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether TensorFlow is loaded and every pool is in memory."""
+        return self._warm.is_set()
+
+    def start(self) -> None:
+        """Begin to load TensorFlow, then train whatever is due."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the fit under way, if any, and end. An import of TensorFlow under way is not waited for."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive() and self.is_warm:
+            self._thread.join()
+
+    def training(self, pool_id: int) -> Training:
+        """What is going on for this pool."""
+        if pool_id in self._failures:
+            return Training("failed", self._failures[pool_id])
+        if not self.is_warm:
+            return Training("loading", "TensorFlow is being loaded; answers are kept and count meanwhile.")
+        return Training("running" if self._running == pool_id else "idle")
+
+    def warm_up(self) -> None:
+        """Load TensorFlow and the pools, and compile: everything that would make the first round slow."""
+        softmax.warm_up()
+        with self._database.read() as session:
+            for pool in session.scalars(select(Pool)):
+                arrays = self._load(pool)
+                model, state = self._model(pool), State.zeros(len(pool.classes), arrays.x.shape[1])
+                few = slice(0, 1)
+                validation = arrays.validation
+                model.fit(state, arrays.x[few], np.zeros(1, np.int64), validation.x[few], validation.y[few])
+                model.predict(state, arrays.x)
+        self._warm.set()
+
+    def run_one(self) -> bool:
+        """Train one round that is due, if there is any; whether there was."""
+        with self._database.read() as session:
+            pools = session.scalars(select(Pool).order_by(Pool.id)).all()
+        found = [self._train_if_due(pool) for pool in pools]  # all of them: each pool gets its turn
+        return any(found)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if not self.is_warm:
+                    self.warm_up()
+                    logger.info("the trainer is ready")
+                if self.run_one():
+                    continue
+            except Exception:  # the thread's boundary: a trainer that dies in silence is the worst of failures
+                logger.exception("the trainer failed; it tries again in %s s", self._retry_seconds)
+                self._stopping.wait(self._retry_seconds)
+            self._wake.wait(min(self.POLL_SECONDS, self._retry_seconds))
+            self._wake.clear()
+
+    def _on_change(self, change: Change) -> None:
+        if change.kind == "labels":
+            self._wake.set()
+
+    def _train_if_due(self, pool: Pool) -> bool:
+        if time.monotonic() < self._retry_at.get(pool.id, 0.0):
+            return False
+        with self._database.read() as session:
+            previous = rounds.get_newest(session, pool)
+            if not rounds.is_due(session, pool, previous):
+                return False
+            previous = rounds.get_newest_with_state(session, pool)
+            training = rounds.read_training_set(session, pool)
+        self._running = pool.id
+        try:
+            self._train(pool, previous, training)
+            self._recover(pool)
+        except Exception as error:  # a job's boundary: the labels are safe, the last good model goes on serving
+            self._fail(pool, previous.number + 1, error)
+        finally:
+            self._running = None
+        return True
+
+    def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
+        outcome = self._compute(pool, previous, training)
+        with self._database.write() as session:
+            is_first = rounds.store(session, previous, training, outcome, now=dt.datetime.now(dt.UTC))
+        if is_first:
+            logger.info(
+                "%s: round %d, %d labels, %d/%d right on validation, fit %.1f ms, ranking %.1f ms",
+                *(pool.slug, previous.number + 1, len(training.positions)),
+                *(outcome.validation.correct, outcome.validation.total, outcome.fit_ms, outcome.rank_ms),
+            )
+
+    def _compute(self, pool: Pool, previous: Round, training: TrainingSet) -> Outcome:
+        """Fit and rank, outside any transaction: the same inputs give the same bits."""
+        arrays, model = self._load(pool), self._model(pool)
+        validation, test = arrays.validation, arrays.test
+        started = time.perf_counter()
+        state = State.from_bytes(previous.state)
+        fit = model.fit(state, arrays.x[training.positions], training.values, validation.x, validation.y)
+        if not fit.state.is_finite():
+            raise TrainingDiverged(f"the fit on {len(training.positions)} labels ended in NaN or infinity")
+        fitted = time.perf_counter()
+        probabilities = model.predict(fit.state, arrays.x)  # (N, K)
+        unlabeled = np.ones(len(arrays.x), np.bool_)
+        unlabeled[training.positions] = False
+        scores = ranking.score(probabilities, _rule(pool), seed=(pool.id, previous.number + 1))
+        head = ranking.head(scores, pool.queue_size, eligible=unlabeled)  # (queue_size,)
+        ranked = time.perf_counter()
+        return Outcome(
+            state=fit.state.to_bytes(),
+            steps=fit.steps,
+            validation=Accuracy(fit.correct, len(validation.y)),
+            test_correct=model.count_correct(fit.state, test.x, test.y),
+            test_total=len(test.y),
+            fit_ms=(fitted - started) * 1000,
+            rank_ms=(ranked - fitted) * 1000,
+            ranking=arrays.image_ids[head],
+            confidence=ranking.confidence(probabilities)[head],
+            prediction=probabilities.argmax(axis=1)[head],
+        )
+
+    def _recover(self, pool: Pool) -> None:
+        self._retry_at.pop(pool.id, None)
+        if self._failures.pop(pool.id, None):
+            self._live.publish(Change("training", pool.id))
+
+    def _fail(self, pool: Pool, number: int, error: Exception) -> None:
+        logger.exception("%s: training round %d failed", pool.slug, number)
+        self._failures[pool.id] = (
+            f"Training round {number} failed ({type(error).__name__}: {error}). It is tried again every "
+            f"{self._retry_seconds:g} s; your answers are kept, and the model of round {number - 1} goes on asking."
+        )
+        self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
+        self._live.publish(Change("training", pool.id))
+
+    def _load(self, pool: Pool) -> PoolArrays:
+        if pool.id not in self._arrays:
+            with self._database.read() as session:
+                self._arrays[pool.id] = read_arrays(session, pool)
+        return self._arrays[pool.id]
+
+    def _model(self, pool: Pool) -> SoftmaxRegression:
+        shape = (len(pool.classes), pool.height * pool.width)
+        if shape not in self._models:
+            self._models[shape] = SoftmaxRegression(*shape)
+        return self._models[shape]
+
+
+def _rule(pool: Pool) -> ranking.Rule:
+    for rule in ranking.RULES:
+        if rule == pool.ranking:
+            return rule
+    raise ValueError(f"the pool {pool.slug} names a ranking that this program does not know: {pool.ranking}")

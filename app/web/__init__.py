@@ -1,0 +1,1 @@
+"""HTTP: the only package, `main` apart, that knows FastAPI."""

@@ -1,0 +1,86 @@
+"""What a pool is and where it stands: counts, rounds, labels, export, and the stream of changes."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app import export, queries
+from app.pools import get_pool
+from app.web.deps import Cursor, InServices, Limit, Now, Slug
+from app.web.problems import responses
+from app.web.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
+from app.web.stream import stream_changes
+
+router = APIRouter(prefix="/pools", tags=["pools"])
+
+
+@router.get("")
+def list_pools(services: InServices, cursor: Cursor = None, limit: Limit = 100) -> Page[PoolOut]:
+    """All pools."""
+    with services.database.read() as session:
+        pools, following = queries.list_pools(session, after=cursor or 0, limit=limit)
+    return Page(items=[PoolOut.model_validate(pool) for pool in pools], next=following)
+
+
+@router.get("/{slug}", responses=responses(404))
+def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
+    """Counts, classes, the newest round, what the trainer does, and which data set it is."""
+    with services.database.read() as session:
+        view = queries.view_pool(session, get_pool(session, slug), now=now)
+    return PoolDetail.of_view(view, services.trainer.training(view.pool.id))
+
+
+@router.get("/{slug}/rounds", responses=responses(404))
+def list_rounds(slug: Slug, services: InServices, cursor: Cursor = None, limit: Limit = 100) -> Page[RoundOut]:
+    """The rounds, from round 0 on."""
+    after = -1 if cursor is None else cursor
+    with services.database.read() as session:
+        found, following = queries.list_rounds(session, get_pool(session, slug), after=after, limit=limit)
+    return Page(items=[RoundOut.of(round_) for round_ in found], next=following)
+
+
+@router.get("/{slug}/rounds/{number}", responses=responses(404))
+def get_round(slug: Slug, number: Annotated[int, Path(ge=0, le=2**63 - 1)], services: InServices) -> RoundOut:
+    """One round."""
+    with services.database.read() as session:
+        return RoundOut.of(queries.get_round(session, get_pool(session, slug), number))
+
+
+@router.get("/{slug}/labels", responses=responses(404))
+def list_labels(slug: Slug, services: InServices, cursor: Cursor = None, limit: Limit = 100) -> Page[EventOut]:
+    """The labels that stand, in the order in which they were given."""
+    with services.database.read() as session:
+        events, following = queries.list_labels(session, get_pool(session, slug), after=cursor or 0, limit=limit)
+        return Page(items=[EventOut.of(event) for event in events], next=following)
+
+
+@router.get(
+    "/{slug}/export",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Every label that stands, by position in the pool",
+            "content": {media: {} for media in export.MEDIA_TYPES.values()},
+        }
+    }
+    | responses(404),
+)
+def export_labels(
+    slug: Slug, services: InServices, format: Annotated[Literal["csv", "jsonl", "npz"], Query()] = "csv"
+) -> StreamingResponse:
+    """Labels with value, source, annotator, time, round and confidence; npz carries the images too."""
+    with services.database.read() as session:
+        pool = get_pool(session, slug)
+    headers = {"Content-Disposition": f'attachment; filename="{slug}.{format}"'}
+    body = export.stream(services.database, pool, format)
+    return StreamingResponse(body, media_type=export.MEDIA_TYPES[format], headers=headers)
+
+
+@router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404))
+async def stream_pool(slug: Slug, services: InServices) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `round` with its number, `labels`, `training`. They say what changed, fetch the rest."""
+    async for event in stream_changes(services, slug):
+        yield event

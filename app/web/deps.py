@@ -1,0 +1,48 @@
+"""What endpoints need from the application."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Query
+from starlette.requests import HTTPConnection
+
+from app.db import Database
+from app.live import Live
+from app.oracle.runs import OracleRunner
+from app.settings import Settings
+from app.trainer import Trainer
+
+MAX_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the running application, built once by `create_app`."""
+
+    settings: Settings
+    database: Database
+    live: Live
+    trainer: Trainer
+    oracle_runner: OracleRunner
+
+
+def get_services(request: HTTPConnection) -> Services:
+    """The application's parts."""
+    services: Services = request.app.state.services
+    return services
+
+
+def get_now() -> dt.datetime:
+    """The time of the request, UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+InServices = Annotated[Services, Depends(get_services)]
+Now = Annotated[dt.datetime, Depends(get_now)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items of one page.")]
+Cursor = Annotated[
+    int | None, Query(ge=0, le=2**63 - 1, description="`next` of the page before; left out for the first.")
+]
+PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Slug = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["digits"])]

@@ -1,0 +1,25 @@
+"""The API's documentation: Swagger UI from an installed package, so that it works offline."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Request, Response
+
+from app.web.templates import templates
+
+router = APIRouter(include_in_schema=False)
+
+VERSION = version("inkling")
+
+DESCRIPTION = """
+Inkling shows people the images its model is least sure of, and trains after every ten answers.
+
+A script does what the labeling page does: **lease** the next images, **label** them, lease again. Every error
+has one shape, `application/problem+json`: `code` for programs, `detail` for people, `context` with the numbers.
+Lists come as `{"items": [...], "next": cursor or null}`; send `next` back as `cursor`.
+"""
+
+
+@router.get("/docs")
+def show_docs(request: Request) -> Response:
+    """Swagger UI on this server's OpenAPI document."""
+    return templates.TemplateResponse(request, "docs.html", {})

@@ -1,0 +1,31 @@
+"""For load balancers and scripts: is the process there, and can it train yet?"""
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from app.web.deps import InServices
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """`loading`: answers are taken already, the model comes in some seconds."""
+
+    status: Literal["ok", "loading"]
+
+
+@router.get("/healthz")
+def get_health() -> Health:
+    """200 as soon as the server answers at all."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": Health, "description": "TensorFlow is still being loaded"}})
+def get_readiness(services: InServices, response: Response) -> Health:
+    """200 once the trainer is warm, 503 before."""
+    if services.trainer.is_warm:
+        return Health(status="ok")
+    response.status_code = 503
+    return Health(status="loading")

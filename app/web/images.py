@@ -1,0 +1,33 @@
+"""Images over HTTP. An address names its content, so a browser may keep the picture for ever."""
+
+import io
+import zlib
+
+from fastapi import APIRouter, Response
+from PIL import Image as Picture
+
+from app import queries
+from app.web.deps import InServices, PathId
+from app.web.problems import responses
+
+router = APIRouter(tags=["images"])
+
+
+def image_url(image_id: int, pixels: bytes) -> str:
+    """Where the picture is. The checksum keeps another database's image 17 out of the browser's cache."""
+    return f"/images/{image_id}.png?v={zlib.crc32(pixels):08x}"
+
+
+@router.get(
+    "/images/{image_id}.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "The image, grey"}} | responses(404, 422),
+)
+def get_image(image_id: PathId, services: InServices) -> Response:
+    """One image as a PNG, cached for ever."""
+    with services.database.read() as session:
+        pixels, height, width = queries.get_pixels(session, image_id)
+    buffer = io.BytesIO()
+    Picture.frombytes("L", (width, height), pixels).save(buffer, "PNG")
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(buffer.getvalue(), media_type="image/png", headers=headers)

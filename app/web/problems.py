@@ -1,0 +1,129 @@
+"""Errors over HTTP. One JSON shape for all of them (RFC 9457), a page for browsers that asked for a page."""
+
+import http
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from app.errors import AppError
+from app.web.templates import templates
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """What every error looks like: `code` for programs, `detail` for people, `context` with the numbers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Conflict",
+                "status": 409,
+                "code": "AlreadyLabeled",
+                "detail": "Image 17 has the label 7 by local already. Undo that first, or leave it.",
+                "context": {"labels": [{"event_id": 3, "image_id": 17, "value": 7}]},
+            }
+        }
+    )
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    context: dict[str, Any]
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every failure of `app` in the one shape."""
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(OperationalError, _on_database_trouble)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of these error statuses."""
+    return {
+        status: {
+            "description": http.HTTPStatus(status).phrase,
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def problem_response(
+    status: int,
+    code: str,
+    detail: str,
+    context: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """An error in the one JSON shape."""
+    problem = Problem(
+        title=http.HTTPStatus(status).phrase, status=status, code=code, detail=detail, context=context or {}
+    )
+    return JSONResponse(problem.model_dump(mode="json"), status, headers, media_type="application/problem+json")
+
+
+def _respond(request: Request, status: int, code: str, detail: str, context: dict[str, Any] | None = None) -> Response:
+    if _wants_page(request):
+        page = {"status": status, "title": http.HTTPStatus(status).phrase, "detail": detail}
+        return templates.TemplateResponse(request, "error.html", page, status)
+    return problem_response(status, code, detail, context)
+
+
+def _wants_page(request: Request) -> bool:
+    is_api = request.url.path.startswith(("/api/", "/images/"))
+    return not is_api and "text/html" in request.headers.get("accept", "")
+
+
+def _on_app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    return _respond(request, error.status, type(error).__name__, error.message, error.context)
+
+
+def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [{"where": ".".join(map(str, item["loc"])), "what": item["msg"]} for item in error.errors()]
+    detail = "; ".join(f"{item['where']}: {item['what']}" for item in found[:5])
+    return _respond(
+        request,
+        422,
+        "InvalidRequest",
+        f"The request is not of the form asked for: {detail}.",
+        {"errors": found[:100]},
+    )
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = http.HTTPStatus(error.status_code).phrase
+    own = type(error).__name__ if type(error) is not HTTPException else None
+    code = own or phrase.title().replace(" ", "").replace("-", "")
+    details = {
+        404: f"There is nothing at {request.url.path}. The API is described at /docs.",
+        405: f"{request.url.path} does not take {request.method}. The API is described at /docs.",
+    }
+    response = _respond(request, error.status_code, code, details.get(error.status_code, str(error.detail)))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _on_database_trouble(request: Request, error: Exception) -> Response:
+    logger.error("the database failed: %s", error)
+    detail = "The database cannot be used just now (disk full, or locked). Nothing was stored; send the request again."
+    return _respond(request, 503, "DatabaseUnavailable", detail)
+
+
+def _on_bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 (Starlette logs it with its traceback)
+    return _respond(request, 500, "InternalError", "Something went wrong here; it is in the server's log.")

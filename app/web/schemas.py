@@ -1,0 +1,309 @@
+"""The bodies of the REST API. Every accuracy comes with its count and interval."""
+
+import datetime as dt
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.accuracy import Accuracy
+from app.labeling import Answered, Asked
+from app.learning.ranking import Rule
+from app.leases import LeasedImage
+from app.models import EventKind, LabelEvent, OracleRun, Round, RunStatus, Source
+from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
+from app.queries import PoolView
+from app.trainer import Training
+from app.web.images import image_url
+
+T = TypeVar("T")
+
+Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@-]{0,63}$")]
+Key = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+ANNOTATOR = Field(default="local", description="Who answers.", examples=["ada"])
+
+
+class Strict(BaseModel):
+    """A request's body: an unknown field is an error, not a typo that goes unnoticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `next` is the cursor of the next one, null on the last."""
+
+    items: list[T]
+    next: int | None
+
+
+class AccuracyOut(BaseModel):
+    """Right answers, their share, and its 95 % Wilson interval."""
+
+    correct: int
+    total: int
+    accuracy: float
+    interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, correct: int, total: int) -> Self:
+        """From a count."""
+        accuracy = Accuracy(correct, total)
+        return cls(correct=correct, total=total, accuracy=accuracy.value, interval=accuracy.interval)
+
+
+class RoundOut(BaseModel):
+    """One training of a pool's model. `test` counts images that neither training nor stopping has seen."""
+
+    number: int
+    n_labels: int
+    validation: AccuracyOut
+    test: AccuracyOut | None
+    steps: int
+    fit_ms: float
+    rank_ms: float
+    created_at: dt.datetime
+
+    @classmethod
+    def of(cls, round_: Round) -> Self:
+        """From its row."""
+        return cls(
+            number=round_.number,
+            n_labels=round_.n_labels,
+            validation=AccuracyOut.of(round_.validation_correct, round_.validation_total),
+            test=AccuracyOut.of(round_.test_correct, round_.test_total) if round_.test_total else None,
+            steps=round_.steps,
+            fit_ms=round(round_.fit_ms, 2),
+            rank_ms=round(round_.rank_ms, 2),
+            created_at=round_.created_at,
+        )
+
+
+class PoolOut(BaseModel):
+    """A pool's unchanging side."""
+
+    slug: str
+    name: str
+    dataset: str
+    dataset_description: str
+    dataset_sha256: str
+    classes: list[str]
+    height: int
+    width: int
+    ranking: str
+    batch_size: int
+    created_at: dt.datetime
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class CountsOut(BaseModel):
+    """Images of the pool; labels by who gave them; `held` images are with somebody and unlabeled."""
+
+    images: int
+    labeled: int
+    unlabeled: int
+    human: int
+    oracle: int
+    model: int
+    held: int
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class TrainingOut(BaseModel):
+    """What the trainer does for this pool just now."""
+
+    status: Literal["loading", "idle", "running", "failed"]
+    message: str | None
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PoolDetail(PoolOut):
+    """A pool with where it stands. `until_round` counts the labels that the next round still waits for."""
+
+    counts: CountsOut
+    round: RoundOut
+    until_round: int
+    training: TrainingOut
+
+    @classmethod
+    def of_view(cls, view: PoolView, training: Training) -> Self:
+        """From a query's answer and the trainer's."""
+        return cls(
+            **PoolOut.model_validate(view.pool).model_dump(),
+            counts=CountsOut.model_validate(view.counts),
+            round=RoundOut.of(view.newest),
+            until_round=view.until_round,
+            training=TrainingOut.model_validate(training),
+        )
+
+
+class LeaseIn(Strict):
+    """Left out, `count` means: what you still hold, or else the next batch."""
+
+    count: int | None = Field(default=None, ge=1, le=1000, examples=[10])
+    annotator: Name = ANNOTATOR
+
+
+class LeasedImageOut(BaseModel):
+    """An image to label. `position` is the index into the pool; the model's view is null before it has one."""
+
+    image_id: int
+    position: int
+    url: str
+    confidence: float | None
+    prediction: int | None
+    expires_at: dt.datetime
+
+    @classmethod
+    def of(cls, image: LeasedImage) -> Self:
+        """From a leased image."""
+        return cls(
+            image_id=image.image_id,
+            position=image.position,
+            url=image_url(image.image_id, image.pixels),
+            confidence=image.confidence,
+            prediction=image.prediction,
+            expires_at=image.expires_at,
+        )
+
+
+class LeaseOut(BaseModel):
+    """`round` ranked the images; `stale` says that a newer round is due but was not ready within the wait."""
+
+    round: int
+    stale: bool
+    images: list[LeasedImageOut]
+
+    @classmethod
+    def of(cls, asked: Asked) -> Self:
+        """From what was asked."""
+        images = [LeasedImageOut.of(image) for image in asked.images]
+        return cls(round=asked.round_number, stale=asked.is_stale, images=images)
+
+
+class LabelIn(Strict):
+    """A value for one image. With a `key`, sending it again gives the same event and stores nothing twice."""
+
+    image_id: Id = Field(examples=[17])
+    value: int = Field(ge=-(2**31), lt=2**31, description="Index into the pool's classes.", examples=[7])
+    key: Key | None = Field(default=None, examples=["7b0c0c0e-6a3c-4f0e-9d57-0f1c6b1f2a11"])
+
+
+class LabelsIn(Strict):
+    """1 to 1,000 labels: all are stored, or none."""
+
+    annotator: Name = ANNOTATOR
+    labels: list[LabelIn] = Field(min_length=1, max_length=1000)
+
+
+class EventOut(BaseModel):
+    """What somebody did. `round` and `confidence` are those when the image was asked."""
+
+    event_id: int
+    kind: EventKind
+    image_id: int
+    position: int
+    value: int | None
+    source: Source
+    annotator: str
+    round: int
+    confidence: float | None
+    undoes: int | None
+    key: str | None
+    created_at: dt.datetime
+
+    @classmethod
+    def of(cls, event: LabelEvent) -> Self:
+        """From its row, with image, round and annotator loaded."""
+        return cls(
+            event_id=event.id,
+            kind=event.kind,
+            image_id=event.image_id,
+            position=event.image.position,
+            value=event.value,
+            source=event.source,
+            annotator=event.annotator.name,
+            round=event.round.number,
+            confidence=event.confidence,
+            undoes=event.undoes_id,
+            key=event.key,
+            created_at=event.created_at,
+        )
+
+
+class LabelsOut(BaseModel):
+    """The events in the order of the request. `until_round` counts the labels that the next round waits for."""
+
+    events: list[EventOut]
+    until_round: int
+
+    @classmethod
+    def of(cls, answered: Answered) -> Self:
+        """From what was answered."""
+        return cls(events=[EventOut.of(event) for event in answered.events], until_round=answered.until_round)
+
+
+class UndoIn(Strict):
+    """Left out, `event_id` means the annotator's last answer that stands."""
+
+    annotator: Name = ANNOTATOR
+    event_id: Id | None = None
+    key: Key | None = None
+
+
+class UndoOut(BaseModel):
+    """The undo, and the image: unlabeled again, and held for the annotator for the time of a lease."""
+
+    event: EventOut
+    image: LeasedImageOut
+
+
+class OracleLabelsIn(Strict):
+    """How many images the oracle answers."""
+
+    count: int = Field(default=10, ge=1, le=1000)
+
+
+class OracleRunIn(Strict):
+    """What to run; the defaults are the paper's."""
+
+    experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(EXPERIMENTS))
+    pool_start: int = Field(default=0, ge=0, le=10**9)
+    pool_size: int = Field(default=4000, ge=10, le=1_000_000)
+    validation_size: int = Field(default=400, ge=1, le=1_000_000)
+    batch_size: int = Field(default=10, ge=1, le=10_000)
+    budget: int = Field(default=400, ge=1, le=1_000_000)
+    shuffle_seed: int | None = Field(default=None, ge=0, lt=2**32)
+    ranking: Rule = "least_confidence"
+
+    def parameters(self) -> Parameters:
+        """The same for the domain."""
+        return Parameters(**self.model_dump() | {"experiments": tuple(dict.fromkeys(self.experiments))})
+
+
+class OracleRunOut(BaseModel):
+    """A run in the list: `progress` holds the experiment under way and its steps done of total."""
+
+    id: int
+    status: RunStatus
+    parameters: dict[str, Any]
+    progress: dict[str, Any]
+    error: str | None
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class OracleRunDetail(OracleRunOut):
+    """A run with every curve once it is done, in the shape that `inkling oracle --json` writes."""
+
+    result: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, run: OracleRun) -> Self:
+        """From its row with the result loaded."""
+        return cls.model_validate(run)

@@ -1,0 +1,26 @@
+"""Jinja's environment: templates are compiled once, and an undefined name is an error."""
+
+import jinja2
+from fastapi.templating import Jinja2Templates
+
+from app.settings import ROOT
+
+
+def _as_percent(share: float, digits: int = 2) -> str:
+    """0.8975 as "89.75 %", with a narrow no-break space."""
+    return f"{share * 100:.{digits}f}\u202f%"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = _as_percent
+    return environment
+
+
+templates = Jinja2Templates(env=_environment())

@@ -1,0 +1,72 @@
+"""No test of data sets sees the user's caches or the network; loopback stays open."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOOPBACK = {"127.0.0.1", "localhost"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, which Keras's cache and ours lie under."""
+    path = tmp_path / "home"
+    path.mkdir()
+    monkeypatch.setenv("HOME", str(path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(path / ".cache"))
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a name server: every name but the loopback's is unknown at once."""
+    resolve = socket.getaddrinfo
+
+    def refuse(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host in LOOPBACK:
+            return resolve(host, *args, **kwargs)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """What hangs in a test waits for this, so that no thread outlives its test by much."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def hanging_resolver(
+    offline: None,  # noqa: ARG001 (it must have put its own resolver in first)
+    released: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A firewall that swallows questions to the name server."""
+
+    def hang(*_args: Any, **_kwargs: Any) -> Any:
+        released.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+
+
+@pytest.fixture
+def black_hole(released: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A firewall that swallows the packets which open a connection."""
+
+    def hang(*_args: Any) -> None:
+        released.wait(60)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket.socket, "connect", hang)
