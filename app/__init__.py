@@ -2,12 +2,16 @@
 
 The map, top to bottom; imports go down only, and files of one line do not import each other:
 
-    main, cli                           put it together, serve it, or run it from the shell
-    web, trainer                        HTTP; the background thread
-    labeling, oracle.runs               what an annotator does; experiments on request
-    rounds, queries                     training sets and their outcome; reads for pages and API
-    labels, leases, pools, oracle.table
-    models, live, oracle.scenarios      tables; announcements; the paper's experiments
-    db, learning, datasets              transactions; NumPy and TensorFlow; where images come from
+    cli                                     the commands
+    server                                  uvicorn on a socket of ours
+    main                                    create_app: the one place where it is put together
+    web                                     HTTP: pages, REST API, streams
+    trainer, export                         the background thread; labels as files
+    labeling, oracle.runs                   what an annotator does; experiments on request
+    queries                                 read-only answers for pages and API
+    rounds                                  is one due, its training set, its outcome
+    labels, leases, pools, oracle.table     events and their fold; claims; images; published against reproduced
+    models, live, oracle.scenarios          tables; announcements; the paper's experiments
+    db, learning, datasets                  transactions; NumPy and TensorFlow; where images come from
     errors, settings, accuracy
 """

@@ -104,3 +104,9 @@ class RunFinished(AppError):
     """The oracle run has ended and cannot be stopped."""
 
     status = 409
+
+
+class PortTaken(AppError):
+    """The address to listen on is in use, or not this machine's."""
+
+    status = 503

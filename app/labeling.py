@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -232,7 +233,7 @@ def _check_values(pool: Pool, given: Sequence[GivenLabel]) -> None:
         raise DuplicateImage(f"The request has the {what} twice. Send each image once.", image_ids=twice)
 
 
-def _read_standing(session: Session, pool: Pool, image_ids: Sequence[int]) -> dict[int, Row[tuple[object, ...]]]:
+def _read_standing(session: Session, pool: Pool, image_ids: Sequence[int]) -> dict[int, Row[*tuple[Any, ...]]]:
     """For each image of the pool: the event of its label if it has one, and its lease if it is with somebody."""
     rows = session.execute(
         select(
@@ -252,7 +253,7 @@ def _read_standing(session: Session, pool: Pool, image_ids: Sequence[int]) -> di
 
 
 def _check_free(
-    session: Session, rows: Sequence[Row[tuple[object, ...]]], annotator: Annotator, now: dt.datetime
+    session: Session, rows: Sequence[Row[*tuple[Any, ...]]], annotator: Annotator, now: dt.datetime
 ) -> None:
     labeled = [row.event_id for row in rows if row.event_id is not None]
     if labeled:

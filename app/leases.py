@@ -3,8 +3,9 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Round
@@ -101,7 +102,9 @@ def _is_free(image_id: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _ranked(pool: Pool, newest: Round, annotator: Annotator, until: dt.datetime, count: int) -> Select[tuple[int]]:
+def _ranked(
+    pool: Pool, newest: Round, annotator: Annotator, until: dt.datetime, count: int
+) -> Select[*tuple[Any, ...]]:
     return (
         select(
             RankedImage.image_id,
@@ -119,7 +122,9 @@ def _ranked(pool: Pool, newest: Round, annotator: Annotator, until: dt.datetime,
     )
 
 
-def _unranked(pool: Pool, newest: Round, annotator: Annotator, until: dt.datetime, count: int) -> Select[tuple[int]]:
+def _unranked(
+    pool: Pool, newest: Round, annotator: Annotator, until: dt.datetime, count: int
+) -> Select[*tuple[Any, ...]]:
     """Beyond the stored head of the ranking: by position, so that nobody runs dry before the next round."""
     return (
         select(
@@ -138,8 +143,10 @@ def _unranked(pool: Pool, newest: Round, annotator: Annotator, until: dt.datetim
     )
 
 
-def _insert(session: Session, rows: Select[tuple[int]]) -> int:
-    return session.execute(insert(Lease).from_select(_COLUMNS, rows)).rowcount
+def _insert(session: Session, rows: Select[*tuple[Any, ...]]) -> int:
+    inserted = session.execute(insert(Lease).from_select(_COLUMNS, rows))
+    assert isinstance(inserted, CursorResult)  # an INSERT's result has a row count
+    return inserted.rowcount
 
 
 def _read(session: Session, pool: Pool, annotator: Annotator, count: int | None) -> list[LeasedImage]:

@@ -34,6 +34,7 @@ class Live:
         self._condition = threading.Condition()
         self._newest_round: dict[int, int] = {}
         self._listeners: list[Callable[[Change], None]] = []
+        self._ends: list[Callable[[], None]] = []
         event.listen(sessions, "after_commit", self._publish_noted)
         event.listen(sessions, "after_rollback", lambda session: session.info.pop("changes", None))
 
@@ -57,12 +58,12 @@ class Live:
             return self._condition.wait_for(lambda: self._newest_round.get(pool_id, -1) > after, seconds)
 
     @contextmanager
-    def stream(self, pool_id: int) -> Iterator[asyncio.Queue[Change]]:
-        """A queue of the pool's changes for a coroutine of the running loop."""
+    def stream(self, pool_id: int) -> Iterator[asyncio.Queue[Change | None]]:
+        """A queue of the pool's changes for a coroutine of the running loop; None is its end."""
         loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[Change] = asyncio.Queue(self.STREAM_LIMIT)
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(self.STREAM_LIMIT)
 
-        def put(change: Change) -> None:
+        def put(change: Change | None) -> None:
             if queue.full():  # the page fetches the present anyway: the oldest news is the least worth
                 queue.get_nowait()
             queue.put_nowait(change)
@@ -71,11 +72,21 @@ class Live:
             if change.pool_id == pool_id and not loop.is_closed():
                 loop.call_soon_threadsafe(put, change)
 
+        def end() -> None:
+            put(None)
+
         self._listeners.append(forward)
+        self._ends.append(end)
         try:
             yield queue
         finally:
             self._listeners.remove(forward)
+            self._ends.remove(end)
+
+    def end_streams(self) -> None:
+        """Let every stream end, so that the server can stop. To be called in the streams' loop."""
+        for end in tuple(self._ends):
+            end()
 
     def _publish_noted(self, session: Session) -> None:
         for change in session.info.pop("changes", ()):

@@ -22,7 +22,7 @@ from app.settings import ROOT, Settings
 from app.trainer import Trainer
 from app.web import api, docs, health, images, pages
 from app.web.deps import Services, get_now
-from app.web.problems import add_error_handlers
+from app.web.problems import BugGuard, add_error_handlers
 from app.web.security import Security
 
 logger = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/vendor/bokeh", StaticFiles(directory=_package_folder("bokeh", "server/static/js")))
     app.mount("/vendor/swagger", StaticFiles(directory=_package_folder("fastapi_offline", "static")))
     add_error_handlers(app)
+    app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
     return app
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from app import rounds
 from app.errors import NotFound
+from app.labels import WITH_NAMES
 from app.models import Annotator, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
 
 T = TypeVar("T")
@@ -67,9 +68,7 @@ class ExportedLabel:
 def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
     """The pool with its counts and newest round."""
     by_source = dict(
-        session.execute(select(Label.source, func.count()).where(Label.pool_id == pool.id).group_by(Label.source))
-        .tuples()
-        .all()
+        session.execute(select(Label.source, func.count()).where(Label.pool_id == pool.id).group_by(Label.source)).all()
     )
     held = session.scalar(select(func.count()).where(Lease.pool_id == pool.id, Lease.expires_at > now)) or 0
     counts = Counts(
@@ -119,7 +118,7 @@ def list_labels(
         select(LabelEvent)
         .join(Label, Label.event_id == LabelEvent.id)
         .where(Label.pool_id == pool.id, Label.event_id > after)
-        .options(joinedload(LabelEvent.image), joinedload(LabelEvent.round), joinedload(LabelEvent.annotator))
+        .options(*WITH_NAMES)
         .order_by(Label.event_id)
         .limit(limit + 1)
     ).all()
@@ -152,7 +151,7 @@ def get_pixels(session: Session, image_id: int) -> tuple[bytes, int, int]:
 def read_pixels(session: Session, image_ids: Sequence[int]) -> dict[int, bytes]:
     """The pixels of several images by id."""
     rows = session.execute(select(Image.id, Image.pixels).where(Image.id.in_(image_ids)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def export_chunk(session: Session, pool: Pool, *, after: int) -> list[ExportedLabel]:
@@ -177,7 +176,7 @@ def export_chunk(session: Session, pool: Pool, *, after: int) -> list[ExportedLa
         .order_by(Image.position)
         .limit(EXPORT_CHUNK)
     )
-    return [ExportedLabel(row[0], row[1], row[2], pool.classes[row[2]], *row[3:]) for row in rows.tuples()]
+    return [ExportedLabel(row[0], row[1], row[2], pool.classes[row[2]], *row[3:]) for row in rows]
 
 
 def _page(rows: Sequence[T], limit: int, cursor: Callable[[T], int]) -> tuple[Sequence[T], int | None]:

@@ -17,7 +17,8 @@ Scores = NDArray[np.floating[Any]]
 
 def confidence(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """The probability of the most probable class, (N, K) -> (N,)."""
-    return probabilities.max(axis=1)
+    top: NDArray[np.float32] = probabilities.max(axis=1)
+    return top
 
 
 def score(probabilities: NDArray[np.float32], rule: Rule, *, seed: tuple[int, ...] = (0,)) -> Scores:

@@ -47,8 +47,7 @@ class State:
         matrix, vector = (n_classes, n_features), (n_classes,)
         return cls(
             *(np.zeros(shape, np.float32) for shape in (matrix, vector, matrix, matrix, vector, vector)),
-            beta1_power=np.asarray(0.9, np.float32),
-            beta2_power=np.asarray(0.999, np.float32),
+            *(np.asarray(beta, np.float32) for beta in (0.9, 0.999)),
         )
 
     @classmethod

@@ -64,7 +64,7 @@ class Graph:
             )
 
         start = (count_correct(), PATIENCE, tf.identity(weights), tf.identity(bias), 0)
-        best, _, best_weights, best_bias, steps = tf.while_loop(lambda _, patience, *rest: patience > 0, step, start)
+        best, _, best_weights, best_bias, steps = tf.while_loop(lambda _best, patience, *_: patience > 0, step, start)
         # The moments stay where the last step left them; only the weights go back.
         weights.assign(best_weights)
         bias.assign(best_bias)

@@ -20,6 +20,8 @@ from app.oracle.scenarios import Parameters, Progress
 
 logger = logging.getLogger(__name__)
 
+OnProgress = Callable[[Progress], None]
+
 
 class RunStopped(Exception):
     """Raised inside a run whose row is no longer "running": somebody stopped it."""
@@ -63,7 +65,7 @@ def stop_run(session: Session, run_id: int, *, now: dt.datetime) -> OracleRun:
     return get_run(session, run_id)
 
 
-def run_oracle(data: DataSet, parameters: Parameters, on_progress: Callable[[Progress], None]) -> scenarios.Results:
+def run_oracle(data: DataSet, parameters: Parameters, on_progress: OnProgress) -> scenarios.Results:
     """Cut the pool from the data and run the experiments.
 
     Raises:

@@ -43,9 +43,13 @@ class Row:
 
 
 def compare(results: Results, parameters: Parameters, dataset: str) -> list[Row]:
-    """A row for each curve. Only MNIST with the paper's parameters is compared with the paper."""
-    is_comparable = dataset == "mnist" and parameters.are_the_papers
-    return [_row(experiment, curve, is_comparable) for experiment, curve in results.curves.items()]
+    """A row for each curve, beside the paper's where the two can be compared."""
+    return [_row(experiment, curve, is_comparable(parameters, dataset)) for experiment, curve in results.curves.items()]
+
+
+def is_comparable(parameters: Parameters, dataset: str) -> bool:
+    """Whether the paper has such a run: on MNIST, with the paper's parameters."""
+    return dataset == "mnist" and parameters.are_the_papers
 
 
 def matches_paper(rows: list[Row]) -> bool | None:
@@ -62,7 +66,7 @@ def as_json(results: Results, parameters: Parameters, dataset: str, sha256: str)
         experiments["kmeans"] = {
             "distances": list(results.clusters.distances),
             "centers": results.clusters.centers.round(4).tolist(),
-            "published": published()["kmeans"]["distances"],
+            "published": published()["kmeans"]["distances"] if is_comparable(parameters, dataset) else None,
             "seconds": results.clusters_seconds,
         }
     return {
@@ -92,19 +96,19 @@ def published() -> dict[str, Any]:
     return data
 
 
-def _row(experiment: Experiment, curve: Curve, is_comparable: bool) -> Row:
+def _row(experiment: Experiment, curve: Curve, has_paper: bool) -> Row:
     ours = [point.value for point in curve.validation]
-    paper: list[float] = published()[experiment]["accuracy"] if is_comparable else []
+    paper: list[float] = published()[experiment]["accuracy"] if has_paper else []
     return Row(
         experiment=experiment,
         title=TITLES[experiment],
         labels=curve.labels[-1],
-        published=paper[-1] if is_comparable else None,
+        published=paper[-1] if has_paper else None,
         validation=curve.validation[-1],
         test=curve.test[-1] if curve.test else None,
         n_points=len(ours),
         # Both are a count divided by 400, so equal means equal to the last bit.
-        n_equal=sum(a == b for a, b in zip(ours, paper, strict=True)) if is_comparable else None,
+        n_equal=sum(a == b for a, b in zip(ours, paper, strict=True)) if has_paper else None,
         seconds=curve.seconds,
     )
 

@@ -21,7 +21,7 @@ def image_url(image_id: int, pixels: bytes) -> str:
 @router.get(
     "/images/{image_id}.png",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}, "description": "The image, grey"}} | responses(404, 422),
+    responses=responses(404, 422, ok={"content": {"image/png": {}}, "description": "The image, grey"}),
 )
 def get_image(image_id: PathId, services: InServices) -> Response:
     """One image as a PNG, cached for ever."""

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
 from app.web.templates import templates
@@ -47,18 +48,15 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(OperationalError, _on_database_trouble)
-    app.add_exception_handler(Exception, _on_bug)
 
 
-def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's description of these error statuses."""
-    return {
-        status: {
-            "description": http.HTTPStatus(status).phrase,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status in statuses
+def responses(*statuses: int, ok: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of these error statuses, and of a 200 that is not JSON."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    described: dict[int | str, dict[str, Any]] = {
+        status: {"description": http.HTTPStatus(status).phrase, "content": content} for status in statuses
     }
+    return described | ({200: ok} if ok else {})
 
 
 def problem_response(
@@ -125,5 +123,26 @@ def _on_database_trouble(request: Request, error: Exception) -> Response:
     return _respond(request, 503, "DatabaseUnavailable", detail)
 
 
-def _on_bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 (Starlette logs it with its traceback)
-    return _respond(request, 500, "InternalError", "Something went wrong here; it is in the server's log.")
+class BugGuard:
+    """Answers what nobody caught, inside the middleware that adds headers, which Starlette's own handler is not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and log what comes back."""
+        has_started = False
+
+        async def watching_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watching_send)
+        except Exception:
+            if scope["type"] != "http" or has_started:
+                raise
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            detail = "Something went wrong here; it is in the server's log."
+            await _respond(Request(scope), 500, "InternalError", detail)(scope, receive, send)

@@ -3,7 +3,8 @@
 import datetime as dt
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from app.accuracy import Accuracy
 from app.labeling import Answered, Asked
@@ -277,6 +278,19 @@ class OracleRunIn(Strict):
     budget: int = Field(default=400, ge=1, le=1_000_000)
     shuffle_seed: int | None = Field(default=None, ge=0, lt=2**32)
     ranking: Rule = "least_confidence"
+
+    @field_validator("budget")
+    @classmethod
+    def fits_the_pool(cls, budget: int, others: ValidationInfo) -> int:
+        """Refused here, not a second later in a run that has failed."""
+        pool_size = others.data.get("pool_size", budget)  # left out when it is wrong itself
+        if budget > pool_size:
+            raise PydanticCustomError(
+                "budget_over_pool",
+                "A budget of {budget} labels is more than the pool of {pool_size}. Lower the budget.",
+                {"budget": budget, "pool_size": pool_size},
+            )
+        return budget
 
     def parameters(self) -> Parameters:
         """The same for the domain."""

@@ -2,32 +2,47 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from fastapi.sse import ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 
 from app import rounds
+from app.live import Live
 from app.pools import get_pool
-from app.web.deps import Services
+from app.web.deps import InServices, Slug
 
 KEEP_ALIVE_SECONDS = 15.0  # a comment now and then, so that proxies keep the line and dead readers are noticed
 
 
-async def stream_changes(services: Services, slug: str) -> AsyncIterator[ServerSentEvent]:
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a stream begins with. Found before the response starts, so that an unknown pool is still a 404."""
+
+    pool_id: int
+    number: int
+
+
+def find_watched(slug: Slug, services: InServices) -> Watched:
+    """The pool to watch and its newest round.
+
+    Raises:
+        NotFound: there is no such pool.
+    """
+    with services.database.read() as session:
+        pool = get_pool(session, slug)
+        return Watched(pool.id, rounds.get_newest(session, pool).number)
+
+
+async def stream_changes(live: Live, watched: Watched) -> AsyncIterator[ServerSentEvent]:
     """The pool's changes as they are committed, beginning with the round that is newest now."""
-    pool_id, number = await run_in_threadpool(_find, services, slug)
-    with services.live.stream(pool_id) as changes:
-        yield ServerSentEvent(event="round", data={"number": number}, retry=2000)
+    with live.stream(watched.pool_id) as changes:
+        yield ServerSentEvent(event="round", data={"number": watched.number}, retry=2000)
         while True:
             try:
                 change = await asyncio.wait_for(changes.get(), KEEP_ALIVE_SECONDS)
             except TimeoutError:
                 yield ServerSentEvent(comment="still here")
                 continue
+            if change is None:
+                return
             yield ServerSentEvent(event=change.kind, data={"number": change.number})
-
-
-def _find(services: Services, slug: str) -> tuple[int, int]:
-    with services.database.read() as session:
-        pool = get_pool(session, slug)
-        return pool.id, rounds.get_newest(session, pool).number

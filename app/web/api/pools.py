@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -12,7 +12,7 @@ from app.pools import get_pool
 from app.web.deps import Cursor, InServices, Limit, Now, Slug
 from app.web.problems import responses
 from app.web.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
-from app.web.stream import stream_changes
+from app.web.stream import Watched, find_watched, stream_changes
 
 router = APIRouter(prefix="/pools", tags=["pools"])
 
@@ -60,13 +60,13 @@ def list_labels(slug: Slug, services: InServices, cursor: Cursor = None, limit: 
 @router.get(
     "/{slug}/export",
     response_class=StreamingResponse,
-    responses={
-        200: {
+    responses=responses(
+        404,
+        ok={
             "description": "Every label that stands, by position in the pool",
             "content": {media: {} for media in export.MEDIA_TYPES.values()},
-        }
-    }
-    | responses(404),
+        },
+    ),
 )
 def export_labels(
     slug: Slug, services: InServices, format: Annotated[Literal["csv", "jsonl", "npz"], Query()] = "csv"
@@ -80,7 +80,9 @@ def export_labels(
 
 
 @router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404))
-async def stream_pool(slug: Slug, services: InServices) -> AsyncIterator[ServerSentEvent]:
+async def stream_pool(
+    services: InServices, watched: Annotated[Watched, Depends(find_watched)]
+) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `round` with its number, `labels`, `training`. They say what changed, fetch the rest."""
-    async for event in stream_changes(services, slug):
+    async for event in stream_changes(services.live, watched):
         yield event

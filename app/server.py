@@ -1,0 +1,79 @@
+"""Serve the application on a socket that is bound before anything else is done."""
+
+import logging
+import os
+import socket
+import sys
+import threading
+import webbrowser
+
+import uvicorn
+
+from app.errors import PortTaken
+from app.main import create_app
+from app.settings import Settings
+from app.web.deps import Services
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5  # for requests under way when the server is told to stop
+
+
+def serve(settings: Settings, *, open_browser: bool) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        AppError: the port is taken, the database cannot be used, or there are no images.
+    """
+    listener = _bind(settings)
+    app = create_app(settings)
+    url = f"http://{_as_host(settings.host)}:{listener.getsockname()[1]}/"
+    logger.info("Inkling is at %s (Ctrl+C stops it)", url)
+    if open_browser and _has_screen():
+        threading.Timer(0.5, webbrowser.open, [url]).start()
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    _Server(config, app.state.services).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams first: uvicorn would wait for them for ever."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to listen, let requests under way finish."""
+        self._services.live.end_streams()
+        await super().shutdown(sockets)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            "Choose another with --port or INKLING_PORT; 0 takes a free one."
+        ) from error
+    return listener
+
+
+def _as_host(host: str) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 (a comparison, nothing is bound)
+    return f"[{shown}]" if ":" in shown and not shown.startswith("[") else shown
+
+
+def _has_screen() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,113 @@
+"""The researchers' pages: start oracle runs, watch them, and see what came out beside the paper."""
+
+import io
+from typing import Literal
+
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from PIL import Image as Picture
+
+from app import queries
+from app.errors import NotFound, RunFinished
+from app.oracle import runs
+from app.oracle.table import TITLES
+from app.web.deps import Cursor, InServices, Now, PathId, Services
+from app.web.oracle_form import InForm, OracleForm, empty_form, form_of, parse_form
+from app.web.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
+from app.web.templates import templates
+
+router = APIRouter(prefix="/oracle", include_in_schema=False)
+
+RUNS_A_PAGE = 20
+
+
+@router.get("")
+def show_runs(request: Request, services: InServices, cursor: Cursor = None, like: int | None = None) -> Response:
+    """The form and the runs, newest first. `like` fills the form with another run's parameters."""
+    form = empty_form()
+    if like is not None:
+        with services.database.read() as session:
+            form = form_of(runs.get_run(session, like).parameters)
+    page = _build_page(services, form, cursor)
+    return templates.TemplateResponse(request, "oracle.html", {"page": page})
+
+
+@router.post("")
+def start_run(form: InForm, request: Request, services: InServices, now: Now) -> Response:
+    """Queue a run and go to its page; on bad input the form again."""
+    body = parse_form(form)
+    if isinstance(body, OracleForm):
+        page = _build_page(services, body, cursor=None)
+        return templates.TemplateResponse(request, "oracle.html", {"page": page}, 422)
+    with services.database.write() as session:
+        run_id = runs.request_run(session, body.parameters(), now=now).id
+    services.oracle_runner.wake()
+    return RedirectResponse(f"/oracle/{run_id}", 303)
+
+
+@router.get("/{run_id}")
+def show_run(run_id: PathId, request: Request, services: InServices) -> Response:
+    """How far a run is, and its result."""
+    with services.database.read() as session:
+        run = runs.get_run(session, run_id)
+    page = OracleRunPage(RunView.of(run), ResultView.of(run.result) if run.result else None)
+    return templates.TemplateResponse(request, "oracle_run.html", {"page": page})
+
+
+@router.post("/{run_id}/stop")
+def stop_run(run_id: PathId, services: InServices, now: Now) -> Response:
+    """Stop a run and show what it says now."""
+    try:
+        with services.database.write() as session:
+            runs.stop_run(session, run_id, now=now)
+    except RunFinished:
+        pass  # it ended between the page and the click: its page shows the result, which is no error to anybody
+    return RedirectResponse(f"/oracle/{run_id}", 303)
+
+
+@router.get("/{run_id}/charts/{name}.json")
+def get_chart(
+    run_id: PathId, name: str, services: InServices, theme: Literal["light", "dark"] = "light"
+) -> JSONResponse:
+    """A chart as Bokeh's JSON, for `static/oracle.js` to draw."""
+    # Bokeh takes half a second to import: the first who looks at a chart waits for it, not the server's start.
+    from app.web import charts
+
+    with services.database.read() as session:
+        run = runs.get_run(session, run_id)
+    if run.result is None:
+        raise NotFound(f"The oracle run {run_id} is {run.status}: it has no result to draw.", run_id=run_id)
+    return JSONResponse(charts.build_chart(name, run.result, theme))
+
+
+@router.get("/{run_id}/centers/{number}.png")
+def get_center(run_id: PathId, number: int, services: InServices) -> Response:
+    """One of the k-means centres as a picture, numbered from 1."""
+    with services.database.read() as session:
+        result = runs.get_run(session, run_id).result
+    centers = result["experiments"].get("kmeans", {}).get("centers", []) if result else []
+    if not 1 <= number <= len(centers):
+        raise NotFound(
+            f"The oracle run {run_id} has no centre {number}: it has {len(centers)}.", n_centers=len(centers)
+        )
+    pixels = np.rint(np.array(centers[number - 1]) * 255).astype(np.uint8)
+    side = round(len(pixels) ** 0.5)  # (D,) -> (side, side): all data sets so far are square
+    buffer = io.BytesIO()
+    Picture.fromarray(pixels.reshape(side, side)).save(buffer, "PNG")
+    return Response(buffer.getvalue(), media_type="image/png")
+
+
+def _build_page(services: Services, form: OracleForm, cursor: int | None) -> OraclePage:
+    with services.database.read() as session:
+        found, older = queries.list_oracle_runs(session, before=cursor, limit=RUNS_A_PAGE)
+        pools, _ = queries.list_pools(session, limit=1)
+    return OraclePage(
+        form=form,
+        rankings=RANKINGS,
+        experiments=TITLES,
+        runs=[RunView.of(run) for run in found],
+        older=older,
+        is_first_page=cursor is None,
+        dataset=pools[0].dataset_description if pools else "",
+    )

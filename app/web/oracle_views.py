@@ -1,0 +1,224 @@
+"""What the oracle pages show, computed from the runs' rows and stored results."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from app.accuracy import Accuracy
+from app.models import OracleRun, RunStatus
+from app.oracle.scenarios import Experiment, Parameters
+from app.oracle.table import TITLES, Row, parameters_from_json
+from app.web.oracle_form import OracleForm
+
+NAMES: dict[Experiment, str] = {
+    "ground_truth": "ground truth",
+    "random": "random",
+    "active": "active",
+    "auto_naive": "naive auto-labelling",
+    "auto_confident": "confident auto-labelling",
+    "kmeans": "k-means",
+}
+RANKINGS = {
+    "least_confidence": "Least confidence",
+    "margin": "Margin",
+    "entropy": "Entropy",
+    "random": "Random",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One experiment of a run that is under way."""
+
+    title: str
+    state: Literal["done", "running", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run without its result. `done` of `total` are steps of `experiment`; total is 0 before the first."""
+
+    id: int
+    status: RunStatus
+    parameters: Parameters
+    experiment: Experiment | None
+    done: int
+    total: int
+    error: str | None
+    created_at: dt.datetime
+    seconds: float | None
+
+    @classmethod
+    def of(cls, run: OracleRun) -> "RunView":
+        """From its row."""
+        is_over = run.started_at is not None and run.finished_at is not None
+        return cls(
+            id=run.id,
+            status=run.status,
+            parameters=parameters_from_json(run.parameters),
+            experiment=run.progress["experiment"],
+            done=run.progress["done"],
+            total=run.progress["total"],
+            error=run.error,
+            created_at=run.created_at,
+            seconds=(run.finished_at - run.started_at).total_seconds() if is_over else None,  # type: ignore[operator]
+        )
+
+    @property
+    def is_active(self) -> bool:
+        """Whether there is something to wait for, and to stop."""
+        return self.status in ("queued", "running")
+
+    @property
+    def state(self) -> str:
+        """Changes when the page has to be drawn anew; while it stays, only the bar moves."""
+        return f"{self.status} {self.experiment or ''}".strip()
+
+    @property
+    def title(self) -> str:
+        """What runs, in a few words."""
+        if self.parameters == Parameters():
+            return "The paper’s experiments"
+        names = ", ".join(NAMES[experiment] for experiment in self.parameters.experiments)
+        return names[:1].upper() + names[1:]
+
+    @property
+    def doing(self) -> str:
+        """What happens just now."""
+        if self.status == "queued":
+            return "Waiting for its turn"
+        return TITLES[self.experiment] if self.experiment else "Loading the images and the model"
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """The parameters, name and value."""
+        p = self.parameters
+        order = "as in the data set" if p.shuffle_seed is None else f"shuffled, seed {p.shuffle_seed}"
+        return [
+            ("Pool", f"{p.pool_size:,} images from {p.pool_start:,}"),
+            ("Order", order),
+            ("Validation", f"{p.validation_size:,} images"),
+            ("Labels bought", f"{p.budget:,} in batches of {p.batch_size:,}"),
+            ("Ranking", RANKINGS[p.ranking].lower()),
+        ]
+
+    @property
+    def summary(self) -> str:
+        """The parameters in one line."""
+        p = self.parameters
+        parts = [f"pool {p.pool_size:,}", f"{p.budget:,} labels in batches of {p.batch_size:,}"]
+        parts += [f"from image {p.pool_start:,}"] if p.pool_start else []
+        parts += [f"{p.validation_size:,} to validate"] if p.validation_size != Parameters().validation_size else []
+        parts += [RANKINGS[p.ranking].lower()] if p.ranking != Parameters().ranking else []
+        parts += [f"shuffle seed {p.shuffle_seed}"] if p.shuffle_seed is not None else []
+        return " · ".join(parts)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The experiments in their order, with the one under way."""
+        p = self.parameters
+        # Auto-labelling starts where active learning ends, so that runs whether asked for or not.
+        needs_active = bool({"auto_naive", "auto_confident"} & set(p.experiments))
+        run = [e for e in TITLES if e in p.experiments or (e == "active" and needs_active)]
+        now = run.index(self.experiment) if self.experiment in run else -1
+        states = ["done" if i < now else "running" if i == now else "waiting" for i in range(len(run))]
+        return [Step(TITLES[e], cast(Any, state)) for e, state in zip(run, states, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class ClustersView:
+    """k-means: the summed squared distance first and last, ours and the paper's (None if it has no such run)."""
+
+    n_centers: int
+    first: float
+    last: float
+    published_first: float | None
+    published_last: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """A result that is there. `n_equal` of `n_compared` points are the paper's; 0 of 0 if it has no such run."""
+
+    rows: list[Row]
+    n_equal: int
+    n_compared: int
+    dataset: str
+    sha256: str
+    validation_total: int | None
+    test_total: int | None
+    has_confidence: bool
+    clusters: ClustersView | None
+
+    @classmethod
+    def of(cls, result: dict[str, Any]) -> "ResultView":
+        """From the stored JSON."""
+        experiments: dict[Experiment, dict[str, Any]] = result["experiments"]
+        rows = [_row(name, curve) for name, curve in experiments.items() if name != "kmeans"]
+        compared = [row for row in rows if row.n_equal is not None]
+        kmeans = experiments.get("kmeans")
+        return cls(
+            rows=rows,
+            n_equal=sum(row.n_equal or 0 for row in compared),
+            n_compared=sum(row.n_points for row in compared),
+            dataset=result["data"]["name"],
+            sha256=result["data"]["sha256"],
+            validation_total=rows[0].validation.total if rows else None,
+            test_total=rows[0].test.total if rows and rows[0].test else None,
+            has_confidence="active" in experiments,
+            clusters=_clusters(kmeans) if kmeans else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OraclePage:
+    """The form and the runs; `older` is the cursor of the next page of the list, `dataset` what runs will use."""
+
+    form: OracleForm
+    rankings: dict[str, str]
+    experiments: dict[Experiment, str]
+    runs: Sequence[RunView]
+    older: int | None
+    is_first_page: bool
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class OracleRunPage:
+    """One run, and its result once it is done."""
+
+    run: RunView
+    result: ResultView | None
+
+
+def _row(experiment: Experiment, curve: dict[str, Any]) -> Row:
+    return Row(
+        experiment=experiment,
+        title=TITLES[experiment],
+        labels=curve["labels"][-1],
+        published=curve["published"],
+        validation=count_of(curve["accuracy"][-1], curve["total"]),
+        test=count_of(curve["test_accuracy"][-1], curve["test_total"]) if curve["test_total"] else None,
+        n_points=len(curve["accuracy"]),
+        n_equal=curve["n_equal"],
+        seconds=curve["seconds"],
+    )
+
+
+def _clusters(kmeans: dict[str, Any]) -> ClustersView:
+    published = kmeans["published"] or {}
+    return ClustersView(
+        n_centers=len(kmeans["centers"]),
+        first=kmeans["distances"][0],
+        last=kmeans["distances"][-1],
+        published_first=published.get("first"),
+        published_last=published.get("last"),
+        seconds=kmeans["seconds"],
+    )
+
+
+def count_of(share: float, total: int) -> Accuracy:
+    """The count that a stored share came from: shares are a count divided by `total`, so this is exact."""
+    return Accuracy(round(share * total), total)

@@ -1,0 +1,101 @@
+"""What all tests share: a migrated database each, a small pool, and the application on top of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.db import Database
+from app.main import create_app
+from app.models import Annotator, Pool
+from app.settings import Settings
+from app.web.deps import Services
+
+from .factories import add_annotator, add_pool, copy_database, make_settings, url_of
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("INKLING_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database made by the migrations; tests copy it, which is quicker than migrating each time."""
+    path = tmp_path_factory.mktemp("migrated") / "inkling.db"
+    database = Database(url_of(path))
+    database.migrate()
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def application_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database in which the application has made its first pool, "digits", of the embedded sample."""
+    path = tmp_path_factory.mktemp("application") / "inkling.db"
+    app = create_app(make_settings(url_of(path)))
+    app.state.services.database.close()
+    return path
+
+
+@pytest.fixture
+def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty database in a file of its own."""
+    database = Database(url_of(copy_database(migrated_file, tmp_path / "inkling.db")))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def pool(database: Database) -> Pool:
+    """60 images of 4 x 4 pixels to label, 20 to validate, 30 to test; a batch is 10."""
+    return add_pool(database)
+
+
+@pytest.fixture
+def ada(database: Database) -> Annotator:
+    """Somebody who answers."""
+    return add_annotator(database, "ada")
+
+
+@pytest.fixture
+def ben(database: Database) -> Annotator:
+    """Somebody else."""
+    return add_annotator(database, "ben")
+
+
+@pytest.fixture
+def oracle(database: Database) -> Annotator:
+    """The oracle."""
+    return add_annotator(database, "oracle", role="oracle")
+
+
+@pytest.fixture
+def settings(application_file: Path, tmp_path: Path) -> Settings:
+    """Settings of an application whose database has the pool "digits": 60 digits of 28 x 28 pixels."""
+    return make_settings(url_of(copy_database(application_file, tmp_path / "application.db")))
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[FastAPI]:
+    """The application; its threads are not started, so a test trains when it says so."""
+    app = create_app(settings)
+    yield app
+    app.state.services.database.close()
+
+
+@pytest.fixture
+def services(app: FastAPI) -> Services:
+    """The application's parts."""
+    services: Services = app.state.services
+    return services
+
+
+@pytest.fixture
+def client(app: FastAPI) -> TestClient:
+    """A client of the application."""
+    return TestClient(app, base_url="http://localhost")

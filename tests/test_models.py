@@ -1,0 +1,213 @@
+"""The schema carries the guarantees: what a CHECK or a key forbids cannot be stored, whoever writes."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from app.db import Database
+from app.models import Annotator, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
+
+from .factories import NOW, add_pool, after, answer, ask_and_answer, image_ids, undo
+
+
+def event_of(database: Database, pool: Pool, annotator: Annotator, **values: Any) -> dict[str, Any]:
+    with database.read() as session:
+        round_id = session.scalar(select(Round.id).where(Round.pool_id == pool.id))
+    event: dict[str, Any] = {
+        "pool_id": pool.id,
+        "image_id": image_ids(database, pool)[0],
+        "annotator_id": annotator.id,
+        "kind": "label",
+        "value": 3,
+        "source": "human",
+        "undoes_id": None,
+        "round_id": round_id,
+        "rank": 0,
+        "confidence": None,
+        "key": None,
+        "created_at": NOW,
+    }
+    return event | values
+
+
+def pool_of(**values: Any) -> dict[str, Any]:
+    pool: dict[str, Any] = {
+        "slug": "other",
+        "name": "Other",
+        "dataset": "patterns",
+        "dataset_description": "",
+        "dataset_sha256": "0" * 64,
+        "classes": ["0", "1"],
+        "n_images": 1,
+        "height": 4,
+        "width": 4,
+        "model": "softmax",
+        "ranking": "random",
+        "batch_size": 10,
+        "queue_size": 10,
+        "created_at": NOW,
+    }
+    return pool | values
+
+
+def round_of(pool: Pool, **values: Any) -> dict[str, Any]:
+    round_: dict[str, Any] = {
+        "pool_id": pool.id,
+        "number": 1,
+        "last_event_id": 0,
+        "n_labels": 0,
+        "steps": 0,
+        "validation_correct": 0,
+        "validation_total": 20,
+        "test_correct": 0,
+        "test_total": 0,
+        "fit_ms": 0.0,
+        "rank_ms": 0.0,
+        "state": b"",
+        "created_at": NOW,
+    }
+    return round_ | values
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"value": None}, "a_label_has_a_value"),
+        ({"kind": "skip"}, "a_label_has_a_value"),
+        ({"kind": "undo", "value": None}, "an_undo_names_its_event"),
+        ({"kind": "guess", "value": None}, "kind_is_known"),
+        ({"source": "parrot"}, "source_is_known"),
+    ],
+)
+def test_a_label_event_keeps_to_the_rules(
+    database: Database, pool: Pool, ada: Annotator, values: dict[str, Any], rule: str
+) -> None:
+    event = event_of(database, pool, ada, **values)
+
+    with pytest.raises(IntegrityError, match=f"ck_label_event_{rule}"), database.write() as session:
+        session.execute(insert(LabelEvent), event)
+
+
+def test_an_annotators_key_is_used_once(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:
+    with database.write() as session:
+        session.execute(insert(LabelEvent), event_of(database, pool, ada, key="one"))
+        session.execute(insert(LabelEvent), event_of(database, pool, ben, key="one"))
+
+    with pytest.raises(IntegrityError, match="label_event.annotator_id"), database.write() as session:
+        session.execute(insert(LabelEvent), event_of(database, pool, ada, key="one"))
+
+
+def test_an_event_is_undone_once(database: Database, pool: Pool, ada: Annotator) -> None:
+    (event,) = answer(database, pool, ada, image_ids(database, pool, [0]))
+    undone = undo(database, pool, ada)
+    again = event_of(database, pool, ada, kind="undo", value=None, undoes_id=event.id)
+
+    assert undone.undoes_id == event.id
+    with pytest.raises(IntegrityError, match="undoes_id"), database.write() as session:
+        session.execute(insert(LabelEvent), again)
+
+
+def test_an_event_id_is_never_given_twice(database: Database, pool: Pool, ada: Annotator) -> None:
+    # Rounds say "all events up to this one", so the id of a rolled-back event may come again, that of a stored one not.
+    with database.read() as session:
+        table = session.scalar(select(LabelEvent.__table__.c.id).limit(1))
+    events = ask_and_answer(database, pool, ada)
+
+    assert table is None
+    assert [event.id for event in events] == list(range(1, 11))
+
+
+def test_an_image_has_one_label(database: Database, pool: Pool, ada: Annotator) -> None:
+    first, second = ask_and_answer(database, pool, ada, 2)
+    again = {"image_id": first.image_id, "pool_id": pool.id, "event_id": second.id, "value": 1, "source": "human"}
+
+    with pytest.raises(IntegrityError, match="label.image_id"), database.write() as session:
+        session.execute(insert(Label), again)
+
+
+def test_an_image_is_with_one_annotator(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:
+    image_id = image_ids(database, pool)[0]
+    with database.write() as session:
+        round_id = session.scalar(select(Round.id).where(Round.pool_id == pool.id))
+        lease = {"image_id": image_id, "pool_id": pool.id, "round_id": round_id, "expires_at": NOW}
+        session.execute(insert(Lease), lease | {"annotator_id": ada.id})
+
+    with pytest.raises(IntegrityError, match="lease.image_id"), database.write() as session:
+        session.execute(insert(Lease), lease | {"annotator_id": ben.id})
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"n_images": 0}, "has_images"),
+        ({"height": 0}, "has_images"),
+        ({"width": -1}, "has_images"),
+        ({"batch_size": 0}, "batch_size_is_positive"),
+    ],
+)
+def test_a_pool_keeps_to_the_rules(database: Database, values: dict[str, Any], rule: str) -> None:
+    with pytest.raises(IntegrityError, match=f"ck_pool_{rule}"), database.write() as session:
+        session.execute(insert(Pool), pool_of(**values))
+
+
+def test_a_position_of_a_split_is_taken_once(database: Database, pool: Pool) -> None:
+    image = {"pool_id": pool.id, "split": "pool", "position": 0, "truth": 1, "pixels": b"\0" * 16}
+
+    with pytest.raises(IntegrityError, match="image.pool_id"), database.write() as session:
+        session.execute(insert(Image), image)
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"validation_correct": 21}, "validation_is_a_share"),
+        ({"validation_correct": -1}, "validation_is_a_share"),
+        ({"test_correct": 1}, "test_is_a_share"),
+    ],
+)
+def test_a_round_counts_no_more_right_answers_than_images(
+    database: Database, pool: Pool, values: dict[str, Any], rule: str
+) -> None:
+    with pytest.raises(IntegrityError, match=f"ck_round_{rule}"), database.write() as session:
+        session.execute(insert(Round), round_of(pool, **values))
+
+
+def test_a_round_number_is_given_once_a_pool(database: Database, pool: Pool) -> None:
+    other = add_pool(database, slug="other")
+    with database.write() as session:
+        session.execute(insert(Round), [round_of(pool), round_of(other)])
+
+    with pytest.raises(IntegrityError, match="round.pool_id"), database.write() as session:
+        session.execute(insert(Round), round_of(pool))
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "rule"),
+    [
+        (Annotator, {"name": "eve", "role": "boss", "created_at": NOW}, "ck_annotator_role_is_known"),
+        (
+            OracleRun,
+            {"status": "lost", "parameters": {}, "progress": {}, "created_at": NOW},
+            "ck_oracle_run_status_is_known",
+        ),
+    ],
+)
+def test_roles_and_statuses_are_the_known_ones(
+    database: Database, table: type[Annotator | OracleRun], values: dict[str, Any], rule: str
+) -> None:
+    with pytest.raises(IntegrityError, match=rule), database.write() as session:
+        session.execute(insert(table), values)
+
+
+def test_times_are_kept_as_utc_wherever_they_come_from(database: Database) -> None:
+    vienna = dt.timezone(dt.timedelta(hours=2))
+    with database.write() as session:
+        session.add(Annotator(name="ada", role="annotator", created_at=after(0).astimezone(vienna)))
+    with database.read() as session:
+        stored = session.scalars(select(Annotator)).one().created_at
+
+    assert stored == NOW
+    assert stored.tzinfo == dt.UTC
