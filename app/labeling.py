@@ -1,4 +1,4 @@
-"""What an annotator does, each in one transaction of the caller: ask, answer, undo; and the oracle's way of both."""
+"""Ask and answer, each in one transaction of the caller; and the oracle's way of both. See also `revising`."""
 
 import datetime as dt
 from collections import Counter
@@ -17,15 +17,13 @@ from app.errors import (
     KeyReused,
     LeasedByAnother,
     NameTaken,
-    NotFound,
-    NothingToUndo,
     TruthUnknown,
     ValueNotAClass,
 )
 from app.labels import Answer
-from app.leases import LeasedImage
+from app.leases import LeasedImage, Shortage
 from app.live import Change, note
-from app.models import Annotator, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role, Round
+from app.models import Annotator, Image, Label, LabelEvent, Lease, Pool, Role, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +37,24 @@ class GivenLabel:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The images of one ask. `is_stale`: a newer round is due and was not ready in time."""
+    """The images of one ask. `is_stale`: a newer round is due and was not ready in time.
+
+    `shortage` says why, where no image could be given.
+    """
 
     round_number: int
     is_stale: bool
     images: list[LeasedImage]
+    shortage: Shortage | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The events of one answer, and how many labels the next round still waits for."""
+    """The events of one answer, and how many labels the next round still waits for. Replayed ones were known."""
 
     events: list[LabelEvent]
     until_round: int
+    n_replayed: int
 
 
 def get_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
@@ -81,9 +84,10 @@ def ask(
 ) -> Asked:
     """Lease the images that the newest ranking puts first: see `leases.claim`."""
     newest = rounds.get_newest(session, pool)
-    is_stale = rounds.is_due(session, pool, newest)
-    images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
-    return Asked(newest.number, is_stale, images)
+    n_new = rounds.count_new_labels(session, newest)
+    images = leases.claim(session, pool, newest, annotator, count, n_new, now=now, seconds=lease_seconds)
+    shortage = None if images else leases.find_shortage(session, pool, annotator, now=now)
+    return Asked(newest.number, n_new >= pool.batch_size, images, shortage)
 
 
 def answer(
@@ -107,52 +111,7 @@ def answer(
     ids = iter(event_ids)
     all_ids = [known[label.key].id if label.key in known else next(ids) for label in given]
     until_round = max(0, pool.batch_size - rounds.count_new_labels(session, newest))
-    return Answered(labels.read_events(session, all_ids), until_round)
-
-
-def undo(
-    session: Session,
-    pool: Pool,
-    annotator: Annotator,
-    event_id: int | None = None,
-    *,
-    key: str | None = None,
-    now: dt.datetime,
-    lease_seconds: int,
-) -> tuple[LabelEvent, LeasedImage]:
-    """Take back the annotator's last standing answer, or that of one event; the image is theirs to answer again.
-
-    Raises:
-        NotFound: the event is not there, or not the annotator's.
-        NothingToUndo: no answer of the annotator stands, or this one stands no more.
-        KeyReused: the key belongs to an answer.
-    """
-    if key is not None and (done := labels.events_by_key(session, annotator, [key]).get(key)):
-        if done.kind != "undo" or done.pool_id != pool.id:
-            raise KeyReused(f"The key {key} belongs to another request. Send a new one.", key=key)
-        lease = session.get(Lease, done.image_id)
-        return done, _leased_image(session, done, lease.expires_at if lease else now, None)
-    event = _undoable(session, pool, annotator, event_id)
-    undone = labels.append_undo(session, event, annotator, key=key, now=now)
-    prediction = session.scalar(
-        select(RankedImage.prediction).where(RankedImage.round_id == event.round_id, RankedImage.rank == event.rank)
-    )
-    expires_at = now + dt.timedelta(seconds=lease_seconds)
-    leases.give(
-        session,
-        Lease(
-            image_id=event.image_id,
-            pool_id=pool.id,
-            annotator_id=annotator.id,
-            round_id=event.round_id,
-            rank=event.rank,
-            confidence=event.confidence,
-            prediction=prediction,
-            expires_at=expires_at,
-        ),
-    )
-    note(session, Change("labels", pool.id))
-    return undone, _leased_image(session, event, expires_at, prediction)
+    return Answered(labels.read_events(session, all_ids), until_round, n_replayed=len(given) - len(new))
 
 
 def answer_by_truth(
@@ -204,7 +163,7 @@ def _prepare(
         raise ImageNotFound(f"The pool {pool.slug} has no image {missing[0]} to label.", image_ids=missing)
     _check_free(session, [found[label.image_id] for label in given], annotator, now)
     unasked = [i for i, row in found.items() if row.holder_id != annotator.id]
-    ranked = _read_ranks(session, newest, unasked)
+    ranked = rounds.read_ranks(session, newest, unasked)
     answers = []
     for label in given:
         row = found[label.image_id]
@@ -280,35 +239,3 @@ def _check_free(
             f"Image {held[0].id} is with somebody else until {held[0].expires_at:%H:%M:%S} UTC. Ask for others.",
             image_ids=[row.id for row in held],
         )
-
-
-def _read_ranks(session: Session, newest: Round, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
-    if not image_ids:
-        return {}
-    rows = session.execute(
-        select(RankedImage.image_id, RankedImage.rank, RankedImage.confidence).where(
-            RankedImage.round_id == newest.id, RankedImage.image_id.in_(image_ids)
-        )
-    )
-    return {row.image_id: (row.rank, row.confidence) for row in rows}
-
-
-def _undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEvent:
-    mine = select(LabelEvent).where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator.id)
-    standing = mine.join(Label, Label.event_id == LabelEvent.id)
-    if event_id is None:
-        last = session.scalar(standing.order_by(LabelEvent.id.desc()).limit(1))
-        if last is None:
-            raise NothingToUndo(f"No label of {annotator.name} stands in {pool.slug}: there is nothing to undo.")
-        return last
-    event = session.scalar(mine.where(LabelEvent.id == event_id, LabelEvent.kind == "label"))
-    if event is None:
-        raise NotFound(f"{annotator.name} gave no label with the event {event_id} in {pool.slug}.", event_id=event_id)
-    if session.scalar(standing.where(LabelEvent.id == event_id)) is None:
-        raise NothingToUndo(f"The label of event {event_id} was taken back already.", event_id=event_id)
-    return event
-
-
-def _leased_image(session: Session, event: LabelEvent, expires_at: dt.datetime, prediction: int | None) -> LeasedImage:
-    image = session.get_one(Image, event.image_id)
-    return LeasedImage(image.id, image.position, image.pixels, event.confidence, prediction, expires_at)

@@ -20,10 +20,14 @@ from app.pools import create_pool
 from app.queries import list_pools
 from app.settings import ROOT, Settings
 from app.trainer import Trainer
-from app.web import api, docs, health, images, pages
+from app.web import api, docs, health, images, login, pages
 from app.web.deps import Services, get_now
+from app.web.gate import Gate
+from app.web.metrics import Metrics
+from app.web.observed import Observed
 from app.web.problems import BugGuard, add_error_handlers
 from app.web.security import Security
+from app.web.throttle import LoginThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
         live=live,
         trainer=Trainer(database, live, retry_seconds=settings.retry_seconds),
         oracle_runner=OracleRunner(database, partial(datasets.load, settings)),
+        gate=Gate(database, settings),
+        login_throttle=LoginThrottle(),
+        metrics=Metrics(database),
     )
     app = FastAPI(
         title="Inkling",
@@ -59,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for module in (api, images, health, docs, pages):
+    for module in (api, images, health, login, docs, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.mount("/vendor/bokeh", StaticFiles(directory=_package_folder("bokeh", "server/static/js")))
@@ -67,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
+    app.add_middleware(Observed, metrics=services.metrics)
     return app
 
 

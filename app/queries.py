@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from app import rounds
 from app.errors import NotFound
 from app.labels import WITH_NAMES
-from app.models import Annotator, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
+from app.models import Annotator, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
 
 T = TypeVar("T")
 
@@ -83,6 +83,42 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
     return PoolView(pool, counts, newest, until_round)
 
 
+@dataclass(frozen=True, slots=True)
+class PoolMeasures:
+    """A pool in numbers, for whoever watches the server. The queue's age is 0 unless a round is due."""
+
+    slug: str
+    counts: Counts
+    n_rounds: int
+    n_failed: int
+    fit_seconds: float
+    queue_age_seconds: float
+
+
+def measure_pools(session: Session, *, now: dt.datetime) -> list[PoolMeasures]:
+    """All pools in numbers."""
+    return [_measure(session, pool, now) for pool in session.scalars(select(Pool).order_by(Pool.id))]
+
+
+def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
+    view = view_pool(session, pool, now=now)
+    fit_ms = session.scalar(select(func.sum(Round.fit_ms)).where(Round.pool_id == pool.id)) or 0.0
+    failed = select(func.count()).where(FailedRound.pool_id == pool.id, FailedRound.number > view.newest.number)
+    oldest = session.scalar(
+        select(func.min(LabelEvent.created_at))
+        .join(Label, Label.event_id == LabelEvent.id)
+        .where(Label.pool_id == pool.id, Label.event_id > view.newest.last_event_id)
+    )
+    return PoolMeasures(
+        slug=pool.slug,
+        counts=view.counts,
+        n_rounds=view.newest.number,
+        n_failed=session.scalar(failed) or 0,
+        fit_seconds=fit_ms / 1000,
+        queue_age_seconds=(now - oldest).total_seconds() if oldest and view.until_round == 0 else 0.0,
+    )
+
+
 def list_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """Pools by id."""
     rows = session.scalars(select(Pool).where(Pool.id > after).order_by(Pool.id).limit(limit + 1)).all()
@@ -111,13 +147,14 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
 
 
 def list_labels(
-    session: Session, pool: Pool, *, after: int = 0, limit: int = 100
+    session: Session, pool: Pool, *, annotator_id: int | None = None, after: int = 0, limit: int = 100
 ) -> tuple[Sequence[LabelEvent], int | None]:
-    """The events of the labels that stand, oldest first."""
+    """The events of the labels that stand, oldest first; only one annotator's, if one is named."""
+    whose = LabelEvent.annotator_id == annotator_id if annotator_id is not None else true()
     rows = session.scalars(
         select(LabelEvent)
         .join(Label, Label.event_id == LabelEvent.id)
-        .where(Label.pool_id == pool.id, Label.event_id > after)
+        .where(Label.pool_id == pool.id, Label.event_id > after, whose)
         .options(*WITH_NAMES)
         .order_by(Label.event_id)
         .limit(limit + 1)

@@ -1,6 +1,7 @@
 """Rounds: is one due, what it is trained on, and storing what came out."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session, undefer
 
 from app.accuracy import Accuracy
 from app.live import Change, note
-from app.models import Image, Label, LabelEvent, Pool, RankedImage, Round
+from app.models import FailedRound, Image, Label, LabelEvent, Pool, RankedImage, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,29 @@ def read_training_set(session: Session, pool: Pool) -> TrainingSet:
     ).all()
     table = np.array(rows, dtype=np.int64).reshape(len(rows), 2)  # (n, 2)
     return TrainingSet(table[:, 0], table[:, 1], last)
+
+
+def note_failure(session: Session, pool: Pool, number: int, error: str, *, now: dt.datetime) -> None:
+    """Mark the round as failed: it is not stored, and tried again."""
+    failed = session.scalar(select(FailedRound).where(FailedRound.pool_id == pool.id, FailedRound.number == number))
+    if failed is None:
+        failed = FailedRound(pool_id=pool.id, number=number, n_attempts=0)
+        session.add(failed)
+    failed.n_attempts += 1
+    failed.error = error[:1000]
+    failed.failed_at = now
+
+
+def read_ranks(session: Session, newest: Round, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
+    """Rank and confidence of those of the images that the stored head of the ranking has."""
+    if not image_ids:
+        return {}
+    rows = session.execute(
+        select(RankedImage.image_id, RankedImage.rank, RankedImage.confidence).where(
+            RankedImage.round_id == newest.id, RankedImage.image_id.in_(image_ids)
+        )
+    )
+    return {row.image_id: (row.rank, row.confidence) for row in rows}
 
 
 def store(session: Session, previous: Round, training: TrainingSet, outcome: Outcome, *, now: dt.datetime) -> bool:

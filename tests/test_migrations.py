@@ -37,9 +37,7 @@ def schema_of(database: Database) -> list[str]:
 
 def test_the_migrations_make_the_models_tables(database: Database) -> None:
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
 
         assert compare_metadata(context, Base.metadata) == []
 

@@ -12,6 +12,9 @@ from app.live import Live
 from app.oracle.runs import OracleRunner
 from app.settings import Settings
 from app.trainer import Trainer
+from app.web.gate import Gate
+from app.web.metrics import Metrics
+from app.web.throttle import LoginThrottle
 
 MAX_PAGE = 1000
 
@@ -25,6 +28,9 @@ class Services:
     live: Live
     trainer: Trainer
     oracle_runner: OracleRunner
+    gate: Gate
+    login_throttle: LoginThrottle
+    metrics: Metrics
 
 
 def get_services(request: HTTPConnection) -> Services:

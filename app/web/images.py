@@ -3,14 +3,15 @@
 import io
 import zlib
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from PIL import Image as Picture
 
 from app import queries
+from app.web.auth import get_caller
 from app.web.deps import InServices, PathId
 from app.web.problems import responses
 
-router = APIRouter(tags=["images"])
+router = APIRouter(tags=["images"], dependencies=[Depends(get_caller)])
 
 
 def image_url(image_id: int, pixels: bytes) -> str:
@@ -21,7 +22,7 @@ def image_url(image_id: int, pixels: bytes) -> str:
 @router.get(
     "/images/{image_id}.png",
     response_class=Response,
-    responses=responses(404, 422, ok={"content": {"image/png": {}}, "description": "The image, grey"}),
+    responses=responses(401, 404, 422, ok={"content": {"image/png": {}}, "description": "The image, grey"}),
 )
 def get_image(image_id: PathId, services: InServices) -> Response:
     """One image as a PNG, cached for ever."""
@@ -29,5 +30,5 @@ def get_image(image_id: PathId, services: InServices) -> Response:
         pixels, height, width = queries.get_pixels(session, image_id)
     buffer = io.BytesIO()
     Picture.frombytes("L", (width, height), pixels).save(buffer, "PNG")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
     return Response(buffer.getvalue(), media_type="image/png", headers=headers)

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import queries
 from app.errors import NotFound
 from app.pools import get_pool
+from app.web.auth import get_caller
 from app.web.deps import InServices, Now, Slug
 from app.web.schemas import PoolDetail
 from app.web.templates import templates
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from app.accuracy import Accuracy
 from app.labeling import Answered, Asked
 from app.learning.ranking import Rule
 from app.leases import LeasedImage
-from app.models import EventKind, LabelEvent, OracleRun, Round, RunStatus, Source
+from app.models import EventKind, LabelEvent, OracleRun, Role, Round, RunStatus, Source
 from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
+from app.people import AnnotatorWork
 from app.queries import PoolView
 from app.trainer import Training
 from app.web.images import image_url
@@ -21,13 +22,18 @@ T = TypeVar("T")
 Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@-]{0,63}$")]
 Key = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-ANNOTATOR = Field(default="local", description="Who answers.", examples=["ada"])
 
 
 class Strict(BaseModel):
     """A request's body: an unknown field is an error, not a typo that goes unnoticed."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Acting(Strict):
+    """Who acts: with accounts whoever is logged in, and `annotator` is left out."""
+
+    annotator: Name | None = Field(default=None, description="Who answers, on a server without accounts.")
 
 
 class Page(BaseModel, Generic[T]):
@@ -140,11 +146,10 @@ class PoolDetail(PoolOut):
         )
 
 
-class LeaseIn(Strict):
+class LeaseIn(Acting):
     """Left out, `count` means: what you still hold, or else the next batch."""
 
     count: int | None = Field(default=None, ge=1, le=1000, examples=[10])
-    annotator: Name = ANNOTATOR
 
 
 class LeasedImageOut(BaseModel):
@@ -170,18 +175,53 @@ class LeasedImageOut(BaseModel):
         )
 
 
+class ShortageOut(BaseModel):
+    """Why no image came: of the unlabeled ones some are with others, some were skipped by this annotator."""
+
+    unlabeled: int
+    with_others: int
+    skipped: int
+    next_free_at: dt.datetime | None
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 class LeaseOut(BaseModel):
     """`round` ranked the images; `stale` says that a newer round is due but was not ready within the wait."""
 
     round: int
     stale: bool
     images: list[LeasedImageOut]
+    shortage: ShortageOut | None
 
     @classmethod
     def of(cls, asked: Asked) -> Self:
         """From what was asked."""
         images = [LeasedImageOut.of(image) for image in asked.images]
-        return cls(round=asked.round_number, stale=asked.is_stale, images=images)
+        shortage = ShortageOut.model_validate(asked.shortage) if asked.shortage else None
+        return cls(round=asked.round_number, stale=asked.is_stale, images=images, shortage=shortage)
+
+
+class RenewIn(Acting):
+    """Nothing more to say."""
+
+
+class RenewOut(BaseModel):
+    """How many images are held for longer."""
+
+    renewed: int
+
+
+class ReleaseIn(Acting):
+    """Left out, `image_ids` means all that the annotator holds."""
+
+    image_ids: list[Id] | None = Field(default=None, max_length=1000)
+
+
+class ReleaseOut(BaseModel):
+    """How many images were given back."""
+
+    released: int
 
 
 class LabelIn(Strict):
@@ -192,11 +232,35 @@ class LabelIn(Strict):
     key: Key | None = Field(default=None, examples=["7b0c0c0e-6a3c-4f0e-9d57-0f1c6b1f2a11"])
 
 
-class LabelsIn(Strict):
+class LabelsIn(Acting):
     """1 to 1,000 labels: all are stored, or none."""
 
-    annotator: Name = ANNOTATOR
     labels: list[LabelIn] = Field(min_length=1, max_length=1000)
+
+
+class SkipIn(Acting):
+    """The image that the annotator cannot tell."""
+
+    image_id: Id
+    key: Key | None = None
+
+
+class FlagIn(Acting):
+    """A remark of at most 200 characters."""
+
+    image_id: Id
+    remark: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
+        examples=["two digits in one image"]
+    )
+    key: Key | None = None
+
+
+class ChangeIn(Acting):
+    """Another value for the answer of an event that stands."""
+
+    event_id: Id
+    value: int = Field(ge=-(2**31), lt=2**31, description="Index into the pool's classes.", examples=[7])
+    key: Key | None = None
 
 
 class EventOut(BaseModel):
@@ -211,7 +275,8 @@ class EventOut(BaseModel):
     annotator: str
     round: int
     confidence: float | None
-    undoes: int | None
+    undoes: int | None  # the event that was taken back or changed
+    remark: str | None
     key: str | None
     created_at: dt.datetime
 
@@ -229,6 +294,7 @@ class EventOut(BaseModel):
             round=event.round.number,
             confidence=event.confidence,
             undoes=event.undoes_id,
+            remark=event.remark,
             key=event.key,
             created_at=event.created_at,
         )
@@ -246,19 +312,72 @@ class LabelsOut(BaseModel):
         return cls(events=[EventOut.of(event) for event in answered.events], until_round=answered.until_round)
 
 
-class UndoIn(Strict):
-    """Left out, `event_id` means the annotator's last answer that stands."""
+class UndoIn(Acting):
+    """Left out, `event_id` means the annotator's last answer, change or skip that stands."""
 
-    annotator: Name = ANNOTATOR
     event_id: Id | None = None
     key: Key | None = None
 
 
 class UndoOut(BaseModel):
-    """The undo, and the image: unlabeled again, and held for the annotator for the time of a lease."""
+    """The undo, and the image if it is unlabeled again: it is held for the annotator for the time of a lease."""
 
     event: EventOut
-    image: LeasedImageOut
+    image: LeasedImageOut | None
+
+
+class AnnotatorOut(BaseModel):
+    """Somebody's work in a pool. Agreement counts standing answers that had a prediction, or a known truth."""
+
+    name: str
+    role: Role
+    labels: int
+    skips: int
+    flags: int
+    held: int
+    labels_last_hour: int
+    seconds_per_label: float | None
+    agrees_with_model: AccuracyOut | None
+    agrees_with_truth: AccuracyOut | None
+    last_event_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, work: AnnotatorWork) -> Self:
+        """From a query's row."""
+        return cls(
+            name=work.name,
+            role=work.role,
+            labels=work.labels,
+            skips=work.skips,
+            flags=work.flags,
+            held=work.held,
+            labels_last_hour=work.labels_last_hour,
+            seconds_per_label=work.seconds_per_label,
+            agrees_with_model=AccuracyOut.of(*work.model_agreement) if work.model_agreement[1] else None,
+            agrees_with_truth=AccuracyOut.of(*work.truth_agreement) if work.truth_agreement[1] else None,
+            last_event_at=work.last_event_at,
+        )
+
+
+class CallerOut(BaseModel):
+    """Who is logged in; `open` says that the server has no accounts and anybody here may do everything."""
+
+    name: str
+    role: Role
+    open: bool
+
+
+class AuditEntryOut(BaseModel):
+    """Who came in, who was kept out, what was done to accounts."""
+
+    id: int
+    at: dt.datetime
+    action: str
+    name: str
+    address: str | None
+    request_id: str | None
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 class OracleLabelsIn(Strict):
