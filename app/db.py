@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.errors import DatabaseUnusable
@@ -118,12 +118,17 @@ def _check_foreign_keys(connection: Connection) -> None:
         raise DatabaseUnusable(f"After the migration {len(broken)} rows refer to nothing, first in {broken[0][0]}.")
 
 
+_TAKES = "It takes a SQLite file, such as sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
+
+
 def _file_of(url: str) -> Path:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnusable(f"INKLING_DATABASE_URL is {url!r}, which is no address. {_TAKES}") from error
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise DatabaseUnusable(
-            f"INKLING_DATABASE_URL is {parsed.render_as_string()}; it takes a SQLite file, such as "
-            "sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
+            f"INKLING_DATABASE_URL is {parsed.render_as_string()}, which is no SQLite file. {_TAKES}"
         )
     path = Path(parsed.database)
     if not path.parent.is_dir():
@@ -153,7 +158,7 @@ def _explained(path: Path, error: BaseException | None) -> DatabaseUnusable:
 
 _REMEDIES = {
     "readonly": "Let the user that runs Inkling write to the file and its folder.",
-    "unable to open": "Let the user that runs Inkling write to the file and its folder.",
+    "unable to open": "Is it a folder, or another user's? Set INKLING_DATABASE_URL to a file that can be written.",
     "locked": "Another process holds it: stop that one, then start again.",
     "full": "Make room on the disk, then start again.",
 }
