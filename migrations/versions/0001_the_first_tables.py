@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("role", sa.String(length=10), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.CheckConstraint("role IN ('admin', 'annotator', 'oracle')", name="ck_annotator_role_is_known"),
+        sa.CheckConstraint("role IN ('admin', 'annotator', 'oracle')", name=op.f("ck_annotator_role_is_known")),
         sa.PrimaryKeyConstraint("id", name="pk_annotator"),
         sa.UniqueConstraint("name", name="uq_annotator_name"),
     )
@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(), nullable=True),
         sa.CheckConstraint(
             "status IN ('queued', 'running', 'done', 'failed', 'stopped')",
-            name="ck_oracle_run_status_is_known",
+            name=op.f("ck_oracle_run_status_is_known"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_oracle_run"),
     )
@@ -59,8 +59,8 @@ def upgrade() -> None:
         sa.Column("batch_size", sa.Integer(), nullable=False),
         sa.Column("queue_size", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.CheckConstraint("batch_size > 0", name="ck_pool_batch_size_is_positive"),
-        sa.CheckConstraint("n_images > 0 AND height > 0 AND width > 0", name="ck_pool_has_images"),
+        sa.CheckConstraint("batch_size > 0", name=op.f("ck_pool_batch_size_is_positive")),
+        sa.CheckConstraint("n_images > 0 AND height > 0 AND width > 0", name=op.f("ck_pool_has_images")),
         sa.PrimaryKeyConstraint("id", name="pk_pool"),
         sa.UniqueConstraint("slug", name="uq_pool_slug"),
     )
@@ -72,7 +72,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("truth", sa.Integer(), nullable=True),
         sa.Column("pixels", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("split IN ('pool', 'validation', 'test')", name="ck_image_split_is_known"),
+        sa.CheckConstraint("split IN ('pool', 'validation', 'test')", name=op.f("ck_image_split_is_known")),
         sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name="fk_image_pool_id_pool"),
         sa.PrimaryKeyConstraint("id", name="pk_image"),
         sa.UniqueConstraint("pool_id", "split", "position", name="uq_image_pool_id"),
@@ -93,8 +93,10 @@ def upgrade() -> None:
         sa.Column("rank_ms", sa.Double(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.CheckConstraint("test_correct BETWEEN 0 AND test_total", name="ck_round_test_is_a_share"),
-        sa.CheckConstraint("validation_correct BETWEEN 0 AND validation_total", name="ck_round_validation_is_a_share"),
+        sa.CheckConstraint("test_correct BETWEEN 0 AND test_total", name=op.f("ck_round_test_is_a_share")),
+        sa.CheckConstraint(
+            "validation_correct BETWEEN 0 AND validation_total", name=op.f("ck_round_validation_is_a_share")
+        ),
         sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name="fk_round_pool_id_pool"),
         sa.PrimaryKeyConstraint("id", name="pk_round"),
         sa.UniqueConstraint("pool_id", "number", name="uq_round_pool_id"),
@@ -114,10 +116,12 @@ def upgrade() -> None:
         sa.Column("confidence", sa.Double(), nullable=True),
         sa.Column("key", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.CheckConstraint("(kind = 'label') = (value IS NOT NULL)", name="ck_label_event_a_label_has_a_value"),
-        sa.CheckConstraint("(kind = 'undo') = (undoes_id IS NOT NULL)", name="ck_label_event_an_undo_names_its_event"),
-        sa.CheckConstraint("kind IN ('label', 'skip', 'undo')", name="ck_label_event_kind_is_known"),
-        sa.CheckConstraint("source IN ('human', 'oracle', 'model')", name="ck_label_event_source_is_known"),
+        sa.CheckConstraint("(kind = 'label') = (value IS NOT NULL)", name=op.f("ck_label_event_a_label_has_a_value")),
+        sa.CheckConstraint(
+            "(kind = 'undo') = (undoes_id IS NOT NULL)", name=op.f("ck_label_event_an_undo_names_its_event")
+        ),
+        sa.CheckConstraint("kind IN ('label', 'skip', 'undo')", name=op.f("ck_label_event_kind_is_known")),
+        sa.CheckConstraint("source IN ('human', 'oracle', 'model')", name=op.f("ck_label_event_source_is_known")),
         sa.ForeignKeyConstraint(["annotator_id"], ["annotator.id"], name="fk_label_event_annotator_id_annotator"),
         sa.ForeignKeyConstraint(["image_id"], ["image.id"], name="fk_label_event_image_id_image"),
         sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name="fk_label_event_pool_id_pool"),
@@ -168,7 +172,7 @@ def upgrade() -> None:
         sa.Column("event_id", sa.Integer(), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),
         sa.Column("source", sa.String(length=10), nullable=False),
-        sa.CheckConstraint("source IN ('human', 'oracle', 'model')", name="ck_label_source_is_known"),
+        sa.CheckConstraint("source IN ('human', 'oracle', 'model')", name=op.f("ck_label_source_is_known")),
         sa.ForeignKeyConstraint(["event_id"], ["label_event.id"], name="fk_label_event_id_label_event"),
         sa.ForeignKeyConstraint(["image_id"], ["image.id"], name="fk_label_image_id_image"),
         sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name="fk_label_pool_id_pool"),
