@@ -1,10 +1,10 @@
 """The researchers' pages: start oracle runs, watch them, and see what came out beside the paper."""
 
 import io
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from PIL import Image as Picture
 
@@ -21,9 +21,11 @@ router = APIRouter(prefix="/oracle", include_in_schema=False)
 
 RUNS_A_PAGE = 20
 
+Like = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
+
 
 @router.get("")
-def show_runs(request: Request, services: InServices, cursor: Cursor = None, like: int | None = None) -> Response:
+def show_runs(request: Request, services: InServices, cursor: Cursor = None, like: Like = None) -> Response:
     """The form and the runs, newest first. `like` fills the form with another run's parameters."""
     form = empty_form()
     if like is not None:
@@ -110,4 +112,5 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         older=older,
         is_first_page=cursor is None,
         dataset=pools[0].dataset_description if pools else "",
+        is_mnist=bool(pools) and pools[0].dataset == "mnist",
     )
