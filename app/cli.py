@@ -190,12 +190,13 @@ def _print_results(results: Results, parameters: Parameters, dataset: str) -> No
         screen.print(_as_table(rows))
     if results.clusters is not None:
         distances = results.clusters.distances
-        paper = table.published()["kmeans"]["distances"]
         screen.print(
             f"k-means: summed squared distance {distances[0]:,.0f} at the start, {distances[-1]:,.0f} after "
-            f"{len(distances) - 1} iterations, in {results.clusters_seconds:.1f} s "
-            f"(the paper, from other centres: {paper['first']:,.0f} and {paper['last']:,.0f})."
+            f"{len(distances) - 1} iterations, in {results.clusters_seconds:.1f} s."
         )
+        if table.is_comparable(parameters, dataset):
+            paper = table.published()["kmeans"]["distances"]
+            screen.print(f"The paper, from other centres: {paper['first']:,.0f} and {paper['last']:,.0f}.")
     n_points = sum(row.n_points for row in rows)
     matches = table.matches_paper(rows)
     if matches is None:
