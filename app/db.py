@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.errors import DatabaseUnusable
@@ -32,7 +33,7 @@ class Database:
         Raises:
             DatabaseUnusable: not a SQLite file, or its folder is not there.
         """
-        self._path = _file_of(url)
+        self.path = _file_of(url)
         self.engine = create_engine(url, pool_size=16, max_overflow=112)
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "begin", _begin)
@@ -66,14 +67,30 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         try:
-            with self._writers.begin() as connection:
+            with self._without_foreign_keys() as connection, connection.begin():
+                _check_sound(connection, self.path)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                _check_foreign_keys(connection)
         except CommandError as error:
             raise DatabaseUnusable(
-                f"{self._path} was written by a newer Inkling ({error}). Install that version, or set "
+                f"{self.path} was written by a newer Inkling ({error}). Install that version, or set "
                 "INKLING_DATABASE_URL to another file."
             ) from error
+        except DBAPIError as error:
+            raise _explained(self.path, error.orig) from error
+
+    @contextmanager
+    def _without_foreign_keys(self) -> Iterator[Connection]:
+        """A table that is made anew is gone for a moment; SQLite can look away only outside a transaction."""
+        with self._writers.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.execute("PRAGMA foreign_keys=OFF")
+            try:
+                yield connection
+            finally:
+                driver.execute("PRAGMA foreign_keys=ON")
 
     def is_migrated(self) -> bool:
         """Whether any schema is there at all."""
@@ -95,12 +112,23 @@ def make_append_only(connection: Connection, table: str) -> None:
         )
 
 
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        raise DatabaseUnusable(f"After the migration {len(broken)} rows refer to nothing, first in {broken[0][0]}.")
+
+
+_TAKES = "It takes a SQLite file, such as sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
+
+
 def _file_of(url: str) -> Path:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnusable(f"INKLING_DATABASE_URL is {url!r}, which is no address. {_TAKES}") from error
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise DatabaseUnusable(
-            f"INKLING_DATABASE_URL is {parsed.render_as_string()}; it takes a SQLite file, such as "
-            "sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
+            f"INKLING_DATABASE_URL is {parsed.render_as_string()}, which is no SQLite file. {_TAKES}"
         )
     path = Path(parsed.database)
     if not path.parent.is_dir():
@@ -111,14 +139,35 @@ def _file_of(url: str) -> Path:
 def _configure(connection: sqlite3.Connection, _: Any) -> None:
     connection.isolation_level = None  # _begin says when a transaction starts, not the driver
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.DatabaseError as error:
         file = connection.execute("PRAGMA database_list").fetchone()
-        raise DatabaseUnusable(
-            f"The database {file[2] if file else ''} cannot be used: {error}. Restore it from a backup, or set "
-            "INKLING_DATABASE_URL to another file."
-        ) from error
+        raise _explained(Path(file[2]) if file else Path(), error) from error
+
+
+def _explained(path: Path, error: BaseException | None) -> DatabaseUnusable:
+    """SQLite's reason with its remedy."""
+    reason = str(error)
+    remedy = "Restore it from a backup (inkling restore FILE), or set INKLING_DATABASE_URL to another file."
+    for symptom, cure in _REMEDIES.items():
+        if symptom in reason:
+            remedy = cure
+    return DatabaseUnusable(f"The database {path} cannot be used: {reason}. {remedy}")
+
+
+_REMEDIES = {
+    "readonly": "Let the user that runs Inkling write to the file and its folder.",
+    "unable to open": "Is it a folder, or another user's? Set INKLING_DATABASE_URL to a file that can be written.",
+    "locked": "Another process holds it: stop that one, then start again.",
+    "full": "Make room on the disk, then start again.",
+}
+
+
+def _check_sound(connection: Connection, path: Path) -> None:
+    answer = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if answer != "ok":
+        raise _explained(path, sqlite3.DatabaseError(f"it is damaged ({answer})"))
 
 
 def _begin(connection: Connection) -> None:

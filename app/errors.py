@@ -110,3 +110,9 @@ class PortTaken(AppError):
     """The address to listen on is in use, or not this machine's."""
 
     status = 503
+
+
+class SlugInvalid(AppError):
+    """A pool's short name that no address could hold."""
+
+    status = 422

@@ -128,10 +128,11 @@ def undo(
         KeyReused: the key belongs to an answer.
     """
     if key is not None and (done := labels.events_by_key(session, annotator, [key]).get(key)):
-        if done.kind != "undo" or done.pool_id != pool.id:
+        if done.kind != "undo" or done.pool_id != pool.id or event_id not in (None, done.undoes_id):
             raise KeyReused(f"The key {key} belongs to another request. Send a new one.", key=key)
         lease = session.get(Lease, done.image_id)
-        return done, _leased_image(session, done, lease.expires_at if lease else now, None)
+        prediction = lease.prediction if lease else None
+        return done, _leased_image(session, done, lease.expires_at if lease else now, prediction)
     event = _undoable(session, pool, annotator, event_id)
     undone = labels.append_undo(session, event, annotator, key=key, now=now)
     prediction = session.scalar(

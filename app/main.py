@@ -65,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/vendor/bokeh", StaticFiles(directory=_package_folder("bokeh", "server/static/js")))
     app.mount("/vendor/swagger", StaticFiles(directory=_package_folder("fastapi_offline", "static")))
     add_error_handlers(app)
+    docs.describe(app)
     app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
     return app
