@@ -164,3 +164,9 @@ class TooManyStreams(AppError):
     """Somebody has more event streams open than one person needs."""
 
     status = 429
+
+
+class SlugInvalid(AppError):
+    """A pool's short name that no address could hold."""
+
+    status = 422

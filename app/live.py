@@ -36,7 +36,7 @@ class Live:
         self._listeners: list[Callable[[Change], None]] = []
         self._ends: list[Callable[[], None]] = []
         event.listen(sessions, "after_commit", self._publish_noted)
-        event.listen(sessions, "after_rollback", lambda session: session.info.pop("changes", None))
+        event.listen(sessions, "after_rollback", self._forget_noted)
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` with each change, in the thread that committed it: it must return at once."""
@@ -89,5 +89,11 @@ class Live:
             end()
 
     def _publish_noted(self, session: Session) -> None:
+        if session.in_nested_transaction():  # a savepoint: nothing is committed yet
+            return
         for change in session.info.pop("changes", ()):
             self.publish(change)
+
+    def _forget_noted(self, session: Session) -> None:
+        if not session.in_nested_transaction():
+            session.info.pop("changes", None)

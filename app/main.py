@@ -20,7 +20,7 @@ from app.pools import create_pool
 from app.queries import list_pools
 from app.settings import ROOT, Settings
 from app.trainer import Trainer
-from app.web import api, docs, health, images, login, pages
+from app.web import api, docs, health, images, login, oracle_pages, pages
 from app.web.deps import Services, get_now
 from app.web.gate import Gate
 from app.web.metrics import Metrics
@@ -66,12 +66,13 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for module in (api, images, health, login, docs, pages):
+    for module in (api, images, health, login, docs, pages, oracle_pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.mount("/vendor/bokeh", StaticFiles(directory=_package_folder("bokeh", "server/static/js")))
     app.mount("/vendor/swagger", StaticFiles(directory=_package_folder("fastapi_offline", "static")))
     add_error_handlers(app)
+    docs.describe(app)
     app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
     app.add_middleware(Observed, metrics=services.metrics)

@@ -1,6 +1,7 @@
 """Make a pool from the splits of a data set, and read it back as arrays."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,12 @@ from sqlalchemy.orm import Session
 from app import models
 from app.datasets import DataSet
 from app.datasets.splits import Splits
-from app.errors import NameTaken, NotFound
+from app.errors import NameTaken, NotFound, SlugInvalid
 from app.learning.ranking import Rule
 from app.learning.softmax import State
 from app.models import Image, Pool, RankedImage, Round
 
+SLUG = re.compile(r"[a-z0-9-]{1,64}")
 INSERT_CHUNK = 5000  # rows a statement: bounds the memory, and the time others wait for the writer
 
 
@@ -53,7 +55,10 @@ def create_pool(
 
     Raises:
         NameTaken: there is a pool of this slug.
+        SlugInvalid: no address could hold it.
     """
+    if not SLUG.fullmatch(slug):
+        raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
     if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
         raise NameTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
     n_images, height, width = splits.pool.images.shape

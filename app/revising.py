@@ -111,7 +111,8 @@ def undo(
         KeyReused: the key belongs to something else.
     """
     until = now + dt.timedelta(seconds=lease_seconds)
-    if done := _find_replayed(session, pool, annotator, key, "undo"):
+    expected = {} if event_id is None else {"undoes_id": event_id}
+    if done := _find_replayed(session, pool, annotator, key, "undo", **expected):
         return Undone(done, _find_held(session, annotator, done.image_id))
     event = _get_undoable(session, pool, annotator, event_id)
     values = {"pool_id": pool.id, "undoes_id": event.id, "key": key, "created_at": now}

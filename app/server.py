@@ -88,6 +88,7 @@ def _bind(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen()  # whoever comes before the application is ready waits instead of being refused
     except OSError as error:
         listener.close()
         raise PortTaken(

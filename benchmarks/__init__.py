@@ -1,1 +1,1 @@
-"""Measurements against the budgets; `make bench` runs them."""
+"""Measures the budgets: `python -m benchmarks [part …]`. No part of the product imports it."""

@@ -234,7 +234,7 @@ def ranked_ids(database: Database, round_: Round) -> list[int]:
         return list(session.scalars(query))
 
 
-def make_trainer(database: Database, *, retry_seconds: float = 0.001) -> Trainer:
+def make_trainer(database: Database, *, retry_seconds: float = 0.0) -> Trainer:
     """A trainer that no thread runs: tests call `run_one`."""
     return Trainer(database, Live(database.sessions), retry_seconds=retry_seconds)
 

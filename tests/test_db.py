@@ -157,7 +157,7 @@ def test_a_password_in_a_wrong_address_is_not_shown() -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseUnusable, match="nowhere of the database does not exist. Create it first"):
+    with pytest.raises(DatabaseUnusable, match=r"nowhere of the database does not exist\. Create it"):
         Database(url_of(tmp_path / "nowhere" / "inkling.db"))
 
 

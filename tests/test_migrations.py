@@ -17,14 +17,14 @@ from app.models import Annotator, Base, Pool
 from .factories import ask_and_answer, url_of
 
 
-def config_of(database: Database) -> Config:
+def make_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return config
 
 
 def move(database: Database, revision: str) -> None:
-    config = config_of(database)
+    config = make_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         (command.downgrade if revision == "base" else command.upgrade)(config, revision)
@@ -63,8 +63,8 @@ def test_they_can_be_taken_back_and_made_again(tmp_path: Path) -> None:
     database.close()
 
 
-def test_there_is_one_newest_revision(database: Database) -> None:
-    assert len(ScriptDirectory.from_config(config_of(database)).get_heads()) == 1
+def test_there_is_one_newest_revision() -> None:
+    assert len(ScriptDirectory.from_config(make_config()).get_heads()) == 1
 
 
 @pytest.mark.parametrize("statement", ["UPDATE label_event SET value = 3", "DELETE FROM label_event"])
@@ -78,6 +78,6 @@ def test_label_events_can_neither_be_changed_nor_deleted(
 
 
 def test_the_newest_migration_is_what_is_deployed(database: Database) -> None:
-    head = ScriptDirectory.from_config(config_of(database)).get_current_head()
+    head = ScriptDirectory.from_config(make_config()).get_current_head()
     with database.read() as session:
         assert session.scalar(text("SELECT version_num FROM alembic_version")) == head

@@ -96,7 +96,7 @@ def test_an_annotators_key_is_used_once(database: Database, pool: Pool, ada: Ann
         session.execute(insert(LabelEvent), event_of(database, pool, ada, key="one"))
         session.execute(insert(LabelEvent), event_of(database, pool, ben, key="one"))
 
-    with pytest.raises(IntegrityError, match="label_event.annotator_id"), database.write() as session:
+    with pytest.raises(IntegrityError, match=r"label_event\.annotator_id"), database.write() as session:
         session.execute(insert(LabelEvent), event_of(database, pool, ada, key="one"))
 
 
@@ -110,21 +110,11 @@ def test_an_event_is_undone_once(database: Database, pool: Pool, ada: Annotator)
         session.execute(insert(LabelEvent), again)
 
 
-def test_an_event_id_is_never_given_twice(database: Database, pool: Pool, ada: Annotator) -> None:
-    # Rounds say "all events up to this one", so the id of a rolled-back event may come again, that of a stored one not.
-    with database.read() as session:
-        table = session.scalar(select(LabelEvent.__table__.c.id).limit(1))
-    events = ask_and_answer(database, pool, ada)
-
-    assert table is None
-    assert [event.id for event in events] == list(range(1, 11))
-
-
 def test_an_image_has_one_label(database: Database, pool: Pool, ada: Annotator) -> None:
     first, second = ask_and_answer(database, pool, ada, 2)
     again = {"image_id": first.image_id, "pool_id": pool.id, "event_id": second.id, "value": 1, "source": "human"}
 
-    with pytest.raises(IntegrityError, match="label.image_id"), database.write() as session:
+    with pytest.raises(IntegrityError, match=r"label\.image_id"), database.write() as session:
         session.execute(insert(Label), again)
 
 
@@ -135,7 +125,7 @@ def test_an_image_is_with_one_annotator(database: Database, pool: Pool, ada: Ann
         lease = {"image_id": image_id, "pool_id": pool.id, "round_id": round_id, "expires_at": NOW}
         session.execute(insert(Lease), lease | {"annotator_id": ada.id})
 
-    with pytest.raises(IntegrityError, match="lease.image_id"), database.write() as session:
+    with pytest.raises(IntegrityError, match=r"lease\.image_id"), database.write() as session:
         session.execute(insert(Lease), lease | {"annotator_id": ben.id})
 
 
@@ -156,7 +146,7 @@ def test_a_pool_keeps_to_the_rules(database: Database, values: dict[str, Any], r
 def test_a_position_of_a_split_is_taken_once(database: Database, pool: Pool) -> None:
     image = {"pool_id": pool.id, "split": "pool", "position": 0, "truth": 1, "pixels": b"\0" * 16}
 
-    with pytest.raises(IntegrityError, match="image.pool_id"), database.write() as session:
+    with pytest.raises(IntegrityError, match=r"image\.pool_id"), database.write() as session:
         session.execute(insert(Image), image)
 
 
@@ -180,7 +170,7 @@ def test_a_round_number_is_given_once_a_pool(database: Database, pool: Pool) -> 
     with database.write() as session:
         session.execute(insert(Round), [round_of(pool), round_of(other)])
 
-    with pytest.raises(IntegrityError, match="round.pool_id"), database.write() as session:
+    with pytest.raises(IntegrityError, match=r"round\.pool_id"), database.write() as session:
         session.execute(insert(Round), round_of(pool))
 
 

@@ -49,7 +49,9 @@ def read_mnist(path: Path) -> DataSet:
     arrays = read_arrays(path)
     check_is_mnist(arrays, path)
     n_digits = len(arrays.x_train) + len(arrays.x_test)
-    return build_data_set("mnist", f"MNIST, {n_digits:,} digits, from {path}", MNIST_SHA256, arrays)
+    logger.info("MNIST is read from %s", path)
+    # The name alone: the description is shown to everybody, and where the file lies is nobody's business.
+    return build_data_set("mnist", f"MNIST, {n_digits:,} digits, from {path.name}", MNIST_SHA256, arrays)
 
 
 def check_is_mnist(arrays: Arrays, path: Path) -> None:

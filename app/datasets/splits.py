@@ -43,8 +43,8 @@ def split(
 def _check(name: str, start: int, size: int, available: int) -> None:
     if start + size > available:
         raise NotEnoughImages(
-            f"The {name} asks for images {start} to {start + size - 1}, and the data set has {available} "
-            f"(0 to {available - 1}). Lower the {name} size or its start.",
+            f"The {name} asks for images {start:,} to {start + size - 1:,}, and the data set has {available:,} "
+            f"(0 to {available - 1:,}). Lower the {name} size or its start.",
             asked=start + size,
             available=available,
         )

@@ -62,10 +62,11 @@ class State:
         magic, version, n_classes, n_features = cls._HEADER.unpack_from(data)
         if magic != b"INKS" or version != cls.FORMAT:
             raise ValueError(f"not a model state of format {cls.FORMAT}: it starts with {data[:6]!r}")
-        empty = cls.zeros(n_classes, n_features)
-        size = cls._HEADER.size + sum(array.nbytes for array in empty.arrays())
+        n_floats = 3 * n_classes * n_features + 3 * n_classes + 2
+        size = cls._HEADER.size + 4 * n_floats  # checked first: a damaged header may claim any shape
         if len(data) != size:
             raise ValueError(f"a model state of this shape has {size} bytes, here are {len(data)}")
+        empty = cls.zeros(n_classes, n_features)
         offset, arrays = cls._HEADER.size, []
         for like in empty.arrays():
             flat = np.frombuffer(data, "<f4", like.size, offset)

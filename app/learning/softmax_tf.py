@@ -21,6 +21,9 @@ class Graph:
     def __init__(self, n_classes: int, n_features: int) -> None:
         matrix, vector = (n_classes, n_features), (n_classes,)
         shapes = (matrix, vector, matrix, matrix, vector, vector, (), ())
+        # A variable, for TensorFlow turns the division by a constant into a product with its reciprocal, and
+        # that differs in the last bit for 126 of the 256 values.
+        self._white = tf.Variable(255.0, trainable=False)
         self._variables = [tf.Variable(tf.zeros(shape, tf.float32)) for shape in shapes]
         images = tf.TensorSpec((None, n_features), tf.uint8)
         labels = tf.TensorSpec((None,), tf.int32)
@@ -36,16 +39,20 @@ class Graph:
         """The variables as NumPy arrays, in the order of `State`'s fields."""
         return [variable.numpy() for variable in self._variables]
 
+    def _scale(self, images: Any) -> Any:
+        """uint8 to float32 in [0, 1]."""
+        return tf.cast(images, tf.float32) / self._white
+
     def _logits(self, x: Any) -> Any:
         weights, bias, *_ = self._variables
         return tf.matmul(x, weights, transpose_b=True) + bias  # (N, D) (D, K) -> (N, K)
 
     def _predict(self, images: Any) -> Any:
-        return tf.nn.softmax(self._logits(_scale(images)))
+        return tf.nn.softmax(self._logits(self._scale(images)))
 
     def _fit(self, images: Any, labels: Any, validation_images: Any, validation_labels: Any) -> tuple[Any, Any]:
         weights, bias, *_ = self._variables
-        x, validation_x = _scale(images), _scale(validation_images)
+        x, validation_x = self._scale(images), self._scale(validation_images)
 
         def count_correct() -> Any:
             answers = tf.argmax(self._logits(validation_x), axis=1, output_type=tf.int32)  # (V, K) -> (V,)
@@ -95,8 +102,3 @@ class Graph:
             )
         beta1_power.assign(beta1_power * BETA1)
         beta2_power.assign(beta2_power * BETA2)
-
-
-def _scale(images: Any) -> Any:
-    """uint8 to float32 in [0, 1]. Times 1/255 would differ in the last bit for 126 of the 256 values."""
-    return tf.cast(images, tf.float32) / 255.0

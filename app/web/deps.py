@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from app.db import Database
 from app.live import Live
 from app.oracle.runs import OracleRunner
+from app.pools import SLUG
 from app.settings import Settings
 from app.trainer import Trainer
 from app.web.gate import Gate
@@ -51,4 +52,4 @@ Cursor = Annotated[
     int | None, Query(ge=0, le=2**63 - 1, description="`next` of the page before; left out for the first.")
 ]
 PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Slug = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["digits"])]
+Slug = Annotated[str, Path(pattern=f"^{SLUG.pattern}$", examples=["digits"])]

@@ -1,10 +1,10 @@
 """The researchers' pages: start oracle runs, watch them, and see what came out beside the paper."""
 
 import io
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from PIL import Image as Picture
 
@@ -12,18 +12,21 @@ from app import queries
 from app.errors import NotFound, RunFinished
 from app.oracle import runs
 from app.oracle.table import TITLES
+from app.web.auth import get_admin
 from app.web.deps import Cursor, InServices, Now, PathId, Services
 from app.web.oracle_form import InForm, OracleForm, empty_form, form_of, parse_form
 from app.web.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
 from app.web.templates import templates
 
-router = APIRouter(prefix="/oracle", include_in_schema=False)
+router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
 
 RUNS_A_PAGE = 20
 
+Like = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
+
 
 @router.get("")
-def show_runs(request: Request, services: InServices, cursor: Cursor = None, like: int | None = None) -> Response:
+def show_runs(request: Request, services: InServices, cursor: Cursor = None, like: Like = None) -> Response:
     """The form and the runs, newest first. `like` fills the form with another run's parameters."""
     form = empty_form()
     if like is not None:
@@ -110,4 +113,5 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         older=older,
         is_first_page=cursor is None,
         dataset=pools[0].dataset_description if pools else "",
+        is_mnist=bool(pools) and pools[0].dataset == "mnist",
     )

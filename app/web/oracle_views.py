@@ -52,7 +52,7 @@ class RunView:
     @classmethod
     def of(cls, run: OracleRun) -> "RunView":
         """From its row."""
-        is_over = run.started_at is not None and run.finished_at is not None
+        took = run.finished_at - run.started_at if run.started_at and run.finished_at else None
         return cls(
             id=run.id,
             status=run.status,
@@ -62,7 +62,7 @@ class RunView:
             total=run.progress["total"],
             error=run.error,
             created_at=run.created_at,
-            seconds=(run.finished_at - run.started_at).total_seconds() if is_over else None,  # type: ignore[operator]
+            seconds=took.total_seconds() if took is not None else None,
         )
 
     @property
@@ -80,6 +80,8 @@ class RunView:
         """What runs, in a few words."""
         if self.parameters == Parameters():
             return "The paper’s experiments"
+        if set(self.parameters.experiments) == set(TITLES):
+            return "All experiments"
         names = ", ".join(NAMES[experiment] for experiment in self.parameters.experiments)
         return names[:1].upper() + names[1:]
 
@@ -183,6 +185,7 @@ class OraclePage:
     older: int | None
     is_first_page: bool
     dataset: str
+    is_mnist: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's word for a body that is not even text
+        return _respond(request, 422, "InvalidRequest", "The body cannot be read: send JSON in UTF-8.")
     phrase = http.HTTPStatus(error.status_code).phrase
     own = type(error).__name__ if type(error) is not HTTPException else None
     code = own or phrase.title().replace(" ", "").replace("-", "")

@@ -383,14 +383,14 @@ class AuditEntryOut(BaseModel):
 class OracleLabelsIn(Strict):
     """How many images the oracle answers."""
 
-    count: int = Field(default=10, ge=1, le=1000)
+    count: int = Field(default=10, ge=1, le=1000, examples=[10])
 
 
 class OracleRunIn(Strict):
     """What to run; the defaults are the paper's."""
 
     experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(EXPERIMENTS))
-    pool_start: int = Field(default=0, ge=0, le=10**9)
+    pool_start: int = Field(default=0, ge=0, le=10**9, examples=[0])
     pool_size: int = Field(default=4000, ge=10, le=1_000_000)
     validation_size: int = Field(default=400, ge=1, le=1_000_000)
     batch_size: int = Field(default=10, ge=1, le=10_000)

@@ -116,4 +116,10 @@ def _add_headers(headers: MutableHeaders, path: str) -> None:
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("Cache-Control", _cache_control(path))
+
+
+def _cache_control(path: str) -> str:
+    if path.startswith("/vendor/"):
+        return "public, max-age=86400"  # of an installed package: a new version comes with a restart
+    return "no-cache" if path.startswith("/static/") else "no-store"  # no-cache: asks each time, by ETag

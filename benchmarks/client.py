@@ -1,0 +1,70 @@
+"""A client with one kept-alive connection, thin enough to leave the processor to the server.
+
+Imports nothing of app: a client process starts in a moment.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from http.client import HTTPConnection
+from typing import Any, Self
+
+HEADERS = {"Content-Type": "application/json"}
+
+
+class Client:
+    """JSON over HTTP to a port of this machine."""
+
+    def __init__(self, port: int, *, timeout: float = 30.0) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        """Connect at the first request."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def get_status(self, path: str) -> int:
+        """The status of a GET; the body is read and dropped."""
+        self._connection.request("GET", path)
+        response = self._connection.getresponse()
+        response.read()
+        return response.status
+
+    def get(self, path: str) -> Any:
+        """The JSON behind a path."""
+        self._connection.request("GET", path)
+        response = self._connection.getresponse()
+        body = response.read()
+        assert response.status == 200, (response.status, body)
+        return json.loads(body)
+
+    def post(self, path: str, body: object, *, status: int = 200) -> Any:
+        """Send JSON, get JSON; any other status ends the benchmark."""
+        return json.loads(self.post_bytes(path, json.dumps(body).encode(), status=status))
+
+    def post_bytes(self, path: str, body: bytes, *, status: int) -> bytes:
+        """The same without making and reading JSON."""
+        self._connection.request("POST", path, body, HEADERS)
+        response = self._connection.getresponse()
+        answer = response.read()
+        assert response.status == status, (response.status, answer)
+        return answer
+
+
+def post_all(port: int, path: str, bodies: Sequence[bytes], start_at: float) -> list[tuple[float, float]]:
+    """Post one body after another, expecting 201; monotonic times of sending and of the answer.
+
+    Waits for `start_at`, so that several processes begin together.
+    """
+    times = []
+    with Client(port) as client:
+        client.get_status("/healthz")  # connect before the clock runs
+        time.sleep(max(0.0, start_at - time.monotonic()))
+        for body in bodies:
+            sent = time.monotonic()
+            client.post_bytes(path, body, status=201)
+            times.append((sent, time.monotonic()))
+    return times

@@ -1,0 +1,40 @@
+"""Resident memory of the server, TensorFlow included. Linux only: it is read from /proc."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from app.datasets import DataSet
+from benchmarks.client import Client
+from benchmarks.finding import Finding
+from benchmarks.latency import label_batches
+from benchmarks.server import Running, database_folder, running_server, wait_for
+
+N_BATCHES = 20
+POOL_SIZE = 60_000
+LARGEST_MB = 900
+
+
+def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
+    """After warm-up and after some rounds: with the largest pool, on the start that made it and on a later one."""
+    if not Path("/proc/self/status").exists():
+        notes.print("memory: left out, there is no /proc here")
+        return
+    pool_size = min(POOL_SIZE, len(data.train.images))
+    notes.print(f"memory: {N_BATCHES} batches at a pool of {pool_size:,}")
+    with database_folder() as folder:
+        for start in ("first", "later"):
+            with running_server(folder, pool_size=pool_size) as server:
+                wait_for(server, "/readyz")
+                yield _resident(server, f"{start} start, pool of {pool_size:,}, warm", "VmRSS")
+                with Client(server.port) as client:
+                    label_batches(client, data, N_BATCHES)
+                yield _resident(server, f"{start} start, pool of {pool_size:,}, after {N_BATCHES} rounds", "VmRSS")
+                yield _resident(server, f"{start} start, pool of {pool_size:,}, peak", "VmHWM")
+
+
+def _resident(server: Running, what: str, name: str) -> Finding:
+    lines = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii").splitlines()
+    (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+    return Finding("memory", what, kilobytes * 1024 / 1e6, "MB", LARGEST_MB if name == "VmRSS" else None)

@@ -1,0 +1,60 @@
+"""The five experiments of the paper: the notebook's way against ours, alternating in one process."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from app.datasets import DataSet, Split
+from app.datasets.splits import split
+from app.learning import softmax
+from app.oracle import scenarios, table
+from app.oracle.scenarios import Parameters
+from benchmarks import notebook
+from benchmarks.finding import Finding
+
+N_REPEATS = 2
+PARAMETERS = Parameters(experiments=("ground_truth", "random", "active", "auto_naive", "auto_confident"))
+
+
+def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
+    """Seconds of both and their ratio, the best of two runs each; whether the accuracies are equal."""
+    softmax.warm_up()
+    cut = split(data, pool_start=0, pool_size=PARAMETERS.pool_size, validation_size=PARAMETERS.validation_size)
+    theirs, ours, walls = [], [], []
+    n_equal = n_published = n_points = 0
+    for number in range(N_REPEATS):
+        notes.print(f"oracle: run {number + 1} of {N_REPEATS}, the notebook's way and ours")
+        curves, seconds = notebook.run(
+            *_flat(cut.pool), *_flat(cut.validation), budget=PARAMETERS.budget, clock=time.perf_counter
+        )
+        theirs.append(seconds)
+        started = time.perf_counter()
+        results = scenarios.run(cut, len(data.classes), PARAMETERS, lambda _: None)
+        walls.append(time.perf_counter() - started)
+        ours.append({name: curve.seconds for name, curve in results.curves.items()})
+        n_points = sum(len(curve) for curve in curves.values())
+        n_equal = sum(
+            point.correct == round(accuracy * point.total)
+            for name, curve in results.curves.items()
+            for point, accuracy in zip(curve.validation, curves[name], strict=True)
+        )
+        n_published = sum(row.n_equal or 0 for row in table.compare(results, PARAMETERS, data.name))
+    for name in PARAMETERS.experiments:
+        their_best, our_best = min(run[name] for run in theirs), min(run[name] for run in ours)
+        yield Finding("oracle", f"{name}, the notebook's way", their_best, "s")
+        yield Finding("oracle", f"{name}, ours", our_best, "s")
+    their_sum, our_sum = min(sum(run.values()) for run in theirs), min(sum(run.values()) for run in ours)
+    yield Finding("oracle", "all five, the notebook's way", their_sum, "s")
+    yield Finding("oracle", "all five, ours", our_sum, "s")
+    yield Finding("oracle", "all five, ours with the test images evaluated", min(walls), "s")
+    yield Finding("oracle", "times as fast as the notebook's way", their_sum / our_sum, "×", 2.5, is_minimum=True)
+    yield Finding("oracle", "accuracies equal to the notebook's way", n_equal, "", n_points, is_minimum=True)
+    if data.name == "mnist":
+        yield Finding("oracle", "accuracies equal to the published ones", n_published, "", 403, is_minimum=True)
+
+
+def _flat(part: Split) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    return part.images.reshape(len(part.images), -1), part.truth  # (N, H, W) -> (N, D)

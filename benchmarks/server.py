@@ -1,0 +1,99 @@
+"""A real server in a process of its own, on a database in a temporary folder that goes with it. Loopback only."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from app.settings import ROOT
+from benchmarks.client import Client
+
+START_SECONDS = 120.0
+POLL_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server under way; `started` is the monotonic time just before its process was made."""
+
+    port: int
+    pid: int
+    started: float
+
+
+@contextmanager
+def database_folder() -> Iterator[Path]:
+    """A folder for one database, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="inkling-bench-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def running_server(folder: Path, **settings: object) -> Iterator[Running]:
+    """Inkling on the database in `folder`, with these settings, from the moment its process is made."""
+    given = {"database_url": f"sqlite:///{folder}/inkling.db", "log_level": "warning", **settings}
+    environment = {f"INKLING_{name.upper()}": str(value) for name, value in given.items()}
+    with running([sys.executable, "-m", "app.cli", "serve", "--port"], environment) as server:
+        yield server
+
+
+@contextmanager
+def running_floor(folder: Path) -> Iterator[Running]:
+    """The bare floor (`floor.py`) on a database in `folder`."""
+    command = [sys.executable, "-m", "benchmarks.floor", f"sqlite:///{folder}/floor.db"]
+    with running(command, {}) as server:
+        yield server
+
+
+@contextmanager
+def running(command: list[str], environment: Mapping[str, str]) -> Iterator[Running]:
+    """The command with a free port as its last argument; stopped at the end, killed if it does not stop."""
+    port = _free_port()
+    # Of the caller's settings only those that say where the images are.
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("INKLING_") or name in ("INKLING_MNIST", "INKLING_DATASET")
+    }
+    started = time.monotonic()
+    process = subprocess.Popen([*command, str(port)], cwd=ROOT, env={**kept, **environment}, stdout=subprocess.DEVNULL)
+    try:
+        yield Running(port, process.pid, started)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(server: Running, path: str) -> float:
+    """Seconds from the start of the process until `path` is answered with 200.
+
+    Raises:
+        TimeoutError: that did not happen within two minutes.
+    """
+    while time.monotonic() - server.started < START_SECONDS:
+        try:
+            with Client(server.port, timeout=START_SECONDS) as client:
+                if client.get_status(path) == 200:
+                    return time.monotonic() - server.started
+        except (OSError, HTTPException):
+            pass  # not listening yet, or bound and not yet serving
+        time.sleep(POLL_SECONDS)
+    raise TimeoutError(f"The server did not answer {path} with 200 within {START_SECONDS:g} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

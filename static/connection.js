@@ -1,0 +1,59 @@
+/** Sends again what fails for a passing reason, and knows whether the server can be reached. */
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** Dispatches "change" when the server goes (`trouble` is the ApiError) or is back (`trouble` is null). */
+export class Connection extends EventTarget {
+  #troubles = new Map(); // by the request that meets it: one that succeeds does not hide another that fails
+  #sleepers = new Set();
+
+  constructor() {
+    super();
+    addEventListener("online", () => this.wake());
+  }
+
+  get trouble() {
+    return [...this.#troubles.values()].at(-1) ?? null;
+  }
+
+  /** Call `send` until it succeeds or is refused for good; its answer, or its ApiError. */
+  async persist(send) {
+    const request = Symbol("request");
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const answer = await send();
+        this.#note(request, null);
+        return answer;
+      } catch (error) {
+        this.#note(request, error.isTransient ? error : null);
+        if (!error.isTransient) throw error;
+      }
+      await this.#pause(Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS));
+    }
+  }
+
+  /** End every pause now: there is a sign that the server is back. */
+  wake() {
+    for (const wake of this.#sleepers) wake();
+  }
+
+  #pause(milliseconds) {
+    const spread = milliseconds * (0.75 + Math.random() / 2); // many pages must not come back in one moment
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#sleepers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, spread);
+      this.#sleepers.add(wake);
+    });
+  }
+
+  #note(request, trouble) {
+    if (trouble !== null) this.#troubles.set(request, trouble);
+    else if (!this.#troubles.delete(request)) return;
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,39 @@
+/** Numbers as people read them. */
+
+const SPACE = "\u202f"; // narrow, and no line breaks there
+
+/** 0.4975 as "49.75 %". */
+export function percent(share, digits = 2) {
+  return `${(share * 100).toFixed(digits)}${SPACE}%`;
+}
+
+/** 4000 as "4,000". */
+export function count(n) {
+  return n.toLocaleString("en");
+}
+
+/** 3.75 as "+3.75", with a real minus sign. */
+export function signed(value, digits = 0) {
+  const text = Math.abs(value).toFixed(digits);
+  if (value === 0) return `±${text}`;
+  return `${value > 0 ? "+" : "\u2212"}${text}`;
+}
+
+/** [0.45, 0.55] as "45.0–55.0 %". */
+export function interval([low, high]) {
+  return `${(low * 100).toFixed(1)}\u2013${percent(high, 1)}`;
+}
+
+/** "1 image", "2 images". */
+export function plural(n, noun) {
+  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** What one round changed against the one before: "+15 images (+3.75 points)". */
+export function change(round, before) {
+  const images = round.validation.correct - before.validation.correct;
+  if (images === 0) return "no change";
+  const points = (round.validation.accuracy - before.validation.accuracy) * 100;
+  const noun = Math.abs(images) === 1 ? "image" : "images";
+  return `${signed(images)} ${noun} (${signed(points, 2)} points)`;
+}

@@ -1,0 +1,47 @@
+/**
+ * What the page has to say, one line a subject, in a fixed order. Needs an element [data-notices] with
+ * role="status", so that screen readers speak each line as it comes.
+ */
+const SUBJECTS = ["connection", "ask", "refused", "training", "model", "loading", "stale", "round"];
+
+export class Notices {
+  #place;
+  #lines = new Map();
+
+  constructor(place) {
+    this.#place = place;
+  }
+
+  /** Say `text` about a subject, in place of what was said about it before. */
+  set(subject, tone, text, { isDismissable = false } = {}) {
+    if (this.#lines.get(subject)?.dataset.text === text) return;
+    const line = document.createElement("p");
+    line.className = "notice";
+    Object.assign(line.dataset, { subject, tone, text });
+    line.append(Object.assign(document.createElement("span"), { textContent: text }));
+    if (isDismissable) line.append(this.#makeDismissButton(subject));
+    this.clear(subject);
+    this.#lines.set(subject, line);
+    const rank = SUBJECTS.indexOf(subject);
+    const next = [...this.#place.children].find((other) => SUBJECTS.indexOf(other.dataset.subject) > rank);
+    this.#place.insertBefore(line, next ?? null);
+  }
+
+  clear(subject) {
+    this.#lines.get(subject)?.remove();
+    this.#lines.delete(subject);
+  }
+
+  /** Say it, or nothing if `text` is empty. */
+  toggle(subject, tone, text) {
+    if (text) this.set(subject, tone, text);
+    else this.clear(subject);
+  }
+
+  #makeDismissButton(subject) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "OK" });
+    button.className = "button button-quiet";
+    button.addEventListener("click", () => this.clear(subject));
+    return button;
+  }
+}

@@ -1,0 +1,108 @@
+/* The oracle pages: a run's progress without a reload, and its charts.
+ *
+ * data-region          an element with an id that is drawn anew from the page when a run in it changes
+ * data-run="URL"       inside a region: a run under way, and where the API tells how far it is
+ * data-state="..."     on the same element: status and experiment as drawn; a change draws the region anew
+ * data-bar, data-count inside it: the <progress> and the text "3 of 40" that move in between
+ * data-announce        outside all regions, for screen readers: the page's title when it changes
+ * data-chart="URL"     an empty element that Bokeh fills; beside it data-legend, an empty list, and data-chart-error,
+ *                      shown if it could not be drawn
+ */
+
+const POLL_MS = 1000;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const drawn = new WeakMap(); // a chart's element -> Bokeh's views in it
+
+async function fetchOrThrow(url, accept) {
+  const response = await fetch(url, { headers: { Accept: accept } });
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  return response;
+}
+
+/* A run as the API tells it: its state in the page's words. */
+function stateOf(run) {
+  return `${run.status} ${run.progress.experiment ?? ""}`.trim();
+}
+
+async function watch(element) {
+  let run;
+  try {
+    run = await (await fetchOrThrow(element.dataset.run, "application/json")).json();
+  } catch {
+    return; // the server is restarting, or the line is down: the next second asks again
+  }
+  if (stateOf(run) !== element.dataset.state) {
+    await redraw(element.closest("[data-region]"));
+    return;
+  }
+  const { done, total } = run.progress;
+  if (total === 0) return;
+  const bar = element.querySelector("[data-bar]");
+  bar.max = total;
+  bar.value = done;
+  element.querySelector("[data-count]").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+}
+
+async function redraw(region) {
+  let page;
+  try {
+    const html = await (await fetchOrThrow(location.href, "text/html")).text();
+    page = new DOMParser().parseFromString(html, "text/html");
+  } catch {
+    return;
+  }
+  const fresh = document.importNode(page.getElementById(region.id), true);
+  const hadFocus = region.contains(document.activeElement) ? document.activeElement.id : null;
+  region.replaceWith(fresh);
+  if (document.title !== page.title) {
+    document.title = page.title;
+    document.querySelector("[data-announce]").textContent = page.title;
+  }
+  // The button under the focus may be gone: then the region has it, and Tab goes on from here.
+  if (hadFocus !== null) (document.getElementById(hadFocus) ?? fresh).focus();
+  drawCharts(fresh);
+}
+
+async function poll() {
+  if (!document.hidden) {
+    for (const element of document.querySelectorAll("[data-run]")) {
+      if (element.isConnected) await watch(element);
+    }
+  }
+  setTimeout(poll, POLL_MS);
+}
+
+function drawCharts(root) {
+  for (const element of root.querySelectorAll("[data-chart]")) drawChart(element);
+}
+
+async function drawChart(element) {
+  const theme = dark.matches ? "dark" : "light";
+  const error = element.parentElement.querySelector("[data-chart-error]");
+  try {
+    const chart = await (await fetchOrThrow(`${element.dataset.chart}?theme=${theme}`, "application/json")).json();
+    if (theme !== (dark.matches ? "dark" : "light")) return; // it changed meanwhile, and the other one is on its way
+    drawn.get(element)?.clear();
+    element.replaceChildren();
+    drawn.set(element, await window.Bokeh.embed.embed_item(chart.item, element));
+    element.parentElement.querySelector("[data-legend]").replaceChildren(...chart.legend.map(legendEntry));
+    error.hidden = true;
+  } catch (reason) {
+    console.warn("The chart could not be drawn.", reason);
+    error.hidden = false;
+  }
+}
+
+/* In HTML and not in the chart, where it would be cut off on a phone. */
+function legendEntry({ label, colour, mark }) {
+  const entry = document.createElement("li");
+  const sign = document.createElement("i");
+  sign.dataset.mark = mark;
+  sign.style.setProperty("--mark", colour);
+  entry.append(sign, label);
+  return entry;
+}
+
+dark.addEventListener("change", () => drawCharts(document));
+drawCharts(document);
+setTimeout(poll, POLL_MS);

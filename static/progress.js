@@ -1,0 +1,126 @@
+/**
+ * How the model does: accuracy, labels, round, curve. Needs elements [data-show=NAME] inside `place`, NAME one of
+ * validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
+ */
+import { change, count, interval, percent, plural } from "./format.js";
+import { makeSparkline } from "./sparkline.js";
+
+const GATHER_MS = 150; // several labels in a row are fetched once
+const LOADING_POLL_MS = 1_000; // that the model is loaded is not announced
+
+/** Dispatches "pool" with the pool each time it was fetched. */
+export class Progress extends EventTarget {
+  #place;
+  #notices;
+  #api;
+  #connection;
+  #rounds = [];
+  #timer = null;
+  #isFetching = false;
+  #isStale = false;
+
+  constructor({ place, notices, api, connection }) {
+    super();
+    this.#place = place;
+    this.#notices = notices;
+    this.#api = api;
+    this.#connection = connection;
+  }
+
+  /** The number of the newest round shown, or -1. */
+  get round() {
+    return this.#rounds.at(-1)?.number ?? -1;
+  }
+
+  /** Soon, together with whatever else changes in the same moment. */
+  refreshSoon() {
+    this.#timer ??= setTimeout(() => this.refresh(), GATHER_MS);
+  }
+
+  /** Fetch and show, or show `pool` first. A call during another's work makes that one fetch once more. */
+  async refresh(pool = null) {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#isStale = true;
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    try {
+      while (this.#isStale) {
+        this.#isStale = false;
+        await this.#show(pool ?? (await this.#connection.persist(() => this.#api.getPool())));
+        pool = null;
+      }
+    } catch (error) {
+      this.#notices.set("ask", "bad", error.message);
+    } finally {
+      this.#isFetching = false;
+    }
+  }
+
+  /** Show a pool, with the rounds that are not known yet. */
+  async #show(pool) {
+    if (pool.round.number > this.round) {
+      const isFirst = this.#rounds.length === 0;
+      this.#rounds.push(...(await this.#connection.persist(() => this.#api.getRounds(this.round))));
+      this.#showRound();
+      if (!isFirst) this.#announce();
+    }
+    this.#showCounts(pool);
+    this.#showTraining(pool.training);
+    this.dispatchEvent(new CustomEvent("pool", { detail: pool }));
+  }
+
+  #showRound() {
+    const round = this.#rounds.at(-1);
+    const before = this.#rounds.at(-2);
+    this.#set("validation", percent(round.validation.accuracy));
+    this.#set("validation-note", describe(round.validation));
+    this.#set("change", before ? `${change(round, before)} since round ${before.number}` : "before the first training");
+    this.#set("test", round.test ? percent(round.test.accuracy) : "none");
+    this.#set("test-note", round.test ? describe(round.test) : "this pool has no test images");
+    this.#set("round", count(round.number));
+    this.#set("fit", round.number ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
+    this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
+    const better = before ? Math.sign(round.validation.correct - before.validation.correct) : 0;
+    this.#find("change").dataset.direction = ["worse", "same", "better"][better + 1];
+  }
+
+  #showCounts({ counts, until_round: until }) {
+    this.#set("labels", `${count(counts.labeled)} of ${count(counts.images)}`);
+    const by = [
+      [counts.human, "people"],
+      [counts.oracle, "oracle"],
+      [counts.model, "model"],
+    ];
+    const some = by.filter(([n]) => n > 0).map(([n, who]) => `${who}: ${count(n)}`);
+    this.#set("labels-note", some.join(", ") || "–");
+    const next = counts.unlabeled === 0 ? "nothing left" : `after ${plural(until, "more label")}`;
+    this.#set("until", until === 0 ? "now" : next);
+  }
+
+  #showTraining({ status, message }) {
+    this.#notices.toggle("training", "bad", status === "failed" && message);
+    this.#notices.toggle("model", "info", status === "loading" && message);
+    if (status === "loading") setTimeout(() => this.refreshSoon(), LOADING_POLL_MS);
+  }
+
+  #announce() {
+    const round = this.#rounds.at(-1);
+    const share = percent(round.validation.accuracy);
+    const text = `Round ${round.number}, ${plural(round.n_labels, "label")}: ${share} right, ${change(round, this.#rounds.at(-2))}.`;
+    this.#notices.set("round", "good", text);
+    this.#place.dataset.fresh = round.number % 2 ? "odd" : "even"; // two names, so that the animation starts anew
+  }
+
+  #set(name, text) {
+    this.#find(name).textContent = text;
+  }
+
+  #find(name) {
+    return this.#place.querySelector(`[data-show="${name}"]`);
+  }
+}
+
+function describe(accuracy) {
+  return `${count(accuracy.correct)} of ${count(accuracy.total)}; 95\u202f% interval ${interval(accuracy.interval)}`;
+}

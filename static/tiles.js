@@ -1,0 +1,120 @@
+/**
+ * Draws the batch: the row of small tiles, the current image, the buttons. Needs inside `place`: [data-tiles] (a
+ * list), [data-frame] with [data-picture], [data-pad] with [data-value=INDEX] buttons, [data-counter],
+ * [data-guess], and [data-when=asking|finished|taken] elements of which one is shown when no image is.
+ */
+import { percent } from "./format.js";
+
+const RETRY_MS = 2_000;
+
+/** Dispatches "select" with the tile that was clicked as detail, and "answer" with the value. */
+export class TilesView extends EventTarget {
+  isGuessShown = false;
+  #place;
+  #classes;
+  #drawn = []; // the tiles that the row shows now
+  #last = null; // what was drawn last, to draw it again when a picture has come
+
+  constructor(place, classes) {
+    super();
+    this.#place = place;
+    this.#classes = classes;
+    this.#find("[data-pad]").addEventListener("click", ({ target }) => {
+      const button = target.closest("[data-value]");
+      if (button) this.dispatchEvent(new CustomEvent("answer", { detail: Number(button.dataset.value) }));
+    });
+    this.#find("[data-tiles]").addEventListener("click", ({ target }) => {
+      const items = [...this.#find("[data-tiles]").children];
+      const tile = this.#drawn[items.indexOf(target.closest("li"))];
+      if (tile) this.dispatchEvent(new CustomEvent("select", { detail: tile }));
+    });
+  }
+
+  /** A large image that begins to load at once, so that it is there when its turn comes. */
+  makePicture(url) {
+    const picture = Object.assign(new Image(), { alt: "The image to label", draggable: false, src: url });
+    picture.addEventListener("load", () => this.redraw());
+    picture.addEventListener("error", () => setTimeout(() => (picture.src = url), RETRY_MS));
+    return picture;
+  }
+
+  redraw() {
+    if (this.#last) this.draw(...this.#last);
+  }
+
+  /** See labeling.js for the states. */
+  draw(batch, state) {
+    this.#last = [batch, state];
+    const tile = state === "answering" ? batch.current : null;
+    const shown = tile || state !== "answering" ? state : "asking";
+    this.#place.dataset.state = shown;
+    for (const element of this.#place.querySelectorAll("[data-when]")) element.hidden = element.dataset.when !== shown;
+    this.#drawRow(batch);
+    this.#drawPicture(tile);
+    this.#drawPad(tile);
+    this.#drawGuess(tile);
+    const place = batch.tiles.indexOf(tile) + 1;
+    this.#find("[data-counter]").textContent = tile ? `${place} of ${batch.tiles.length}` : "\u00a0";
+  }
+
+  #drawRow(batch) {
+    const list = this.#find("[data-tiles]");
+    if (batch.tiles.some((tile, i) => tile !== this.#drawn[i]) || batch.tiles.length !== this.#drawn.length) {
+      const hadFocus = list.contains(document.activeElement);
+      list.replaceChildren(...batch.tiles.map(makeItem));
+      this.#drawn = [...batch.tiles];
+      if (hadFocus) list.children[batch.tiles.indexOf(batch.current)]?.firstChild.focus();
+    }
+    batch.tiles.forEach((tile, i) => this.#drawItem(list.children[i].firstChild, tile, tile === batch.current, i + 1));
+  }
+
+  #drawItem(button, tile, isCurrent, number) {
+    const answer = tile.value === null ? "" : this.#classes[tile.value];
+    const status = answer ? `answered ${answer}` : tile.isClosed ? "with somebody else" : "not answered";
+    if (tile.isSeen && !button.firstChild.src) button.firstChild.src = tile.picture.src; // from the cache by now
+    button.ariaLabel = `Image ${number}, ${status}`;
+    button.ariaCurrent = isCurrent ? "true" : null;
+    button.dataset.imageId = tile.imageId;
+    button.dataset.status = tile.isClosed ? "closed" : answer ? "answered" : "open";
+    button.lastChild.textContent = answer || (tile.isClosed ? "×" : "·");
+  }
+
+  #drawPicture(tile) {
+    const place = this.#find("[data-picture]");
+    if (tile === null) return; // the last one fades: see label.css
+    if (place.firstChild !== tile.picture) place.replaceChildren(tile.picture);
+  }
+
+  #drawPad(tile) {
+    for (const button of this.#find("[data-pad]").children) {
+      button.ariaDisabled = String(!tile?.isSeen || tile.isClosed); // `disabled` would take the focus away
+      button.ariaPressed = String(tile?.value === Number(button.dataset.value));
+    }
+  }
+
+  #drawGuess(tile) {
+    const guess = this.#find("[data-guess]");
+    guess.hidden = !this.isGuessShown;
+    if (!this.isGuessShown) {
+      guess.textContent = "";
+    } else if (tile === null || tile.prediction === null) {
+      guess.textContent = tile ? "No guess: nothing was trained yet when this image was asked." : "\u00a0";
+    } else {
+      const confidence = tile.confidence === null ? "" : `, ${percent(tile.confidence, 0)} sure`;
+      guess.textContent = `The model’s guess: ${this.#classes[tile.prediction]}${confidence}`;
+    }
+  }
+
+  #find(selector) {
+    return this.#place.querySelector(selector);
+  }
+}
+
+function makeItem() {
+  const item = document.createElement("li");
+  const button = Object.assign(document.createElement("button"), { type: "button" });
+  const image = Object.assign(new Image(), { alt: "", draggable: false });
+  button.append(image, document.createElement("span"));
+  item.append(button);
+  return item;
+}

@@ -1,0 +1,110 @@
+"""The oracle pages: a run from the form to its charts, without a reload."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from sqlalchemy import update
+
+from app.db import Database
+from app.models import OracleRun
+
+from ..web.oracle_results import add_run
+from .conftest import Complaints, OpenPage
+from .server import Server
+
+SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """The server's own. No run is left open, or a server that is started again would begin it among other tests."""
+    database = Database(server.database_url)
+    yield database
+    with database.write() as session:
+        session.execute(update(OracleRun).where(OracleRun.status == "running").values(status="stopped"))
+    database.close()
+
+
+def expect_charts(page: Page, n_charts: int) -> None:
+    """Wait until every chart has its canvas and its legend."""
+    expect(page.locator("[data-chart]")).to_have_count(n_charts)
+    for index in range(n_charts):
+        expect(page.locator("[data-chart]").nth(index).locator("canvas").first).to_be_visible()
+        expect(page.locator("[data-legend]").nth(index)).not_to_be_empty()
+    expect(page.locator("[data-chart-error]:visible")).to_have_count(0)
+
+
+def test_a_run_goes_from_the_form_to_its_charts_without_a_reload(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/oracle")
+    page.get_by_text("Choose experiments and parameters").click()
+    for checkbox in page.get_by_role("checkbox").all():
+        checkbox.uncheck()
+    page.get_by_label("Active learning").check()
+    page.get_by_label("k-means").check()
+    page.get_by_label("Pool size").fill("100")
+    page.get_by_label("Budget").fill("30")
+    page.get_by_role("button", name="Start this run").click()
+    page.wait_for_url(re.compile(r"/oracle/\d+$"))
+    loads: list[str] = []
+    page.on("framenavigated", lambda frame: loads.append(frame.url))
+
+    expect(page.get_by_role("rowheader", name="Active learning")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("cell", name="30", exact=True)).to_be_visible()
+    expect_charts(page, 3)
+    assert page.locator(".centers img").evaluate_all("all => all.map(i => i.naturalWidth)") == [28] * 10
+    assert re.match(r"Run \d+, done", page.title())
+    assert loads == []
+
+
+def test_a_wrong_entry_comes_back_with_its_message(page: Page, server: Server, complaints: Complaints) -> None:
+    complaints.may_requests_fail = True  # the form comes back with a 422
+    page.goto(f"{server.url}/oracle")
+    page.get_by_text("Choose experiments and parameters").click()
+    page.get_by_label("Budget").fill("a lot")
+    page.get_by_role("button", name="Start this run").click()
+    budget = page.get_by_label("Budget")
+    expect(budget).to_have_value("a lot")
+    expect(budget).to_have_accessible_description("Labels that the oracle gives. Enter a whole number.")
+
+
+def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Server, database: Database) -> None:
+    run_id = add_run(database, status="running", progress=("active", 3, 40))
+    page.goto(f"{server.url}/oracle")
+    row = page.get_by_role("listitem").filter(has=page.locator(f'a[href="/oracle/{run_id}"]'))
+    expect(row.get_by_text("3 of 40")).to_be_visible()
+    page.request.delete(f"{server.url}/api/v1/oracle-runs/{run_id}")
+    expect(row.get_by_text("stopped", exact=True)).to_be_visible()
+    expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_the_charts_follow_the_systems_colours(page: Page, server: Server, database: Database) -> None:
+    page.goto(f"{server.url}/oracle/{add_run(database)}")
+    expect_charts(page, 3)
+    mark = page.locator("[data-legend] i").first
+    light = mark.get_attribute("style")
+    assert light
+    page.emulate_media(color_scheme="dark")
+    expect(mark).not_to_have_attribute("style", light)
+    expect_charts(page, 3)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_state_is_accessible_and_fits_the_window(
+    open_page: OpenPage, server: Server, database: Database, size: str, scheme: str
+) -> None:
+    done = add_run(database)
+    failed = add_run(database, status="failed", error="The pool is too large. Lower the pool size.")
+    stopped = add_run(database, status="stopped")
+    running = add_run(database, status="running", progress=("auto_confident", 3, 360))
+    page = open_page(viewport=SIZES[size], color_scheme=scheme)
+    for path in ("", f"?like={done}", f"/{done}", f"/{failed}", f"/{stopped}", f"/{running}"):
+        page.goto(f"{server.url}/oracle{path}")
+        if path == f"/{done}":
+            expect_charts(page, 3)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"

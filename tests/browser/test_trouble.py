@@ -1,0 +1,184 @@
+"""The server is gone, refuses, or cannot train: the page says so, and no answer is lost or counted twice."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from .conftest import Complaints, MakePool
+from .label_page import LabelPage
+from .server import Server
+
+
+@pytest.fixture(autouse=True)
+def _failing_requests_are_meant(complaints: Complaints) -> None:
+    complaints.may_requests_fail = True
+
+
+def test_without_the_server_answers_are_kept_and_arrive_once_it_is_back(label_page: LabelPage) -> None:
+    first, second, third, *_ = label_page.image_ids()
+    label_page.press("1")
+    label_page.expect_stored()
+    label_page.page.context.set_offline(True)
+    label_page.press("2", "3")
+    expect(label_page.notice("connection")).to_contain_text("The server does not answer. 2 answers kept here")
+    expect(label_page.waiting).to_have_text("2 answers not yet stored.")
+    label_page.page.context.set_offline(False)
+    label_page.expect_stored()
+    expect(label_page.waiting).to_have_text("All answers are stored.")
+    expect(label_page.notice("connection")).to_be_hidden()
+    assert label_page.stored() == {first: 1, second: 2, third: 3}
+
+
+def test_answers_that_wait_survive_a_reload(label_page: LabelPage) -> None:
+    first, second, third, *_ = label_page.image_ids()
+    label_page.cut()
+    label_page.press("4", "5")
+    expect(label_page.waiting).to_have_text("2 answers not yet stored.")
+    label_page.page.reload()
+    expect(label_page.notice("connection")).to_contain_text("2 answers kept here")
+    assert label_page.stored() == {}
+    label_page.mend()
+    label_page.expect_stored()
+    label_page.wait_for_image()
+    assert label_page.stored() == {first: 4, second: 5}
+    assert label_page.image_ids()[0] == third
+
+
+def test_an_answer_whose_receipt_was_lost_counts_once(label_page: LabelPage) -> None:
+    lost = 0
+
+    def lose_first_receipt(route: Route) -> None:
+        nonlocal lost
+        response = route.fetch()  # the server has it
+        if lost == 0:
+            lost += 1
+            route.abort("connectionreset")
+        else:
+            route.fulfill(response=response)
+
+    label_page.page.route("**/labels", lose_first_receipt)
+    first, *_ = label_page.image_ids()
+    label_page.press("6")
+    expect(label_page.notice("connection")).to_be_visible()
+    label_page.expect_stored()
+    assert lost == 1
+    assert label_page.stored() == {first: 6}
+    expect(label_page.notice("refused")).to_be_hidden()
+
+
+def test_a_server_error_is_tried_again_in_order(label_page: LabelPage) -> None:
+    sent: list[int] = []
+
+    def fail_twice(route: Route) -> None:
+        body = json.loads(route.request.post_data or "")
+        sent.append(body["labels"][0]["value"])
+        if len(sent) < 3:
+            route.fulfill(status=503, json={"detail": "The database cannot be used just now."})
+        else:
+            route.continue_()
+
+    label_page.page.route("**/labels", fail_twice)
+    label_page.press("1", "2")
+    expect(label_page.notice("connection")).to_contain_text("The database cannot be used just now.")
+    label_page.expect_stored()
+    assert sent == [1, 1, 1, 2]
+
+
+def test_an_answer_that_was_never_sent_is_undone_without_the_server(label_page: LabelPage) -> None:
+    first, *_ = label_page.image_ids()
+    label_page.cut()
+    label_page.press("1", "2")
+    label_page.page.keyboard.press("Backspace")
+    label_page.expect_answers("1", *["·"] * 9)
+    expect(label_page.waiting).to_have_text("1 answer not yet stored.")
+    label_page.mend()
+    label_page.expect_stored()
+    assert label_page.stored() == {first: 1}
+
+
+def test_an_answer_on_its_way_is_undone_after_it_has_arrived(label_page: LabelPage) -> None:
+    first, second, *_ = label_page.image_ids()
+    label_page.cut()
+    label_page.press("1", "2")
+    expect(label_page.notice("connection")).to_be_visible()
+    label_page.tiles.nth(0).click()
+    label_page.press("8")
+    label_page.mend()
+    label_page.expect_stored()
+    assert label_page.stored() == {first: 8, second: 2}
+
+
+def test_a_refused_answer_is_dropped_and_the_page_says_what_stands(label_page: LabelPage) -> None:
+    first, second, *_ = label_page.image_ids()
+    label = {"image_id": first, "value": 9}
+    label_page.page.request.post(f"{label_page.api_url}/labels", data={"labels": [label]})
+    label_page.press("1", "2")
+    expect(label_page.notice("refused")).to_contain_text("Your answer 1 was not taken.")
+    expect(label_page.notice("refused")).to_contain_text(f"Image {first} has the label 9 by local already.")
+    label_page.expect_answers("×", "2", *["·"] * 8)
+    label_page.expect_stored()
+    assert label_page.stored() == {first: 9, second: 2}
+    label_page.notice("refused").get_by_role("button").click()
+    expect(label_page.notice("refused")).to_be_hidden()
+
+
+def test_the_rest_of_a_batch_goes_on_after_a_refusal(label_page: LabelPage) -> None:
+    first, *_ = label_page.image_ids()
+    label_page.page.request.post(f"{label_page.api_url}/labels", data={"labels": [{"image_id": first, "value": 9}]})
+    label_page.answer_batch()
+    expect(label_page.shown("round")).to_have_text("1")
+    label_page.wait_for_image()
+    label_page.expect_answers(*["·"] * 10)
+
+
+def test_a_finished_batch_waits_for_a_server_that_is_gone(label_page: LabelPage) -> None:
+    label_page.cut("/leases")
+    label_page.answer_batch()
+    expect(label_page.notice("connection")).to_contain_text("The page goes on as soon as it is back.")
+    label_page.mend()
+    label_page.wait_for_image()
+    label_page.expect_answers(*["·"] * 10)
+
+
+def test_a_training_that_failed_is_told_in_words(label_page: LabelPage) -> None:
+    detail = label_page.page.request.get(label_page.api_url).json()
+    detail["training"] = {"status": "failed", "message": "Training round 1 failed. Your answers are kept."}
+    label_page.page.route(label_page.api_url, lambda route: route.fulfill(json=detail))
+    label_page.press("1")
+    expect(label_page.notice("training")).to_have_text("Training round 1 failed. Your answers are kept.")
+
+
+def test_a_model_that_is_loading_is_waited_for_after_the_batch(label_page: LabelPage) -> None:
+    is_ready = False
+    asked: list[bool] = []
+
+    def note(route: Route) -> None:
+        asked.append(is_ready)
+        route.continue_()
+
+    label_page.page.route("**/leases", note)
+    label_page.page.route("**/readyz", lambda route: route.fulfill(status=200 if is_ready else 503, json={}))
+    label_page.page.context.set_offline(True)
+    label_page.press("0")
+    expect(label_page.notice("connection")).to_be_visible()
+    label_page.page.context.set_offline(False)
+    label_page.answer_batch(range(1, 10))
+    expect(label_page.notice("loading")).to_contain_text("The model is being loaded.")
+    assert asked == []
+    is_ready = True
+    label_page.wait_for_image()
+    expect(label_page.notice("loading")).to_be_hidden()
+    assert asked == [True]
+
+
+def test_a_stale_ranking_is_said_quietly(page: Page, server: Server, make_pool: MakePool) -> None:
+    opened = LabelPage(page, server.url, make_pool())
+
+    def make_stale(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"stale": True})
+
+    page.route("**/leases", make_stale)
+    opened.open()
+    expect(opened.notice("stale")).to_have_text("Asked by the model of round 0; a newer one is being trained.")

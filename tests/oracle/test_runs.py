@@ -1,0 +1,247 @@
+"""Oracle runs on request: a queue in the database, one at a time, and whoever stops one is heard."""
+
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from app.datasets import DataSet
+from app.db import Database
+from app.errors import DataSetUnavailable, NotFound, RunFinished
+from app.models import OracleRun
+from app.oracle import runs, table
+from app.oracle.runs import OracleRunner
+from app.oracle.scenarios import Parameters
+from tests.factories import NOW, after, make_data_set, race
+
+SMALL = Parameters(pool_size=60, validation_size=20, batch_size=10, budget=30, experiments=("random", "active"))
+
+
+def request(database: Database, parameters: Parameters = SMALL) -> int:
+    with database.write() as session:
+        return runs.request_run(session, parameters, now=NOW).id
+
+
+def get(database: Database, run_id: int) -> OracleRun:
+    with database.read() as session:
+        return runs.get_run(session, run_id)
+
+
+def stop(database: Database, run_id: int) -> OracleRun:
+    with database.write() as session:
+        return runs.stop_run(session, run_id, now=after(60))
+
+
+def statuses(database: Database) -> list[str]:
+    with database.read() as session:
+        return list(session.scalars(select(OracleRun.status).order_by(OracleRun.id)))
+
+
+@pytest.fixture
+def runner(database: Database) -> OracleRunner:
+    """A runner that runs when it is told to, on a small data set, and stores every step."""
+    runner = OracleRunner(database, make_data_set)
+    runner.PROGRESS_SECONDS = 0.0
+    return runner
+
+
+def test_a_run_is_queued_with_what_was_asked_for(database: Database) -> None:
+    run = get(database, request(database))
+
+    assert (run.status, run.created_at, run.started_at, run.result) == ("queued", NOW, None, None)
+    assert table.parameters_from_json(run.parameters) == SMALL
+    assert run.progress == {"experiment": None, "done": 0, "total": 0}
+
+
+def test_a_run_ends_with_every_curve(database: Database, runner: OracleRunner) -> None:
+    run_id = request(database)
+
+    assert runner.run_one()
+
+    run = get(database, run_id)
+    data = make_data_set()
+    expected = table.as_json(runs.run_oracle(data, SMALL, lambda _: None), SMALL, data.name, data.sha256)
+    assert run.status == "done"
+    assert run.error is None
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    assert run.started_at <= run.finished_at
+    assert run.result is not None
+    assert without_seconds(run.result) == without_seconds(expected)
+    assert run.result["matches_paper"] is None
+
+
+def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
+    experiments = {
+        name: {key: value for key, value in curve.items() if key != "seconds"}
+        for name, curve in result["experiments"].items()
+    }
+    return result | {"experiments": experiments}
+
+
+def test_an_empty_queue_is_no_work(runner: OracleRunner) -> None:
+    assert not runner.run_one()
+
+
+def test_runs_are_run_in_the_order_in_which_they_were_asked_for(database: Database, runner: OracleRunner) -> None:
+    for _ in range(3):
+        request(database)
+
+    seen = []
+    while runner.run_one():
+        seen.append(statuses(database))
+
+    assert seen == [["done", "queued", "queued"], ["done", "done", "queued"], ["done", "done", "done"]]
+
+
+def test_a_run_is_taken_by_one_runner(database: Database) -> None:
+    run_id = request(database)
+    runners = [OracleRunner(database, make_data_set) for _ in range(4)]
+
+    outcomes = race(4, lambda index: runners[index].run_one())
+
+    assert sorted(map(str, outcomes)) == ["False"] * 3 + ["True"]
+    assert get(database, run_id).status == "done"
+
+
+def test_a_queued_run_is_stopped_and_never_begins(database: Database, runner: OracleRunner) -> None:
+    run_id = request(database)
+
+    assert stop(database, run_id).status == "stopped"
+    assert not runner.run_one()
+    assert get(database, run_id).finished_at == after(60)
+
+
+def test_a_run_under_way_is_stopped_at_its_next_step(database: Database) -> None:
+    run_id = request(database)
+
+    def load_and_stop() -> DataSet:
+        stop(database, run_id)
+        return make_data_set()
+
+    assert OracleRunner(database, load_and_stop).run_one()
+
+    run = get(database, run_id)
+    assert (run.status, run.result, run.finished_at) == ("stopped", None, after(60))
+
+
+def test_a_run_that_was_stopped_too_late_is_not_overwritten(database: Database, runner: OracleRunner) -> None:
+    run_id = request(database)
+    runner.run_one()
+
+    with pytest.raises(RunFinished, match=f"The oracle run {run_id} is done already") as caught:
+        stop(database, run_id)
+
+    assert caught.value.context == {"run_id": run_id, "status": "done"}
+    assert get(database, run_id).result is not None
+
+
+def test_a_run_is_stopped_once(database: Database) -> None:
+    run_id = request(database)
+    stop(database, run_id)
+
+    with pytest.raises(RunFinished, match="is stopped already"):
+        stop(database, run_id)
+
+
+def test_a_run_that_is_not_there_is_not_found(database: Database) -> None:
+    with pytest.raises(NotFound, match="There is no oracle run 7"):
+        get(database, 7)
+    with pytest.raises(NotFound, match="There is no oracle run 7"):
+        stop(database, 7)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (replace(SMALL, pool_size=61), "The pool asks for images 0 to 60, and the data set has 60"),
+        (replace(SMALL, validation_size=51), "The validation asks for images 0 to 50"),
+        (replace(SMALL, budget=61), "A budget of 61 labels is more than the pool of 60"),
+    ],
+)
+def test_a_run_that_asks_for_too_much_says_so(
+    database: Database, runner: OracleRunner, parameters: Parameters, message: str
+) -> None:
+    run_id = request(database, parameters)
+
+    assert runner.run_one()
+
+    run = get(database, run_id)
+    assert run.status == "failed"
+    assert run.error is not None
+    assert run.error.startswith(message)
+    assert run.finished_at is not None
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [(DataSetUnavailable("no network"), "no network"), (RuntimeError("x" * 5000), "RuntimeError: xxx")],
+)
+def test_a_run_that_fails_says_why_and_the_next_one_runs(database: Database, failure: Exception, message: str) -> None:
+    first, second = request(database), request(database)
+    outcomes = iter([failure])
+
+    def load() -> DataSet:
+        for error in outcomes:
+            raise error
+        return make_data_set()
+
+    runner = OracleRunner(database, load)
+    while runner.run_one():
+        pass
+
+    assert statuses(database) == ["failed", "done"]
+    error = get(database, first).error or ""
+    assert error.startswith(message)
+    assert len(error) <= 1000
+    assert get(database, second).error is None
+
+
+def test_progress_is_stored_as_it_is_made(database: Database, runner: OracleRunner) -> None:
+    run_id = request(database)
+    runner.run_one()
+
+    assert get(database, run_id).progress == {"experiment": "active", "done": 3, "total": 3}
+
+
+def test_a_restart_puts_a_run_under_way_back_into_the_queue_and_runs_it(database: Database) -> None:
+    run_id = request(database)
+
+    def break_off() -> DataSet:
+        broken.stop()  # the server stops while the run is under way
+        return make_data_set()
+
+    broken = OracleRunner(database, break_off)
+    assert broken.run_one()
+    assert get(database, run_id).status == "running"
+
+    finished = OracleRunner(database, make_data_set)
+    finished.start()
+    try:
+        wait_until_done(database, run_id)
+    finally:
+        finished.stop()
+
+    assert get(database, run_id).result is not None
+
+
+def wait_until_done(database: Database, run_id: int) -> None:
+    """Look again after every commit until the run is done."""
+    committed = Event()
+    event.listen(database.sessions, "after_commit", lambda _: committed.set())
+    while get(database, run_id).status != "done":
+        assert committed.wait(60)
+        committed.clear()
+
+
+def test_the_thread_wakes_for_a_run_that_is_asked_for(database: Database) -> None:
+    runner = OracleRunner(database, make_data_set)
+    runner.start()
+    try:
+        run_id = request(database)
+        runner.wake()
+        wait_until_done(database, run_id)
+    finally:
+        runner.stop()

@@ -1,0 +1,96 @@
+"""The tree stays as it was meant: small files and functions, and nothing slow before the first page."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import ROOT
+
+MODULES = sorted((ROOT / "app").rglob("*.py"))
+CHECKED = [*MODULES, *sorted((ROOT / "migrations").rglob("*.py"))]
+MAX_MODULE_LINES, MAX_FUNCTION_LINES = 400, 60
+SLOW = ("tensorflow", "keras", "sklearn", "bokeh", "scipy.stats", "pandas", "mlxtend", "schemathesis")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def functions_of(path: Path) -> Iterator[Function]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, Function):
+            yield node
+
+
+def imported_by(statement: str) -> set[str]:
+    """The modules that are loaded after this statement, in a process of its own."""
+    code = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("path", CHECKED, ids=named)
+def test_a_module_is_small_enough_to_be_read_at_once(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_a_function_is_short_enough_to_be_seen_at_once(path: Path) -> None:
+    long = [
+        f"{function.name}: {length} lines"
+        for function in functions_of(path)
+        if (length := (function.end_lineno or 0) - function.lineno + 1) > MAX_FUNCTION_LINES
+    ]
+
+    assert long == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_a_module_and_what_others_use_of_it_say_what_they_are(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    public = [node for node in tree.body if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_")]
+
+    assert ast.get_docstring(tree)
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+@pytest.mark.parametrize("path", [*CHECKED, *sorted((ROOT / "tests").rglob("*.py"))], ids=named)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    assert not any(f"{mark}{mark_end}" in text for mark, mark_end in (("TO", "DO"), ("FIX", "ME"), ("X", "XX")))
+
+
+@pytest.mark.parametrize("statement", ["import app.main", "import app.server", "import app.cli"])
+def test_nothing_slow_is_imported_before_the_first_page(statement: str) -> None:
+    loaded = imported_by(statement)
+
+    assert sorted(loaded.intersection(SLOW)) == []
+
+
+def test_nothing_happens_at_import() -> None:
+    code = (
+        "import os, threading; before = set(os.listdir()); import app.main, app.cli; "
+        "assert threading.active_count() == 1; assert set(os.listdir()) == before"
+    )
+
+    assert imported_by(code)
+
+
+def test_there_is_no_module_for_this_and_that() -> None:
+    vague = {"utils", "helpers", "common", "core", "services", "repositories", "misc"}
+
+    assert [named(path) for path in MODULES if vague & {path.stem, path.parent.name}] == []
+
+
+def test_the_map_of_the_package_has_every_top_module() -> None:
+    told = ast.get_docstring(ast.parse((ROOT / "app" / "__init__.py").read_text(encoding="utf-8"))) or ""
+    top = {path.stem for path in (ROOT / "app").glob("*.py")} | {path.parent.name for path in MODULES} - {"app", "api"}
+
+    assert sorted(name for name in top - {"__init__"} if name not in told) == []

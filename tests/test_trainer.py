@@ -1,0 +1,410 @@
+"""The trainer: the same inputs give the same bits, and whatever happens to it, labels are safe."""
+
+import logging
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import undefer
+
+from app import rounds
+from app.db import Database
+from app.learning import ranking
+from app.learning.ranking import RULES, Rule
+from app.learning.softmax import SoftmaxRegression, State
+from app.live import Change, Live
+from app.models import Annotator, Label, Pool, RankedImage, Round
+from app.pools import read_arrays
+from app.trainer import Trainer
+
+from .factories import (
+    add_annotator,
+    add_pool,
+    answer,
+    ask,
+    ask_and_answer,
+    copy_database,
+    image_ids,
+    make_trainer,
+    race,
+    ranked_ids,
+    truth_of,
+    undo,
+    url_of,
+)
+
+Trace = list[tuple[int, int, int, int, int, bytes, list[tuple[int, float, int]]]]
+
+
+@pytest.fixture
+def trainer(database: Database) -> Trainer:
+    """A trainer that trains when it is told to, and tries again at once."""
+    return make_trainer(database)
+
+
+def newest(database: Database, pool: Pool) -> Round:
+    with database.read() as session:
+        return rounds.get_newest_with_state(session, pool)
+
+
+def trace(database: Database, pool: Pool) -> Trace:
+    """Everything about a pool's rounds but the milliseconds."""
+    found: Trace = []
+    with database.read() as session:
+        query = select(Round).where(Round.pool_id == pool.id).order_by(Round.number).options(undefer(Round.state))
+        for row in session.scalars(query):
+            ranked = session.scalars(select(RankedImage).where(RankedImage.round_id == row.id)).all()
+            head = [(image.image_id, image.confidence or 0.0, image.prediction or 0) for image in ranked]
+            counts = (row.number, row.n_labels, row.steps, row.validation_correct, row.test_correct)
+            found.append((*counts, row.state, head))
+    return found
+
+
+def spoil(database: Database, state: bytes) -> None:
+    with database.write() as session:
+        session.execute(update(Round).values(state=state))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Database]:
+    database = Database(url_of(path))
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def test_a_round_is_trained_when_it_is_due_and_not_before(
+    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    ask_and_answer(database, pool, ada, 9)
+    assert not trainer.run_one()
+    assert newest(database, pool).number == 0
+
+    ask_and_answer(database, pool, ada, 1)
+    assert trainer.run_one()
+    assert not trainer.run_one()
+    assert (newest(database, pool).number, newest(database, pool).n_labels) == (1, 10)
+
+
+def test_all_new_labels_go_into_one_round(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
+    ask_and_answer(database, pool, ada, 35)
+
+    assert trainer.run_one()
+    assert not trainer.run_one()
+    assert newest(database, pool).n_labels == 35
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_round_is_what_the_model_computes_from_its_labels(
+    database: Database, ada: Annotator, trainer: Trainer, rule: Rule
+) -> None:
+    pool = add_pool(database, ranking=rule, queue_size=15)
+    model, state = SoftmaxRegression(10, 16), State.zeros(10, 16)
+    with database.read() as session:
+        arrays = read_arrays(session, pool)
+    asked: list[int] = []
+    for number in (1, 2, 3):
+        asked += [event.image_id for event in ask_and_answer(database, pool, ada)]
+        assert trainer.run_one()
+
+        rows = [arrays.image_ids.tolist().index(image_id) for image_id in asked]
+        y = np.array(truth_of(database, asked))
+        fit = model.fit(state, arrays.x[rows], y, arrays.validation.x, arrays.validation.y)
+        state = fit.state
+        probabilities = model.predict(state, arrays.x)
+        scores = ranking.score(probabilities, rule, seed=(pool.id, number))
+        order = [row for row in np.lexsort((np.arange(60), scores)).tolist() if row not in rows][:15]
+        found = newest(database, pool)
+
+        assert (found.number, found.n_labels, found.steps) == (number, len(asked), fit.steps)
+        assert (found.validation_correct, found.validation_total) == (fit.correct, 20)
+        assert found.validation_correct == model.count_correct(state, arrays.validation.x, arrays.validation.y)
+        assert found.test_correct == (model.predict(state, arrays.test.x).argmax(axis=1) == arrays.test.y).sum()
+        assert found.state == state.to_bytes()
+        assert trace(database, pool)[-1][-1] == [
+            (int(arrays.image_ids[row]), float(probabilities[row].max()), int(probabilities[row].argmax()))
+            for row in order
+        ]
+
+
+def test_the_model_gets_better_with_labels(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
+    before = newest(database, pool).validation_correct
+    ask_and_answer(database, pool, ada, 40)
+    trainer.run_one()
+
+    assert newest(database, pool).validation_correct > before + 5
+
+
+def test_the_ranking_leaves_out_what_is_labeled(
+    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    events = ask_and_answer(database, pool, ada, 30)
+    undone = undo(database, pool, ada)
+    trainer.run_one()
+
+    ranked = set(ranked_ids(database, newest(database, pool)))
+
+    labeled = {event.image_id for event in events} - {undone.image_id}
+    assert ranked == set(image_ids(database, pool)) - labeled
+
+
+def test_a_pool_that_is_labeled_to_the_end_is_trained_a_last_time(
+    database: Database, ada: Annotator, trainer: Trainer
+) -> None:
+    pool = add_pool(database, n_images=20, n_test=0)
+    ask_and_answer(database, pool, ada, 20)
+
+    assert trainer.run_one()
+    found = newest(database, pool)
+    assert (found.n_labels, found.test_total, ranked_ids(database, found)) == (20, 0, [])
+
+
+def test_two_pools_both_get_their_turn(database: Database, ada: Annotator, trainer: Trainer) -> None:
+    first, second = add_pool(database, slug="one"), add_pool(database, slug="two", height=5, width=3)
+    for pool in (first, second):
+        ask_and_answer(database, pool, ada, 10)
+
+    assert trainer.run_one()
+    assert [newest(database, pool).number for pool in (first, second)] == [1, 1]
+
+
+def test_a_pool_that_was_made_meanwhile_is_trained_too(
+    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    trainer.warm_up()
+    later = add_pool(database, slug="later", classes=("cat", "dog"))
+    ask_and_answer(database, later, ada, 10)
+
+    assert trainer.run_one()
+    assert (newest(database, later).number, newest(database, pool).number) == (1, 0)
+
+
+def test_the_order_of_the_clicks_changes_no_bit(database: Database, tmp_path: Path) -> None:
+    pool = add_pool(database)
+    add_annotator(database, "ada")
+    database.close()
+    traces = []
+    for seed in range(3):
+        with opened(copy_database(tmp_path / "inkling.db", tmp_path / f"{seed}.db")) as copy:
+            ada, trainer, clicks = add_annotator(copy, "ada"), make_trainer(copy), random.Random(seed)
+            for _ in range(3):
+                ids = [image.image_id for image in ask(copy, pool, ada).images]
+                clicks.shuffle(ids)
+                for image_id in ids:
+                    answer(copy, pool, ada, [image_id])
+                assert trainer.run_one()
+            traces.append(trace(copy, pool))
+
+    assert traces[0] == traces[1] == traces[2]
+    assert len(traces[0]) == 4
+
+
+def test_a_restart_after_every_round_changes_no_bit(database: Database, tmp_path: Path) -> None:
+    pool = add_pool(database)
+    database.close()
+    copies = [copy_database(tmp_path / "inkling.db", tmp_path / name) for name in ("through.db", "restarted.db")]
+    with opened(copies[0]) as through:
+        ada, trainer = add_annotator(through, "ada"), make_trainer(through)
+        for _ in range(5):
+            ask_and_answer(through, pool, ada)
+            assert trainer.run_one()
+        expected = trace(through, pool)
+
+    for _ in range(5):
+        with opened(copies[1]) as restarted:
+            ask_and_answer(restarted, pool, add_annotator(restarted, "ada"))
+            assert make_trainer(restarted).run_one()
+
+    with opened(copies[1]) as restarted:
+        assert trace(restarted, pool) == expected
+    assert len(expected) == 6
+
+
+def test_labels_given_while_no_trainer_ran_are_trained_at_the_next_start(
+    database: Database, pool: Pool, ada: Annotator, tmp_path: Path
+) -> None:
+    ask_and_answer(database, pool, ada, 12)
+    database.close()
+
+    with opened(tmp_path / "inkling.db") as reopened:
+        assert make_trainer(reopened).run_one()
+        assert newest(reopened, pool).n_labels == 12
+
+
+def test_of_two_trainers_that_race_one_stores_the_round(database: Database, pool: Pool, ada: Annotator) -> None:
+    trainers = [make_trainer(database) for _ in range(2)]
+    for trainer in trainers:
+        trainer.warm_up()
+    for number in (1, 2, 3):
+        ask_and_answer(database, pool, ada, 10)
+        race(2, lambda index: trainers[index].run_one())
+        assert newest(database, pool).number == number
+
+    assert {trainer.training(pool.id).status for trainer in trainers} == {"idle"}
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Round)) == 4
+
+
+# When a training fails
+
+
+def test_a_training_that_fails_is_told_keeps_the_labels_and_recovers(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    live = Live(database.sessions)
+    heard: list[Change] = []
+    trainer = Trainer(database, live, retry_seconds=0.0)
+    trainer.warm_up()
+    intact = newest(database, pool).state
+    ask_and_answer(database, pool, ada, 10)
+    spoil(database, b"\0")
+    live.listen(heard.append)
+
+    assert trainer.run_one()
+
+    told = trainer.training(pool.id)
+    assert told.status == "failed"
+    assert told.message is not None
+    assert "Training round 1 failed (ValueError" in told.message
+    assert "your answers are kept, and the model of round 0 goes on asking" in told.message
+    assert heard == [Change("training", pool.id)]
+    assert newest(database, pool).number == 0
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Label)) == 10
+
+    spoil(database, intact)
+    assert trainer.run_one()
+
+    assert newest(database, pool).number == 1
+    assert trainer.training(pool.id).status == "idle"
+    assert heard[1:] == [Change("round", pool.id, 1), Change("training", pool.id)]
+
+
+def test_answers_are_taken_while_the_training_fails(
+    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    ask_and_answer(database, pool, ada, 10)
+    intact = newest(database, pool).state
+    spoil(database, b"")
+    trainer.run_one()
+
+    ask_and_answer(database, pool, ada, 10)
+    spoil(database, intact)
+    trainer.run_one()
+
+    assert newest(database, pool).n_labels == 20
+
+
+def test_a_failed_training_is_not_tried_again_before_its_time(database: Database, pool: Pool, ada: Annotator) -> None:
+    trainer = make_trainer(database, retry_seconds=3600)
+    ask_and_answer(database, pool, ada, 10)
+    spoil(database, b"\0")
+
+    assert trainer.run_one()
+    assert not trainer.run_one()
+    assert "tried again every 3600 s" in (trainer.training(pool.id).message or "")
+
+
+def test_a_training_that_diverges_stores_nothing(
+    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    state = State.zeros(10, 16)
+    state.weights[3, 4] = np.nan
+    ask_and_answer(database, pool, ada, 10)
+    spoil(database, state.to_bytes())
+
+    assert trainer.run_one()
+
+    assert "TrainingDiverged: the fit on 10 labels ended in NaN" in (trainer.training(pool.id).message or "")
+    assert newest(database, pool).number == 0
+
+
+def test_a_pool_that_fails_does_not_hold_up_the_others(
+    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    healthy = add_pool(database, slug="healthy")
+    for each in (pool, healthy):
+        ask_and_answer(database, each, ada, 10)
+    with database.write() as session:
+        session.execute(update(Round).where(Round.pool_id == pool.id).values(state=b"\0"))
+
+    assert trainer.run_one()
+
+    assert trainer.training(pool.id).status == "failed"
+    assert newest(database, healthy).number == 1
+
+
+def test_a_ranking_that_this_program_does_not_know_is_named(
+    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    ask_and_answer(database, pool, ada, 10)
+    with database.write() as session:
+        session.execute(text("UPDATE pool SET ranking = 'astrology'"))
+
+    assert trainer.run_one()
+    assert "does not know: astrology" in (trainer.training(pool.id).message or "")
+
+
+# The thread
+
+
+def test_it_says_what_it_does(pool: Pool, trainer: Trainer) -> None:
+    assert not trainer.is_warm
+    assert trainer.training(pool.id).status == "loading"
+
+    trainer.warm_up()
+
+    assert trainer.is_warm
+    assert trainer.training(pool.id).status == "idle"
+
+
+def test_the_thread_trains_as_soon_as_labels_are_committed(database: Database, pool: Pool, ada: Annotator) -> None:
+    live = Live(database.sessions)
+    trainer = Trainer(database, live, retry_seconds=0.01)
+    trainer.start()
+    try:
+        for number in (1, 2):
+            ask_and_answer(database, pool, ada, 10)
+            assert live.wait_for_round(pool.id, after=number - 1, seconds=60)
+            assert newest(database, pool).number == number
+    finally:
+        trainer.stop()
+
+
+class Told(logging.Handler):
+    """Tells that something was logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.event = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
+        self.event.set()
+
+
+def test_the_thread_goes_on_after_a_failure_of_the_database(database: Database, pool: Pool, ada: Annotator) -> None:
+    live, told = Live(database.sessions), Told()
+    trainer = Trainer(database, live, retry_seconds=0.01)
+    logging.getLogger("app.trainer").addHandler(told)
+    with database.write() as session:
+        session.execute(text("ALTER TABLE pool RENAME TO lost"))
+    trainer.start()
+    try:
+        assert told.event.wait(60)
+        with database.write() as session:
+            session.execute(text("ALTER TABLE lost RENAME TO pool"))
+        ask_and_answer(database, pool, ada, 10)
+        assert live.wait_for_round(pool.id, after=0, seconds=60)
+    finally:
+        trainer.stop()
+        logging.getLogger("app.trainer").removeHandler(told)
+
+
+def test_a_trainer_that_never_started_can_be_stopped(trainer: Trainer) -> None:
+    trainer.stop()

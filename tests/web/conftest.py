@@ -1,0 +1,59 @@
+"""A person at the API, and a server with a real socket for streams."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.web.deps import Services
+from tests.web.person import Person
+
+
+@pytest.fixture
+def ada(client: TestClient) -> Person:
+    """Somebody who labels over the API."""
+    return Person(client, "ada")
+
+
+@pytest.fixture
+def ben(client: TestClient) -> Person:
+    """Somebody else."""
+    return Person(client, "ben")
+
+
+class Server(uvicorn.Server):
+    """Tells when it listens, and ends the streams when it stops: a test that fails would wait for them for ever."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self.listens = threading.Event()
+        self._services = services
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.listens.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the application's own server does it."""
+        self._services.live.end_streams()
+        await super().shutdown(sockets)
+
+
+@pytest.fixture
+def server(app: FastAPI, services: Services) -> Iterator[str]:
+    """The address of the application, served with its threads."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server(uvicorn.Config(app, log_config=None), services)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        assert server.listens.wait(60)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

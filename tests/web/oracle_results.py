@@ -1,0 +1,67 @@
+"""Results of oracle runs without running any."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+
+from app.accuracy import Accuracy
+from app.db import Database
+from app.learning.clusters import Clusters
+from app.models import OracleRun, RunStatus
+from app.oracle import table
+from app.oracle.scenarios import EXPERIMENTS, Curve, Experiment, Parameters, Results
+
+from ..factories import NOW, after
+
+
+def make_curve(experiment: Experiment, *, n_test: int = 9600) -> Curve:
+    """The paper's curve; on the test images every accuracy is 0.5."""
+    published = table.published()[experiment]
+    curve = Curve(labels=published["labels"], seconds=1.25)
+    curve.validation = [Accuracy(round(share * 400), 400) for share in published["accuracy"]]
+    curve.test = [Accuracy(n_test // 2, n_test) for _ in curve.validation] if n_test else []
+    if experiment == "active":
+        curve.confidence = {n: np.linspace(0.2, 1, 4000 - n, dtype=np.float32) for n in (10, 400)}
+    return curve
+
+
+def make_result(
+    *experiments: Experiment, dataset: str = "mnist", n_test: int = 9600, parameters: Parameters | None = None
+) -> dict[str, Any]:
+    """The JSON of a run that came out as the paper's did; without names, all experiments."""
+    experiments = experiments or EXPERIMENTS
+    results = Results({name: make_curve(name, n_test=n_test) for name in experiments if name != "kmeans"})
+    if "kmeans" in experiments:
+        centers = np.linspace(0, 1, 10 * 784).reshape(10, 784)
+        results.clusters = Clusters(centers, tuple(270_000 / (1 + i) for i in range(11)))
+    return table.as_json(results, parameters or Parameters(experiments=experiments), dataset, "ab" * 32)
+
+
+def add_run(
+    database: Database,
+    *,
+    status: RunStatus = "done",
+    parameters: Parameters | None = None,
+    progress: tuple[Experiment | None, int, int] = (None, 0, 0),
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+    finished_at: dt.datetime | None = None,
+) -> int:
+    """A run in the database; its id."""
+    if status == "done":
+        result, finished_at = result or make_result(), finished_at or after(12.5)
+    with database.write() as session:
+        run = OracleRun(
+            status=status,
+            parameters=table.parameters_as_json(parameters or Parameters()),
+            progress=dict(zip(("experiment", "done", "total"), progress, strict=True)),
+            result=result,
+            error=error,
+            created_at=NOW,
+            started_at=None if status == "queued" else NOW,
+            finished_at=finished_at,
+        )
+        session.add(run)
+        session.flush()
+        return run.id

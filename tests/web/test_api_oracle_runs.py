@@ -1,0 +1,108 @@
+"""Oracle runs over HTTP: queue one, watch it, read its curves, stop it."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.oracle.scenarios import EXPERIMENTS
+from app.web.deps import Services
+
+RUNS = "/api/v1/oracle-runs"
+SMALL = {"pool_size": 60, "validation_size": 50, "budget": 20, "experiments": ["random", "active"]}
+
+
+def test_a_run_is_accepted_and_says_where_to_watch_it(client: TestClient) -> None:
+    response = client.post(RUNS, json=SMALL)
+
+    assert response.status_code == 202
+    assert response.headers["location"] == f"{RUNS}/{response.json()['id']}"
+    found = client.get(response.headers["location"]).json()
+    assert (found["status"], found["result"], found["error"]) == ("queued", None, None)
+    assert found["progress"] == {"experiment": None, "done": 0, "total": 0}
+
+
+def test_without_parameters_it_is_the_papers_run(client: TestClient) -> None:
+    assert client.post(RUNS, json={}).json()["parameters"] == {
+        "experiments": list(EXPERIMENTS),
+        "pool_start": 0,
+        "pool_size": 4000,
+        "validation_size": 400,
+        "batch_size": 10,
+        "budget": 400,
+        "shuffle_seed": None,
+        "ranking": "least_confidence",
+    }
+
+
+def test_a_run_that_is_done_has_every_curve(client: TestClient, services: Services) -> None:
+    url = client.post(RUNS, json=SMALL).headers["location"]
+    services.oracle_runner.run_one()
+
+    found = client.get(url).json()
+
+    assert found["status"] == "done"
+    assert found["result"]["data"]["name"] == "sample"
+    assert found["result"]["matches_paper"] is None
+    assert found["result"]["experiments"]["active"]["labels"] == [10, 20]
+    assert "result" not in client.get(RUNS).json()["items"][0]
+
+
+def test_an_experiment_asked_for_twice_is_run_once(client: TestClient) -> None:
+    body = SMALL | {"experiments": ["active", "random", "active"]}
+
+    assert client.post(RUNS, json=body).json()["parameters"]["experiments"] == ["active", "random"]
+
+
+def test_a_run_that_asks_for_too_much_fails_with_both_numbers(client: TestClient, services: Services) -> None:
+    url = client.post(RUNS, json=SMALL | {"pool_size": 5000}).headers["location"]
+    services.oracle_runner.run_one()
+
+    found = client.get(url).json()
+
+    assert found["status"] == "failed"
+    assert "0 to 4,999, and the data set has 4,000" in found["error"]
+
+
+def test_runs_are_listed_newest_first_in_pages(client: TestClient) -> None:
+    ids = [client.post(RUNS, json=SMALL).json()["id"] for _ in range(3)]
+
+    first = client.get(RUNS, params={"limit": 2}).json()
+    second = client.get(RUNS, params={"limit": 2, "cursor": first["next"]}).json()
+
+    assert [run["id"] for run in first["items"] + second["items"]] == ids[::-1]
+    assert second["next"] is None
+
+
+def test_a_run_is_stopped_once(client: TestClient) -> None:
+    url = client.post(RUNS, json=SMALL).headers["location"]
+
+    assert client.delete(url).json()["status"] == "stopped"
+    again = client.delete(url)
+    assert (again.status_code, again.json()["code"]) == (409, "RunFinished")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_run_that_is_not_there_is_not_found(client: TestClient, method: str) -> None:
+    assert client.request(method, f"{RUNS}/7").json()["code"] == "NotFound"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"experiments": []},
+        {"experiments": ["magic"]},
+        {"pool_size": 9},
+        {"budget": 0},
+        {"batch_size": 0},
+        {"shuffle_seed": -1},
+        {"ranking": "astrology"},
+        {"pool": 4000},
+        {"pool_start": 10**12},
+    ],
+)
+def test_a_run_that_cannot_be_is_refused(client: TestClient, body: dict[str, Any]) -> None:
+    response = client.post(RUNS, json=body)
+
+    assert (response.status_code, response.json()["code"]) == (422, "InvalidRequest")
+    assert client.get(RUNS).json()["items"] == []

@@ -1,0 +1,78 @@
+"""The charts as data: what Bokeh is told to draw."""
+
+import json
+from typing import Any
+
+import pytest
+from bokeh.document import Document
+
+from app.errors import NotFound
+from app.oracle.scenarios import Parameters
+from app.web import charts
+
+from .oracle_results import make_result
+
+
+def renderers_of(chart: dict[str, Any]) -> list[Any]:
+    """What the chart draws, read back from its JSON."""
+    (plot,) = Document.from_json(json.loads(json.dumps(chart["item"]["doc"]))).roots
+    return list(plot.renderers)  # type: ignore[attr-defined]
+
+
+def labels_of(chart: dict[str, Any]) -> list[str]:
+    return [entry["label"] for entry in chart["legend"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", list(charts.CHARTS))
+def test_every_chart_of_a_whole_run_can_be_drawn(name: str, theme: charts.Theme) -> None:
+    chart = charts.build_chart(name, make_result(), theme)
+    assert renderers_of(chart)
+    assert chart["legend"]
+
+
+def test_the_accuracy_chart_has_every_experiment_and_the_paper() -> None:
+    chart = charts.build_chart("accuracy", make_result(), "light")
+    assert labels_of(chart) == [
+        "Ground truth",
+        "Random",
+        "Active learning",
+        "+ naive auto-labelling",
+        "+ confident auto-labelling",
+        "The paper",
+    ]
+
+
+def test_the_band_around_the_curve_is_the_wilson_interval() -> None:
+    chart = charts.build_chart("accuracy", make_result("active"), "light")
+    band = renderers_of(chart)[0].data_source.data
+    assert band["labels"][-1] == 400
+    assert band["validation"][-1] == 0.8975
+    assert (round(band["low"][-1], 4), round(band["high"][-1], 4)) == (0.8639, 0.9235)
+    assert band["validation_text"][-1] == "89.75% (86.4% to 92.4%)"
+
+
+def test_a_run_that_the_paper_does_not_have_is_drawn_without_the_paper() -> None:
+    result = make_result("active", "kmeans", parameters=Parameters(experiments=("active", "kmeans"), shuffle_seed=1))
+    assert labels_of(charts.build_chart("accuracy", result, "light")) == ["Active learning"]
+    assert labels_of(charts.build_chart("distances", result, "light")) == ["This run"]
+
+
+def test_without_unseen_images_only_validation_is_drawn() -> None:
+    with_unseen = charts.build_chart("accuracy", make_result("random"), "light")
+    without = charts.build_chart("accuracy", make_result("random", n_test=0), "light")
+    assert len(renderers_of(with_unseen)) - len(renderers_of(without)) == 1
+
+
+def test_the_confidence_chart_says_after_how_many_labels() -> None:
+    chart = charts.build_chart("confidence", make_result("active"), "light")
+    assert labels_of(chart) == ["After 10 labels", "After 400 labels"]
+    assert [len(line.data_source.data["x"]) for line in renderers_of(chart)] == [3990, 3600]
+
+
+@pytest.mark.parametrize(
+    ("name", "experiment"), [("accuracy", "kmeans"), ("confidence", "random"), ("distances", "random"), ("x", "random")]
+)
+def test_what_was_not_run_has_no_chart(name: str, experiment: Any) -> None:
+    with pytest.raises(NotFound, match=r"There are: accuracy, confidence, distances\."):
+        charts.build_chart(name, make_result(experiment), "light")

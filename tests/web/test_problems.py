@@ -1,0 +1,141 @@
+"""One shape for every error, whatever the route and whatever went wrong."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from app.web.deps import Services
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def documented(app: FastAPI) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every path of the API's documentation with its operations."""
+    yield from app.openapi()["paths"].items()
+
+
+def fill(path: str, *, slug: str = "digits", number: str = "1") -> str:
+    """An address of this path."""
+    return re.sub(r"{\w+}", number, path.replace("{slug}", slug))
+
+
+def assert_is_problem(response: Any, status: int) -> None:
+    assert response.status_code == status, (response.request.method, response.request.url, response.text)
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert set(problem) == {"type", "title", "status", "code", "detail", "context"}
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert re.fullmatch(r"[A-Z][A-Za-z]+", problem["code"])
+    assert problem["detail"].endswith((".", "?", "!"))
+    assert isinstance(problem["context"], dict)
+
+
+def test_every_route_refuses_other_methods_in_the_one_shape(app: FastAPI, client: TestClient) -> None:
+    for path, operations in documented(app):
+        for method in METHODS:
+            if method not in operations:
+                response = client.request(method, fill(path))
+                assert_is_problem(response, 405)
+                assert response.headers["allow"]
+
+
+def test_every_route_with_a_parameter_refuses_a_malformed_one_in_the_one_shape(
+    app: FastAPI, client: TestClient
+) -> None:
+    n_tried = 0
+    for path, operations in documented(app):
+        for method in operations:
+            if "{" in path:
+                n_tried += 1
+                assert_is_problem(client.request(method, fill(path, slug="NO_SLUG", number="x"), json={}), 422)
+    assert n_tried >= 12
+
+
+def test_every_route_with_a_parameter_knows_what_is_not_there_in_the_one_shape(
+    app: FastAPI, client: TestClient
+) -> None:
+    bodies = {"labels": {"labels": [{"image_id": 1, "value": 1}]}}
+    for path, operations in documented(app):
+        for method in operations:
+            if "{" in path:
+                body = bodies.get(path.rpartition("/")[2], {}) if method == "post" else None
+                url = fill(path, slug="nowhere", number="999999")
+                assert_is_problem(client.request(method, url, json=body), 404)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"labels": "all"}', b"\xff\xfe", b'{"no": "field"}'])
+def test_every_route_with_a_body_refuses_a_malformed_one_in_the_one_shape(
+    app: FastAPI, client: TestClient, body: bytes
+) -> None:
+    for path, operations in documented(app):
+        if "post" in operations:
+            response = client.post(fill(path), content=body, headers={"content-type": "application/json"})
+            assert_is_problem(response, 422)
+            assert response.json()["code"] == "InvalidRequest"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api", "/api/v1", "/api/v2/pools", "/static/nothing.js", "/images/1"])
+def test_an_address_that_is_none_is_not_found_in_the_one_shape(client: TestClient, path: str) -> None:
+    assert_is_problem(client.get(path), 404)
+
+
+def test_a_browser_that_asks_for_a_page_gets_a_page(client: TestClient) -> None:
+    response = client.get("/pools/nowhere/label", headers={"accept": "text/html,*/*;q=0.8"})
+
+    assert response.status_code == 404
+    assert response.headers["content-type"].startswith("text/html")
+    assert "There is no pool nowhere" in response.text
+
+
+def test_a_browser_that_looks_at_the_api_gets_json(client: TestClient) -> None:
+    assert_is_problem(client.get("/api/v1/pools/nowhere", headers={"accept": "text/html"}), 404)
+
+
+def test_what_somebody_sent_is_not_put_into_a_page_as_it_is(client: TestClient) -> None:
+    response = client.get("/<script>alert(1)</script>", headers={"accept": "text/html"})
+
+    assert response.status_code == 404
+    assert "<script>alert" not in response.text
+
+
+def test_a_database_in_trouble_is_unavailable_and_says_that_nothing_was_stored(
+    client: TestClient, services: Services
+) -> None:
+    with services.database.write() as session:
+        session.execute(text("ALTER TABLE label RENAME TO lost"))
+
+    response = client.post("/api/v1/pools/digits/leases", json={})
+
+    assert_is_problem(response, 503)
+    assert response.json()["code"] == "DatabaseUnavailable"
+    assert "Nothing was stored" in response.json()["detail"]
+
+
+def test_a_bug_tells_nothing_of_the_inside(app: FastAPI) -> None:
+    services, app.state.services = app.state.services, None
+    try:
+        response = TestClient(app, base_url="http://localhost", raise_server_exceptions=False).get("/api/v1/pools")
+    finally:
+        app.state.services = services
+
+    assert_is_problem(response, 500)
+    assert response.json()["code"] == "InternalError"
+    assert "NoneType" not in response.text
+
+
+def test_numbers_too_large_for_the_database_are_refused_and_no_bug(client: TestClient) -> None:
+    huge = 10**30
+    for url in (f"/images/{huge}.png", f"/api/v1/oracle-runs/{huge}", f"/api/v1/pools/digits/rounds/{huge}"):
+        assert_is_problem(client.get(url), 422)
+
+
+def test_a_number_that_json_cannot_hold_is_refused_in_the_one_shape(client: TestClient) -> None:
+    for number in ("NaN", "Infinity", "1e400", "1.5"):
+        content = f'{{"count": {number}}}'
+        headers = {"content-type": "application/json"}
+        assert_is_problem(client.post("/api/v1/pools/digits/leases", content=content, headers=headers), 422)

@@ -1,0 +1,149 @@
+"""What stands before every request, and the headers behind every response."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+
+LEASES = "/api/v1/pools/digits/leases"
+LABEL_PAGE = "/pools/digits/label"
+
+
+def code_of(client: TestClient, headers: dict[str, str], path: str = LEASES) -> tuple[int, str | None]:
+    response = client.post(path, json={}, headers=headers)
+    return response.status_code, response.json().get("code")
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "127.0.0.1:9", "[::1]", "[::1]:8000"])
+def test_the_servers_own_names_are_answered(client: TestClient, host: str) -> None:
+    assert client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "", "127.0.0.2"]
+)
+def test_another_name_is_misdirected_and_says_how_to_allow_it(client: TestClient, host: str) -> None:
+    response = client.get("/healthz", headers={"host": host})
+
+    assert (response.status_code, response.json()["code"]) == (421, "WrongHost")
+    assert "INKLING_ALLOWED_HOSTS" in response.json()["detail"]
+
+
+def test_a_name_that_the_settings_allow_is_answered(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"allowed_hosts": ["labels.example"]}))
+    client = TestClient(app, base_url="http://labels.example")
+
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/healthz", headers={"host": "other.example"}).status_code == 421
+    app.state.services.database.close()
+
+
+def test_a_page_of_another_site_may_not_write(client: TestClient) -> None:
+    for headers in (
+        {"origin": "https://evil.example"},
+        {"origin": "http://localhost:9999"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://localhost", "sec-fetch-site": "cross-site"},
+    ):
+        assert code_of(client, headers) == (403, "ForeignOrigin"), headers
+    assert client.get("/api/v1/pools/digits").json()["counts"]["held"] == 0
+
+
+def test_ones_own_page_and_a_script_may_write(client: TestClient) -> None:
+    for headers in (
+        {},
+        {"origin": "http://localhost"},
+        {"origin": "http://localhost", "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none"},
+    ):
+        assert code_of(client, headers) == (200, None), headers
+
+
+def test_a_page_of_another_site_may_follow_a_link(client: TestClient) -> None:
+    headers = {"origin": "https://other.example", "sec-fetch-site": "cross-site"}
+
+    assert client.get("/healthz", headers=headers).status_code == 200
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read(client: TestClient, settings: Settings) -> None:
+    response = client.post(LEASES, content=b" " * (settings.max_body_bytes + 1))
+
+    assert (response.status_code, response.json()["code"]) == (413, "BodyTooLarge")
+    assert "INKLING_MAX_BODY_BYTES" in response.json()["detail"]
+
+
+def test_a_body_that_turns_out_too_large_is_refused(client: TestClient, settings: Settings) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(settings.max_body_bytes // 65536 + 2):
+            yield b" " * 65536
+
+    response = client.post(LEASES, content=pieces(), headers={"content-type": "application/json"})
+
+    assert "content-length" not in response.request.headers
+    assert (response.status_code, response.json()["code"]) == (413, "BodyTooLarge")
+
+
+def test_a_body_up_to_the_limit_is_read(client: TestClient, settings: Settings) -> None:
+    body = b"{}" + b" " * (settings.max_body_bytes - 2)
+
+    assert client.post(LEASES, content=body, headers={"content-type": "application/json"}).status_code == 200
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "1e9"])
+def test_a_length_that_is_no_number_does_no_harm(client: TestClient, length: str) -> None:
+    response = client.post(
+        LEASES, content=b"{}", headers={"content-type": "application/json", "content-length": length}
+    )
+
+    assert response.status_code in (200, 400, 422)
+
+
+@pytest.mark.parametrize(
+    "path", [LABEL_PAGE, "/docs", "/healthz", "/api/v1/pools", "/nowhere", "/static/nothing.js", "/images/1.png"]
+)
+def test_every_response_has_the_headers(client: TestClient, path: str) -> None:
+    for headers in ({}, {"host": "evil.example"}):
+        found = client.get(path, headers=headers).headers
+
+        policy = found["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "base-uri 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert found["x-content-type-options"] == "nosniff"
+        assert found["referrer-policy"] == "same-origin"
+        assert found["cross-origin-opener-policy"] == "same-origin"
+        assert found["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_errors_have_the_headers_too(app: FastAPI) -> None:
+    services, app.state.services = app.state.services, None
+    try:
+        response = TestClient(app, base_url="http://localhost", raise_server_exceptions=False).get("/api/v1/pools")
+    finally:
+        app.state.services = services
+
+    assert response.status_code == 500
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_only_the_pages_with_charts_allow_inline_styles_and_none_inline_scripts(client: TestClient) -> None:
+    strict = client.get(LABEL_PAGE).headers["content-security-policy"]
+    chart = client.get("/docs").headers["content-security-policy"]
+
+    assert "unsafe" not in strict
+    assert "data:" not in strict
+    assert chart.replace("style-src 'self' 'unsafe-inline'", "").count("unsafe") == 0
+    assert client.get("/oracles").headers["content-security-policy"] == strict
+
+
+def test_answers_are_not_kept_unless_they_say_so(client: TestClient) -> None:
+    assert client.get("/api/v1/pools/digits").headers["cache-control"] == "no-store"
+    assert "immutable" in client.get("/images/1.png").headers["cache-control"]
