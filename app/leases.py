@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from app.live import Change, note
 from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Round, Skip
 
 
@@ -99,6 +100,8 @@ def release(session: Session, pool: Pool, annotator: Annotator, image_ids: Seque
         mine = mine.where(Lease.image_id.in_(image_ids))
     released = session.execute(mine)
     assert isinstance(released, CursorResult)  # a DELETE's result has a row count
+    if released.rowcount:
+        note(session, Change("leases", pool.id))  # somebody may be waiting for one of them
     return released.rowcount
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from app.labels import WITH_NAMES
-from app.models import Annotator, AuditEntry, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role
+from app.models import Annotator, AuditEntry, FailedRound, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role
 
 PAUSE_SECONDS = 60  # a longer gap between two answers is a pause, not slowness
 
@@ -47,9 +47,7 @@ def list_work(
             select(Lease.annotator_id, func.count())
             .where(Lease.pool_id == pool.id, Lease.expires_at > now)
             .group_by(Lease.annotator_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     people = session.scalars(select(Annotator).where(Annotator.id.in_({*acts, *held}))).all()
     work = []
@@ -85,6 +83,31 @@ def list_image_events(session: Session, image_id: int, *, annotator_id: int | No
     return session.scalars(query).all()
 
 
+def list_flags(
+    session: Session, pool: Pool, *, annotator_id: int | None = None, before: int | None = None, limit: int = 100
+) -> tuple[Sequence[LabelEvent], int | None]:
+    """Flags, newest first, and the cursor of the next page; only one annotator's, if one is named."""
+    query = (
+        select(LabelEvent)
+        .where(LabelEvent.pool_id == pool.id, LabelEvent.kind == "flag")
+        .options(*WITH_NAMES)
+        .order_by(LabelEvent.id.desc())
+        .limit(limit + 1)
+    )
+    if annotator_id is not None:
+        query = query.where(LabelEvent.annotator_id == annotator_id)
+    if before is not None:
+        query = query.where(LabelEvent.id < before)
+    rows = session.scalars(query).all()
+    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
+
+
+def list_failed_rounds(session: Session, pool: Pool, *, limit: int = 20) -> Sequence[FailedRound]:
+    """The trainings that failed last, newest first."""
+    query = select(FailedRound).where(FailedRound.pool_id == pool.id).order_by(FailedRound.number.desc())
+    return session.scalars(query.limit(limit)).all()
+
+
 def list_audit(
     session: Session, *, before: int | None = None, limit: int = 100
 ) -> tuple[Sequence[AuditEntry], int | None]:
@@ -107,6 +130,7 @@ def _standing(session: Session, pool: Pool) -> dict[int, tuple[int, int, int, in
             _count(Image.truth == Label.value),
             _count(Image.truth.is_not(None)),
         )
+        .select_from(Label)
         .join(LabelEvent, LabelEvent.id == Label.event_id)
         .join(Image, Image.id == Label.image_id)
         .outerjoin(RankedImage, (RankedImage.round_id == LabelEvent.round_id) & (RankedImage.rank == LabelEvent.rank))

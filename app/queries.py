@@ -162,6 +162,23 @@ def list_labels(
     return _page(rows, limit, lambda event: event.id)
 
 
+def list_last_labels(
+    session: Session, pool: Pool, annotator_id: int, *, before: int | None = None, limit: int = 100
+) -> tuple[Sequence[LabelEvent], int | None]:
+    """The events of an annotator's labels that stand, newest first."""
+    query = (
+        select(LabelEvent)
+        .join(Label, Label.event_id == LabelEvent.id)
+        .where(Label.pool_id == pool.id, LabelEvent.annotator_id == annotator_id)
+        .options(*WITH_NAMES)
+        .order_by(Label.event_id.desc())
+        .limit(limit + 1)
+    )
+    if before is not None:
+        query = query.where(Label.event_id < before)
+    return _page(session.scalars(query).all(), limit, lambda event: event.id)
+
+
 def list_oracle_runs(
     session: Session, *, before: int | None = None, limit: int = 100
 ) -> tuple[Sequence[OracleRun], int | None]:
@@ -183,6 +200,28 @@ def get_pixels(session: Session, image_id: int) -> tuple[bytes, int, int]:
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
     return row.pixels, row.height, row.width
+
+
+def get_image(session: Session, image_id: int) -> tuple[Image, Pool, int | None]:
+    """An image with its pool, and the event of its label if it has one.
+
+    Raises:
+        NotFound: there is no such image.
+    """
+    row = session.execute(
+        select(Image, Pool, Label.event_id)
+        .join(Pool, Pool.id == Image.pool_id)
+        .outerjoin(Label, Label.image_id == Image.id)
+        .where(Image.id == image_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no image {image_id}.", image_id=image_id)
+    return row[0], row[1], row[2]
+
+
+def find_annotator_id(session: Session, name: str) -> int | None:
+    """Whose name it is; None if nobody of this name has done anything yet."""
+    return session.scalar(select(Annotator.id).where(Annotator.name == name))
 
 
 def read_pixels(session: Session, image_ids: Sequence[int]) -> dict[int, bytes]:

@@ -89,7 +89,7 @@ def _compare_labels(session: Session, pool: Pool) -> Difference | None:
     """Whether the labels that stand are those that the events leave."""
     events = session.scalars(select(LabelEvent).where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id))
     folded = labels.fold(events)
-    rows = session.execute(select(Label.image_id, Label.event_id, Label.value).where(Label.pool_id == pool.id)).tuples()
+    rows = session.execute(select(Label.image_id, Label.event_id, Label.value).where(Label.pool_id == pool.id))
     stored = {image_id: (event_id, value) for image_id, event_id, value in rows}
     for image_id in sorted({*folded, *stored}):
         event = folded.get(image_id)

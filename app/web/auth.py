@@ -1,6 +1,7 @@
 """What an endpoint depends on to know its caller."""
 
 import datetime as dt
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends
@@ -8,18 +9,26 @@ from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from app import labeling
-from app.errors import NotAllowed
+from app.errors import NotAllowed, NotLoggedIn
 from app.models import Annotator
 from app.web.deps import InServices, Now
 from app.web.gate import LOCAL_ANNOTATOR, Caller
 
 
 def get_caller(connection: HTTPConnection, services: InServices, now: Now) -> Caller:
-    """Whoever is logged in."""
-    return services.gate.identify(connection, now)
+    """Whoever is logged in; the pages' header reads it from the request's state."""
+    caller = services.gate.identify(connection, now)
+    connection.state.caller = caller
+    return caller
 
 
 InCaller = Annotated[Caller, Depends(get_caller)]
+
+
+def note_caller(connection: HTTPConnection, services: InServices, now: Now) -> None:
+    """For a page that is open to all: its header shows whoever is logged in, if anybody is."""
+    with suppress(NotLoggedIn):
+        get_caller(connection, services, now)
 
 
 def get_admin(caller: InCaller) -> Caller:

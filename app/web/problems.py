@@ -84,8 +84,9 @@ def _respond(request: Request, status: int, code: str, detail: str, context: dic
 
 
 def _wants_page(request: Request) -> bool:
-    is_api = request.url.path.startswith(("/api/", "/images/"))
-    return not is_api and "text/html" in request.headers.get("accept", "")
+    is_api = request.url.path.startswith("/api/")
+    is_picture = request.url.path.endswith(".png")
+    return not is_api and not is_picture and "text/html" in request.headers.get("accept", "")
 
 
 def _on_app_error(request: Request, error: Exception) -> Response:

@@ -315,7 +315,7 @@ class LabelsOut(BaseModel):
 class UndoIn(Acting):
     """Left out, `event_id` means the annotator's last answer, change or skip that stands."""
 
-    event_id: Id | None = None
+    event_id: Id | None = Field(default=None, examples=[3])
     key: Key | None = None
 
 

@@ -59,7 +59,12 @@ def test_every_route_with_a_parameter_refuses_a_malformed_one_in_the_one_shape(
 def test_every_route_with_a_parameter_knows_what_is_not_there_in_the_one_shape(
     app: FastAPI, client: TestClient
 ) -> None:
-    bodies = {"labels": {"labels": [{"image_id": 1, "value": 1}]}}
+    bodies: dict[str, dict[str, Any]] = {
+        "labels": {"labels": [{"image_id": 1, "value": 1}]},
+        "skips": {"image_id": 1},
+        "flags": {"image_id": 1, "remark": "smudged"},
+        "changes": {"event_id": 1, "value": 1},
+    }
     for path, operations in documented(app):
         for method in operations:
             if "{" in path:

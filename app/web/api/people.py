@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app import people
+from app import people, queries
 from app.pools import get_pool
 from app.web.auth import InAdmin, InCaller
 from app.web.deps import Cursor, InServices, Limit, Now, Slug
@@ -36,6 +36,7 @@ def list_image_events(
     """The history of an image, oldest first; to an annotator, what they did themselves."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
+        queries.get_image(session, image_id)  # an image without a history is not one that does not exist
         events = people.list_image_events(session, image_id, annotator_id=only)
         return Page(items=[EventOut.of(event) for event in events], next=None)
 

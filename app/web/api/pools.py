@@ -92,6 +92,6 @@ def export_labels(
 async def stream_pool(
     services: InServices, watched: Annotated[Watched, Depends(find_watched)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events: `round` with its number, `labels`, `training`. They say what changed, fetch the rest."""
+    """Server-sent events: `round` with its number, `labels`, `leases`, `training`. Fetch what they say has changed."""
     async for event in stream_changes(services.live, watched):
         yield event
