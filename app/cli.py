@@ -10,11 +10,14 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich import box
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from app import datasets, export
 from app.accuracy import Accuracy
@@ -87,7 +90,9 @@ def oracle(
     )
     with _failures_in_words():
         data = datasets.load(_settings())
-        notes.print(f"Data: {data.description}")
+        notes.print(f"Data: {escape(data.description)}")
+        if json_file is not None:
+            json_file.touch()  # a folder that is not there is better known before the run
         with _progress_bars() as on_progress:
             results = runs.run_oracle(data, parameters, on_progress)
         _print_results(results, parameters, data.name)
@@ -159,12 +164,27 @@ def _failures_in_words() -> Iterator[None]:
     try:
         yield
     except AppError as error:
-        notes.print(f"[bold red]{type(error).__name__}[/]: {error.message}", soft_wrap=True)
+        notes.print(f"[bold red]{type(error).__name__}[/]: {escape(error.message)}", soft_wrap=True)
         sys.exit(1)
+    except DBAPIError as error:
+        notes.print(
+            f"[bold red]The database cannot be used[/]: {escape(str(error.orig))}. Is there room on the disk, and may "
+            "this user write to the file and its folder?",
+            soft_wrap=True,
+        )
+        sys.exit(1)
+    except OSError as error:
+        notes.print(f"[bold red]{escape(str(error.filename))}[/]: {error.strerror}", soft_wrap=True)
+        sys.exit(1)
+    except SettingsError as error:
+        notes.print(f'[bold red]Wrong setting[/]: {escape(str(error))}. Lists are JSON: ["a", "b"].', soft_wrap=True)
+        sys.exit(2)
     except ValidationError as error:
         for wrong in error.errors():
             name = f"INKLING_{'_'.join(map(str, wrong['loc'])).upper()}"
-            notes.print(f"[bold red]{name}[/] is {wrong['input']!r}: {wrong['msg']}", soft_wrap=True)
+            notes.print(
+                f"[bold red]{name}[/] is {escape(repr(wrong['input']))}: {escape(wrong['msg'])}", soft_wrap=True
+            )
         sys.exit(2)
 
 

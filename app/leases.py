@@ -3,9 +3,9 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, Table, bindparam, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Round
@@ -65,9 +65,13 @@ def give(session: Session, lease: Lease) -> None:
     session.flush()
 
 
+_LEASES = cast(Table, Lease.__table__)
+_END = delete(_LEASES).where(_LEASES.c.image_id.in_(bindparam("image_ids", expanding=True)))
+
+
 def end(session: Session, image_ids: Sequence[int]) -> None:
     """The images are with nobody any more."""
-    session.execute(delete(Lease).where(Lease.image_id.in_(image_ids)))
+    session.execute(_END, {"image_ids": image_ids})
 
 
 def _missing(count: int | None, n_held: int, batch_size: int) -> int:

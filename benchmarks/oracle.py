@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,14 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
     softmax.warm_up()
     cut = split(data, pool_start=0, pool_size=PARAMETERS.pool_size, validation_size=PARAMETERS.validation_size)
     arrays = (*_flat(cut.pool), *_flat(cut.validation))
-    theirs, ours, walls = [], [], []
+    same = replace(cut, test=Split(cut.test.images[:0], cut.test.truth[:0]))  # the notebook has no unseen images
+    theirs, ours = [], []
     n_equal = n_published = n_points = 0
     for number in range(N_REPEATS):
         notes.print(f"oracle: run {number + 1} of {N_REPEATS}, the notebook's way and ours")
         curves, seconds = notebook.run(*arrays, budget=PARAMETERS.budget, clock=time.perf_counter)
         theirs.append(seconds)
-        started = time.perf_counter()
-        results = scenarios.run(cut, len(data.classes), PARAMETERS, lambda _: None)
-        walls.append(time.perf_counter() - started)
+        results = scenarios.run(same, len(data.classes), PARAMETERS, lambda _: None)
         ours.append({name: curve.seconds for name, curve in results.curves.items()})
         n_points = sum(len(curve) for curve in curves.values())
         n_equal = sum(
@@ -45,12 +45,16 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
         their_best, our_best = min(run[name] for run in theirs), min(run[name] for run in ours)
         yield Finding("oracle", f"{name}, the notebook's way", their_best, "s")
         yield Finding("oracle", f"{name}, ours", our_best, "s")
+    notes.print("oracle: ours with the test images")
+    started = time.perf_counter()
+    scenarios.run(cut, len(data.classes), PARAMETERS, lambda _: None)
+    wall = time.perf_counter() - started
     notes.print("oracle: the notebook's way once more, with pixels as float64")
     _, seconds = notebook.run(*arrays, budget=PARAMETERS.budget, clock=time.perf_counter, dtype=np.float64)
     their_sum, our_sum = min(sum(run.values()) for run in theirs), min(sum(run.values()) for run in ours)
     yield Finding("oracle", "all five, the notebook's way", their_sum, "s")
     yield Finding("oracle", "all five, ours", our_sum, "s")
-    yield Finding("oracle", "all five, ours with the test images evaluated", min(walls), "s")
+    yield Finding("oracle", "all five, ours with the test images evaluated", wall, "s")
     float64_sum = sum(seconds.values())
     yield Finding("oracle", "times as fast as the notebook's way fed with float64", float64_sum / our_sum, "×")
     yield Finding("oracle", "times as fast as the notebook's way", their_sum / our_sum, "×", 2.5, is_minimum=True)

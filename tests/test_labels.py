@@ -82,11 +82,12 @@ def test_a_second_label_for_an_image_writes_nothing(database: Database, pool: Po
 def test_an_undo_is_a_new_event_and_ends_the_label(database: Database, pool: Pool, ada: Annotator) -> None:
     (event,) = answer(database, pool, ada, image_ids(database, pool, [3]))
     with database.write() as session:
-        undone = append_undo(session, event, ada, key="a new key", now=after(5))
+        given = session.get_one(LabelEvent, event.id)
+        undone = append_undo(session, given, ada, key="a new key", now=after(5))
 
     assert standing(database) == {}
     assert (undone.kind, undone.undoes_id, undone.value, undone.key) == ("undo", event.id, None, "a new key")
-    assert (undone.round_id, undone.rank, undone.created_at) == (event.round_id, event.rank, after(5))
+    assert (undone.round_id, undone.rank, undone.created_at) == (given.round_id, given.rank, after(5))
 
 
 def test_keys_find_the_events_they_made_and_only_the_annotators_own(

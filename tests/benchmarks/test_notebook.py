@@ -61,7 +61,7 @@ def test_ours_equals_the_notebooks_way_on_the_embedded_sample() -> None:
     assert_equal(ours, theirs)
 
 
-@pytest.mark.skipif(MNIST is None, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
+@pytest.mark.skipif(not MNIST, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
 def test_ours_equals_the_notebooks_way_on_a_pool_that_the_paper_does_not_have() -> None:
     parameters = Parameters(experiments=EXPERIMENTS, pool_start=8000, shuffle_seed=7)
 

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 
 from app import labeling, rounds
 from app.labeling import GivenLabel
-from app.labels import read_events
 from app.pools import get_pool
 from app.web.deps import InServices, Now, Services, Slug
 from app.web.problems import responses
@@ -56,7 +55,6 @@ def undo_label(slug: Slug, body: UndoIn, services: InServices, now: Now) -> Undo
         event, image = labeling.undo(
             session, pool, annotator, body.event_id, key=body.key, now=now, lease_seconds=seconds
         )
-        (event,) = read_events(session, [event.id])
     return UndoOut(event=EventOut.of(event), image=LeasedImageOut.of(image))
 
 
@@ -66,7 +64,7 @@ def label_by_oracle(slug: Slug, body: OracleLabelsIn, services: InServices, now:
     _wait_for_due_round(services, slug)
     with services.database.write() as session:
         pool = get_pool(session, slug)
-        oracle = labeling.get_annotator(session, "oracle", role="oracle", now=now)
+        oracle = labeling.get_annotator(session, labeling.ORACLE, role="oracle", now=now)
         seconds = services.settings.lease_seconds
         answered = labeling.answer_by_truth(session, pool, oracle, body.count, now=now, lease_seconds=seconds)
     return LabelsOut.of(answered)

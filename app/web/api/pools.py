@@ -54,7 +54,7 @@ def list_labels(slug: Slug, services: InServices, cursor: Cursor = None, limit: 
     """The labels that stand, in the order in which they were given."""
     with services.database.read() as session:
         events, following = queries.list_labels(session, get_pool(session, slug), after=cursor or 0, limit=limit)
-        return Page(items=[EventOut.of(event) for event in events], next=following)
+    return Page(items=[EventOut.of(event) for event in events], next=following)
 
 
 @router.get(
@@ -83,6 +83,6 @@ def export_labels(
 async def stream_pool(
     services: InServices, watched: Annotated[Watched, Depends(find_watched)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events: `round` with its number, `labels`, `training`. They say what changed, fetch the rest."""
+    """Server-sent events `round` (with its number), `labels`, `due`, `training`: what changed; fetch the rest."""
     async for event in stream_changes(services.live, watched):
         yield event
