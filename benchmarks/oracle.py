@@ -30,7 +30,8 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
     n_equal = n_published = n_points = 0
     for number in range(N_REPEATS):
         notes.print(f"oracle: run {number + 1} of {N_REPEATS}, the notebook's way and ours")
-        curves, seconds = notebook.run(*arrays, budget=PARAMETERS.budget, clock=time.perf_counter)
+        # Its `x / 255` is NumPy's, so float64: that is what the notebook feeds to each session.run.
+        curves, seconds = notebook.run(*arrays, budget=PARAMETERS.budget, clock=time.perf_counter, dtype=np.float64)
         theirs.append(seconds)
         results = scenarios.run(same, len(data.classes), PARAMETERS, lambda _: None)
         ours.append({name: curve.seconds for name, curve in results.curves.items()})
@@ -49,14 +50,14 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
     started = time.perf_counter()
     scenarios.run(cut, len(data.classes), PARAMETERS, lambda _: None)
     wall = time.perf_counter() - started
-    notes.print("oracle: the notebook's way once more, with pixels as float64")
-    _, seconds = notebook.run(*arrays, budget=PARAMETERS.budget, clock=time.perf_counter, dtype=np.float64)
+    notes.print("oracle: the notebook's way once more, kindly fed with float32")
+    _, seconds = notebook.run(*arrays, budget=PARAMETERS.budget, clock=time.perf_counter, dtype=np.float32)
     their_sum, our_sum = min(sum(run.values()) for run in theirs), min(sum(run.values()) for run in ours)
     yield Finding("oracle", "all five, the notebook's way", their_sum, "s")
     yield Finding("oracle", "all five, ours", our_sum, "s")
     yield Finding("oracle", "all five, ours with the test images evaluated", wall, "s")
-    float64_sum = sum(seconds.values())
-    yield Finding("oracle", "times as fast as the notebook's way fed with float64", float64_sum / our_sum, "×")
+    float32_sum = sum(seconds.values())
+    yield Finding("oracle", "times as fast as the notebook's way if fed with float32", float32_sum / our_sum, "×")
     yield Finding("oracle", "times as fast as the notebook's way", their_sum / our_sum, "×", 2.5, is_minimum=True)
     yield Finding("oracle", "accuracies equal to the notebook's way", n_equal, "", n_points, is_minimum=True)
     if data.name == "mnist":
