@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -54,21 +54,27 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version, in one transaction.
+        """Bring the schema to the newest version, in one transaction; nothing is locked if it is there already.
 
         Raises:
-            DatabaseUnusable: the file is not a database, or is of a newer version than this program.
+            DatabaseUnusable: the file is not a database, is damaged, or is of a newer version than this program.
         """
         # Alembic is imported here for the sake of the commands that never open a database.
         from alembic import command
         from alembic.config import Config
+        from alembic.runtime.migration import MigrationContext
+        from alembic.script import ScriptDirectory
         from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         try:
+            with self.engine.connect() as connection:
+                current = MigrationContext.configure(connection).get_current_revision()
+            if current == ScriptDirectory.from_config(config).get_current_head():
+                return
+            self.check()
             with self._without_foreign_keys() as connection, connection.begin():
-                _check_sound(connection, self.path)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 _check_foreign_keys(connection)
@@ -79,6 +85,20 @@ class Database:
             ) from error
         except DBAPIError as error:
             raise _explained(self.path, error.orig) from error
+
+    def check(self) -> None:
+        """Read the whole file and see that it is sound: a second for some hundred megabytes.
+
+        Raises:
+            DatabaseUnusable: it is damaged.
+        """
+        try:
+            with self.engine.connect() as connection:
+                answer = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        except DBAPIError as error:
+            raise _explained(self.path, error.orig) from error
+        if answer != "ok":
+            raise _explained(self.path, sqlite3.DatabaseError(f"it is damaged ({answer})"))
 
     @contextmanager
     def _without_foreign_keys(self) -> Iterator[Connection]:
@@ -92,30 +112,9 @@ class Database:
             finally:
                 driver.execute("PRAGMA foreign_keys=ON")
 
-    def is_migrated(self) -> bool:
-        """Whether any schema is there at all."""
-        return inspect(self.engine).has_table("pool")
-
     def close(self) -> None:
         """Give all connections back; the last one folds SQLite's log into the file."""
         self.engine.dispose()
-
-
-def make_append_only(connection: Connection, table: str) -> None:
-    """Make the database refuse UPDATE and DELETE on `table`; for migrations."""
-    for verb in ("UPDATE", "DELETE"):
-        connection.execute(
-            text(
-                f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        )
-
-
-def _check_foreign_keys(connection: Connection) -> None:
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    if broken:
-        raise DatabaseUnusable(f"After the migration {len(broken)} rows refer to nothing, first in {broken[0][0]}.")
 
 
 _TAKES = "It takes a SQLite file, such as sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
@@ -164,10 +163,10 @@ _REMEDIES = {
 }
 
 
-def _check_sound(connection: Connection, path: Path) -> None:
-    answer = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-    if answer != "ok":
-        raise _explained(path, sqlite3.DatabaseError(f"it is damaged ({answer})"))
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        raise DatabaseUnusable(f"After the migration {len(broken)} rows refer to nothing, first in {broken[0][0]}.")
 
 
 def _begin(connection: Connection) -> None:

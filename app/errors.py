@@ -70,6 +70,12 @@ class DuplicateImage(AppError):
     status = 422
 
 
+class DuplicateKey(AppError):
+    """One request has the same key twice."""
+
+    status = 422
+
+
 class AlreadyLabeled(AppError):
     """A label stands already; it is in the context."""
 
@@ -106,7 +112,7 @@ class RunFinished(AppError):
     status = 409
 
 
-class PortTaken(AppError):
+class CannotListen(AppError):
     """The address to listen on is in use, or not this machine's."""
 
     status = 503
@@ -164,6 +170,12 @@ class TooManyStreams(AppError):
     """Somebody has more event streams open than one person needs."""
 
     status = 429
+
+
+class SlugTaken(AppError):
+    """There is a pool of this short name."""
+
+    status = 409
 
 
 class SlugInvalid(AppError):

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from app import labels, leases, rounds
 from app.errors import (
     AlreadyLabeled,
     DuplicateImage,
+    DuplicateKey,
     ImageNotFound,
     KeyReused,
     LeasedByAnother,
@@ -20,10 +21,10 @@ from app.errors import (
     TruthUnknown,
     ValueNotAClass,
 )
-from app.labels import Answer
+from app.labels import Answer, Recorded
 from app.leases import LeasedImage, Shortage
 from app.live import Change, note
-from app.models import Annotator, Image, Label, LabelEvent, Lease, Pool, Role, Round
+from app.models import Annotator, Image, Label, Lease, Pool, Role, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,14 @@ class Asked:
 class Answered:
     """The events of one answer, and how many labels the next round still waits for. Replayed ones were known."""
 
-    events: list[LabelEvent]
+    events: list[Recorded]
     until_round: int
     n_replayed: int
+
+
+ORACLE = "oracle"  # nobody else may have this name
+
+_ANNOTATOR_BY_NAME = select(Annotator).where(Annotator.name == bindparam("name"))
 
 
 def get_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
@@ -63,7 +69,9 @@ def get_annotator(session: Session, name: str, *, role: Role = "annotator", now:
     Raises:
         NameTaken: the name belongs to another role, so the oracle's labels cannot be mistaken for a person's.
     """
-    annotator = session.scalar(select(Annotator).where(Annotator.name == name))
+    if name == ORACLE and role != "oracle":
+        raise NameTaken(f"The name {ORACLE} belongs to the oracle. Choose another.", name=name)
+    annotator = session.scalar(_ANNOTATOR_BY_NAME, {"name": name})
     if annotator is None:
         annotator = Annotator(name=name, role=role, created_at=now)
         session.add(annotator)
@@ -102,16 +110,14 @@ def answer(
     new = [label for label in given if label.key not in known]
     _check_replayed([label for label in given if label.key in known], known, pool)
     newest = rounds.get_newest(session, pool)
-    event_ids: list[int] = []
+    stored = iter(_store(session, pool, annotator, newest, new, now) if new else ())
+    events = [known[label.key] if label.key in known else next(stored) for label in given]
+    until_round = rounds.count_until_due(session, pool, newest)
     if new:
-        answers = _prepare(session, pool, annotator, newest, new, now)
-        event_ids = labels.append_labels(session, pool, annotator, answers, now=now)
-        leases.end(session, [label.image_id for label in new])
         note(session, Change("labels", pool.id))
-    ids = iter(event_ids)
-    all_ids = [known[label.key].id if label.key in known else next(ids) for label in given]
-    until_round = max(0, pool.batch_size - rounds.count_new_labels(session, newest))
-    return Answered(labels.read_events(session, all_ids), until_round, n_replayed=len(given) - len(new))
+    if new and until_round == 0:
+        note(session, Change("due", pool.id))
+    return Answered(events, until_round, n_replayed=len(given) - len(new))
 
 
 def answer_by_truth(
@@ -134,7 +140,7 @@ def answer_by_truth(
     return answer(session, pool, oracle, [GivenLabel(i, truth[i]) for i in image_ids], now=now)
 
 
-def _check_replayed(replayed: Sequence[GivenLabel], known: dict[str, LabelEvent], pool: Pool) -> None:
+def _check_replayed(replayed: Sequence[GivenLabel], known: dict[str, Recorded], pool: Pool) -> None:
     for label in replayed:
         event = known[label.key or ""]
         if (event.pool_id, event.image_id, event.value) != (pool.id, label.image_id, label.value):
@@ -147,32 +153,54 @@ def _check_replayed(replayed: Sequence[GivenLabel], known: dict[str, LabelEvent]
             )
 
 
-def _prepare(
+def _store(
     session: Session,
     pool: Pool,
     annotator: Annotator,
     newest: Round,
     given: Sequence[GivenLabel],
     now: dt.datetime,
-) -> list[Answer]:
-    """The answers with what was known when their images were asked, once nothing stands against them."""
+) -> list[Recorded]:
+    """Events for answers that nothing stands against, with what was known when their images were asked."""
     _check_values(pool, given)
     found = _read_standing(session, pool, [label.image_id for label in given])
     missing = [label.image_id for label in given if label.image_id not in found]
     if missing:
         raise ImageNotFound(f"The pool {pool.slug} has no image {missing[0]} to label.", image_ids=missing)
     _check_free(session, [found[label.image_id] for label in given], annotator, now)
-    unasked = [i for i, row in found.items() if row.holder_id != annotator.id]
-    ranked = rounds.read_ranks(session, newest, unasked)
-    answers = []
+    ranked = rounds.read_ranks(session, newest, [i for i, row in found.items() if row.holder_id != annotator.id])
+    answers, asked_in = [], []
     for label in given:
         row = found[label.image_id]
         if row.holder_id == annotator.id:
-            asked_in = (row.round_id, row.rank, row.confidence)
+            when_asked = (row.round_id, row.rank, row.confidence)
+            asked_in.append(row.round_number)
         else:  # never asked of this annotator: it counts as asked in the newest round
-            asked_in = (newest.id, *ranked.get(label.image_id, (None, None)))
-        answers.append(Answer(label.image_id, label.value, label.key, *asked_in))
-    return answers
+            when_asked = (newest.id, *ranked.get(label.image_id, (None, None)))
+            asked_in.append(newest.number)
+        answers.append(Answer(label.image_id, label.value, label.key, *when_asked))
+    event_ids = labels.append_labels(session, pool, annotator, answers, now=now)
+    leases.end(session, [label.image_id for label in given])
+    return [
+        Recorded(
+            id=event_id,
+            pool_id=pool.id,
+            kind="label",
+            image_id=answer.image_id,
+            position=found[answer.image_id].position,
+            value=answer.value,
+            source=labels.source_of(annotator),
+            annotator=annotator.name,
+            round=round_number,
+            rank=answer.rank,
+            confidence=answer.confidence,
+            undoes_id=None,
+            remark=None,
+            key=answer.key,
+            created_at=now,
+        )
+        for event_id, answer, round_number in zip(event_ids, answers, asked_in, strict=True)
+    ]
 
 
 def _check_values(pool: Pool, given: Sequence[GivenLabel]) -> None:
@@ -187,27 +215,38 @@ def _check_values(pool: Pool, given: Sequence[GivenLabel]) -> None:
             )
     twice = [image_id for image_id, n in Counter(label.image_id for label in given).items() if n > 1]
     twice_keys = [k for k, n in Counter(label.key for label in given if label.key).items() if n > 1]
-    if twice or twice_keys:
-        what = f"image {twice[0]}" if twice else f"key {twice_keys[0]}"
-        raise DuplicateImage(f"The request has the {what} twice. Send each image once.", image_ids=twice)
+    if twice:
+        raise DuplicateImage(f"The request has image {twice[0]} twice. Send each image once.", image_ids=twice)
+    if twice_keys:
+        raise DuplicateKey(f"The request has the key {twice_keys[0]} twice. Give each answer its own.", keys=twice_keys)
+
+
+_STANDING = (
+    select(
+        Image.id,
+        Image.position,
+        Label.event_id,
+        Lease.annotator_id.label("holder_id"),
+        Lease.expires_at,
+        Lease.round_id,
+        Round.number.label("round_number"),
+        Lease.rank,
+        Lease.confidence,
+    )
+    .outerjoin(Label, Label.image_id == Image.id)
+    .outerjoin(Lease, Lease.image_id == Image.id)
+    .outerjoin(Round, Round.id == Lease.round_id)
+    .where(
+        Image.id.in_(bindparam("image_ids", expanding=True)),
+        Image.pool_id == bindparam("pool_id"),
+        Image.split == "pool",
+    )
+)
 
 
 def _read_standing(session: Session, pool: Pool, image_ids: Sequence[int]) -> dict[int, Row[*tuple[Any, ...]]]:
     """For each image of the pool: the event of its label if it has one, and its lease if it is with somebody."""
-    rows = session.execute(
-        select(
-            Image.id,
-            Label.event_id,
-            Lease.annotator_id.label("holder_id"),
-            Lease.expires_at,
-            Lease.round_id,
-            Lease.rank,
-            Lease.confidence,
-        )
-        .outerjoin(Label, Label.image_id == Image.id)
-        .outerjoin(Lease, Lease.image_id == Image.id)
-        .where(Image.id.in_(image_ids), Image.pool_id == pool.id, Image.split == "pool")
-    )
+    rows = session.execute(_STANDING, {"image_ids": image_ids, "pool_id": pool.id})
     return {row.id: row for row in rows}
 
 
@@ -219,7 +258,7 @@ def _check_free(
         standing = labels.read_events(session, labeled)
         first = standing[0]
         raise AlreadyLabeled(
-            f"Image {first.image_id} has the label {first.value} by {first.annotator.name} already. "
+            f"Image {first.image_id} has the label {first.value} by {first.annotator} already. "
             "Undo that first, or leave it.",
             labels=[
                 {
@@ -227,7 +266,7 @@ def _check_free(
                     "image_id": event.image_id,
                     "value": event.value,
                     "source": event.source,
-                    "annotator": event.annotator.name,
+                    "annotator": event.annotator,
                     "created_at": event.created_at.isoformat(),
                 }
                 for event in standing

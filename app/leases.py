@@ -3,9 +3,21 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.live import Change, note
@@ -120,9 +132,13 @@ def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt
     )
 
 
+_LEASES = cast(Table, Lease.__table__)
+_END = delete(_LEASES).where(_LEASES.c.image_id.in_(bindparam("image_ids", expanding=True)))
+
+
 def end(session: Session, image_ids: Sequence[int]) -> None:
     """The images are with nobody any more."""
-    session.execute(delete(Lease).where(Lease.image_id.in_(image_ids)))
+    session.execute(_END, {"image_ids": image_ids})
 
 
 def _next_batch(session: Session, pool: Pool, n_new: int) -> int:

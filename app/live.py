@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A pool has new labels, a new round (`number`), images given back, or a training that failed or works again."""
+    """A pool has new labels, a round due, a new round (`number`), images given back, or a training that changed."""
 
-    kind: Literal["labels", "round", "leases", "training"]
+    kind: Literal["labels", "due", "round", "leases", "training"]
     pool_id: int
     number: int | None = None
 
@@ -56,6 +56,11 @@ class Live:
         """Block until a round of the pool newer than `after` is announced; False when time is up first."""
         with self._condition:
             return self._condition.wait_for(lambda: self._newest_round.get(pool_id, -1) > after, seconds)
+
+    def newest_round(self, pool_id: int) -> int:
+        """The number of the newest round that was announced in this process; -1 before any."""
+        with self._condition:
+            return self._newest_round.get(pool_id, -1)
 
     @contextmanager
     def stream(self, pool_id: int) -> Iterator[asyncio.Queue[Change | None]]:

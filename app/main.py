@@ -1,5 +1,6 @@
 """The one place where the application is put together."""
 
+import datetime as dt
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from app.queries import list_pools
 from app.settings import ROOT, Settings
 from app.trainer import Trainer
 from app.web import answer_pages, api, docs, health, images, login, oracle_pages, pages, people_pages
-from app.web.deps import Services, get_now
+from app.web.deps import Services
 from app.web.gate import Gate
 from app.web.metrics import Metrics
 from app.web.observed import Observed
@@ -110,7 +111,7 @@ def make_pool(database: Database, settings: Settings, *, slug: str) -> None:
             ranking=settings.ranking,
             batch_size=settings.batch_size,
             queue_size=settings.queue_size,
-            now=get_now(),
+            now=dt.datetime.now(dt.UTC),
         )
 
 

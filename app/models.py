@@ -191,7 +191,7 @@ class Round(Base):
     steps: Mapped[int]
     validation_correct: Mapped[int]
     validation_total: Mapped[int]
-    test_correct: Mapped[int]
+    test_correct: Mapped[int | None]  # counted after the round is announced: nobody waits for it
     test_total: Mapped[int]  # 0: the pool has no test images
     fit_ms: Mapped[float]
     rank_ms: Mapped[float]
@@ -275,6 +275,7 @@ class Label(Base):
     __tablename__ = "label"
     __table_args__ = (
         Index("ix_label_pool", "pool_id", "event_id"),  # is a round due? the labels in order
+        Index("ix_label_source", "pool_id", "source"),  # how many labels are there, by who gave them
         _one_of("source", "human oracle model"),
     )
 

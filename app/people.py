@@ -10,7 +10,7 @@ from statistics import median
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from app.labels import WITH_NAMES
+from app.labels import RECORDED, Recorded
 from app.models import Annotator, AuditEntry, FailedRound, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role
 
 PAUSE_SECONDS = 60  # a longer gap between two answers is a pause, not slowness
@@ -75,22 +75,20 @@ def list_work(
     return sorted(work, key=lambda one: (-one.labels, one.name))
 
 
-def list_image_events(session: Session, image_id: int, *, annotator_id: int | None) -> Sequence[LabelEvent]:
+def list_image_events(session: Session, image_id: int, *, annotator_id: int | None) -> Sequence[Recorded]:
     """The history of an image, oldest first; only one annotator's part of it, if one is named."""
-    query = select(LabelEvent).where(LabelEvent.image_id == image_id).options(*WITH_NAMES).order_by(LabelEvent.id)
+    query = RECORDED.where(LabelEvent.image_id == image_id).order_by(LabelEvent.id)
     if annotator_id is not None:
         query = query.where(LabelEvent.annotator_id == annotator_id)
-    return session.scalars(query).all()
+    return [Recorded(*tuple(row)) for row in session.execute(query)]
 
 
 def list_flags(
     session: Session, pool: Pool, *, annotator_id: int | None = None, before: int | None = None, limit: int = 100
-) -> tuple[Sequence[LabelEvent], int | None]:
+) -> tuple[Sequence[Recorded], int | None]:
     """Flags, newest first, and the cursor of the next page; only one annotator's, if one is named."""
     query = (
-        select(LabelEvent)
-        .where(LabelEvent.pool_id == pool.id, LabelEvent.kind == "flag")
-        .options(*WITH_NAMES)
+        RECORDED.where(LabelEvent.pool_id == pool.id, LabelEvent.kind == "flag")
         .order_by(LabelEvent.id.desc())
         .limit(limit + 1)
     )
@@ -98,7 +96,7 @@ def list_flags(
         query = query.where(LabelEvent.annotator_id == annotator_id)
     if before is not None:
         query = query.where(LabelEvent.id < before)
-    rows = session.scalars(query).all()
+    rows = [Recorded(*tuple(row)) for row in session.execute(query)]
     return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
 
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from app import models
 from app.datasets import DataSet
 from app.datasets.splits import Splits
-from app.errors import NameTaken, NotFound, SlugInvalid
+from app.errors import NotFound, SlugInvalid, SlugTaken
 from app.learning.ranking import Rule
 from app.learning.softmax import State
 from app.models import Image, Pool, RankedImage, Round
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
-INSERT_CHUNK = 5000  # rows a statement: bounds the memory, and the time others wait for the writer
+INSERT_CHUNK = 5000  # rows a statement: bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ def create_pool(
     """Store the images and round 0, which has no labels and ranks by position.
 
     Raises:
-        NameTaken: there is a pool of this slug.
+        SlugTaken: there is a pool of this slug.
         SlugInvalid: no address could hold it.
     """
     if not SLUG.fullmatch(slug):
         raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
     if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
-        raise NameTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
+        raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
     n_images, height, width = splits.pool.images.shape
     pool = Pool(
         slug=slug,
@@ -85,12 +85,15 @@ def create_pool(
     return pool
 
 
+_BY_SLUG = select(Pool).where(Pool.slug == bindparam("slug"))
+
+
 def get_pool(session: Session, slug: str) -> Pool:
     """
     Raises:
         NotFound: there is no such pool.
     """
-    pool = session.scalar(select(Pool).where(Pool.slug == slug))
+    pool = session.scalar(_BY_SLUG, {"slug": slug})
     if pool is None:
         raise NotFound(f"There is no pool {slug}. GET /api/v1/pools lists them.", slug=slug)
     return pool

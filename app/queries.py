@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import rounds
 from app.errors import NotFound
-from app.labels import WITH_NAMES
+from app.labels import RECORDED, Recorded
 from app.models import Annotator, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
 
 T = TypeVar("T")
@@ -79,8 +79,7 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
         held=held,
     )
     newest = rounds.get_newest(session, pool)
-    until_round = max(0, pool.batch_size - rounds.count_new_labels(session, newest))
-    return PoolView(pool, counts, newest, until_round)
+    return PoolView(pool, counts, newest, rounds.count_until_due(session, pool, newest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,35 +147,32 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
 
 def list_labels(
     session: Session, pool: Pool, *, annotator_id: int | None = None, after: int = 0, limit: int = 100
-) -> tuple[Sequence[LabelEvent], int | None]:
+) -> tuple[Sequence[Recorded], int | None]:
     """The events of the labels that stand, oldest first; only one annotator's, if one is named."""
     whose = LabelEvent.annotator_id == annotator_id if annotator_id is not None else true()
-    rows = session.scalars(
-        select(LabelEvent)
-        .join(Label, Label.event_id == LabelEvent.id)
+    rows = session.execute(
+        RECORDED.join(Label, Label.event_id == LabelEvent.id)
         .where(Label.pool_id == pool.id, Label.event_id > after, whose)
-        .options(*WITH_NAMES)
         .order_by(Label.event_id)
         .limit(limit + 1)
-    ).all()
-    return _page(rows, limit, lambda event: event.id)
+    )
+    return _page([Recorded(*tuple(row)) for row in rows], limit, lambda event: event.id)
 
 
 def list_last_labels(
     session: Session, pool: Pool, annotator_id: int, *, before: int | None = None, limit: int = 100
-) -> tuple[Sequence[LabelEvent], int | None]:
+) -> tuple[Sequence[Recorded], int | None]:
     """The events of an annotator's labels that stand, newest first."""
     query = (
-        select(LabelEvent)
-        .join(Label, Label.event_id == LabelEvent.id)
+        RECORDED.join(Label, Label.event_id == LabelEvent.id)
         .where(Label.pool_id == pool.id, LabelEvent.annotator_id == annotator_id)
-        .options(*WITH_NAMES)
         .order_by(Label.event_id.desc())
         .limit(limit + 1)
     )
     if before is not None:
         query = query.where(Label.event_id < before)
-    return _page(session.scalars(query).all(), limit, lambda event: event.id)
+    events = [Recorded(*tuple(row)) for row in session.execute(query)]
+    return _page(events, limit, lambda event: event.id)
 
 
 def list_oracle_runs(

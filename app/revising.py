@@ -17,6 +17,7 @@ from app.errors import (
     NothingToUndo,
     ValueNotAClass,
 )
+from app.labels import Recorded
 from app.leases import LeasedImage
 from app.live import Change, note
 from app.models import Annotator, EventKind, Image, Label, LabelEvent, Lease, Pool, RankedImage, Skip
@@ -26,13 +27,13 @@ from app.models import Annotator, EventKind, Image, Label, LabelEvent, Lease, Po
 class Undone:
     """The undo, and the image if it is the annotator's to answer again."""
 
-    event: LabelEvent
+    event: Recorded
     image: LeasedImage | None
 
 
 def skip(
     session: Session, pool: Pool, annotator: Annotator, image_id: int, *, key: str | None, now: dt.datetime
-) -> LabelEvent:
+) -> Recorded:
     """Leave the image to others ("can't tell"): it does not come to this annotator again.
 
     Raises:
@@ -49,12 +50,12 @@ def skip(
     session.add(Skip(image_id=image_id, annotator_id=annotator.id, pool_id=pool.id, event_id=event.id))
     leases.end(session, [image_id])
     note(session, Change("labels", pool.id))
-    return event
+    return _recorded(session, event)
 
 
 def flag(
     session: Session, pool: Pool, annotator: Annotator, image_id: int, remark: str, *, key: str | None, now: dt.datetime
-) -> LabelEvent:
+) -> Recorded:
     """A remark about an image, for the admins. It changes neither label nor lease.
 
     Raises:
@@ -63,14 +64,15 @@ def flag(
     if done := _find_replayed(session, pool, annotator, key, "flag", image_id=image_id, remark=remark):
         return done
     asked = _get_asked(session, pool, annotator, image_id, None)
-    return labels.append_event(
+    event = labels.append_event(
         session, annotator, "flag", asked, pool_id=pool.id, remark=remark, key=key, created_at=now
     )
+    return _recorded(session, event)
 
 
 def change(
     session: Session, pool: Pool, annotator: Annotator, event_id: int, value: int, *, key: str | None, now: dt.datetime
-) -> LabelEvent:
+) -> Recorded:
     """Another value for an answer that stands: one's own, or anybody's for an admin.
 
     Raises:
@@ -87,7 +89,9 @@ def change(
     changed = labels.append_event(session, annotator, "change", event, **values)
     labels.let_stand(session, changed)
     note(session, Change("labels", pool.id))
-    return changed
+    if rounds.is_due(session, pool, rounds.get_newest(session, pool)):
+        note(session, Change("due", pool.id))
+    return _recorded(session, changed)
 
 
 def undo(
@@ -121,12 +125,17 @@ def undo(
     if session.get(Label, event.image_id) is None:
         _give_back(session, pool, annotator, event, now, until)
     note(session, Change("labels", pool.id))
-    return Undone(undone, _find_held(session, annotator, event.image_id))
+    return Undone(_recorded(session, undone), _find_held(session, annotator, event.image_id))
+
+
+def _recorded(session: Session, event: LabelEvent) -> Recorded:
+    (recorded,) = labels.read_events(session, [event.id])
+    return recorded
 
 
 def _find_replayed(
     session: Session, pool: Pool, annotator: Annotator, key: str | None, kind: EventKind, **expected: object
-) -> LabelEvent | None:
+) -> Recorded | None:
     """The event that this key made already, so that a retry stores nothing twice."""
     event = labels.events_by_key(session, annotator, [key]).get(key) if key is not None else None
     if event is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, undefer
 
@@ -38,7 +38,6 @@ class Outcome:
     state: bytes
     steps: int
     validation: Accuracy
-    test_correct: int
     test_total: int
     fit_ms: float
     rank_ms: float
@@ -47,29 +46,32 @@ class Outcome:
     prediction: NDArray[np.int64]
 
 
-def get_newest(session: Session, pool: Pool) -> Round:
+_NEWEST = select(Round).where(Round.pool_id == bindparam("pool_id")).order_by(Round.number.desc()).limit(1)
+_COUNT_NEW = select(func.count()).where(
+    Label.pool_id == bindparam("pool_id"), Label.event_id > bindparam("last_event_id"), Label.source != "model"
+)
+
+
+def get_newest(session: Session, pool: Pool, *, with_state: bool = False) -> Round:
     """The pool's newest round; there is always one, for round 0 comes with the pool."""
-    newest = select(Round).where(Round.pool_id == pool.id).order_by(Round.number.desc()).limit(1)
-    return session.scalars(newest).one()
-
-
-def get_newest_with_state(session: Session, pool: Pool) -> Round:
-    """The same with the model's state loaded."""
-    newest = select(Round).where(Round.pool_id == pool.id).order_by(Round.number.desc()).limit(1)
-    return session.scalars(newest.options(undefer(Round.state))).one()
+    newest = _NEWEST.options(undefer(Round.state)) if with_state else _NEWEST
+    return session.scalars(newest, {"pool_id": pool.id}).one()
 
 
 def count_new_labels(session: Session, newest: Round) -> int:
     """Standing labels by people or the oracle that the newest round has not seen."""
-    new = select(func.count()).where(
-        Label.pool_id == newest.pool_id, Label.event_id > newest.last_event_id, Label.source != "model"
-    )
-    return session.scalar(new) or 0
+    since = {"pool_id": newest.pool_id, "last_event_id": newest.last_event_id}
+    return session.scalar(_COUNT_NEW, since) or 0
+
+
+def count_until_due(session: Session, pool: Pool, newest: Round) -> int:
+    """How many labels the next round still waits for; 0 once it is due."""
+    return max(0, pool.batch_size - count_new_labels(session, newest))
 
 
 def is_due(session: Session, pool: Pool, newest: Round) -> bool:
     """Whether enough new labels are there for the next round."""
-    return count_new_labels(session, newest) >= pool.batch_size
+    return count_until_due(session, pool, newest) == 0
 
 
 def read_training_set(session: Session, pool: Pool) -> TrainingSet:
@@ -83,7 +85,8 @@ def read_training_set(session: Session, pool: Pool) -> TrainingSet:
         .where(Label.pool_id == pool.id)
         .order_by(Round.number, LabelEvent.rank.nulls_last(), Image.position)
     ).all()
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 2)  # (n, 2)
+    # Plain tuples: NumPy takes fifty times as long to make sense of rows.
+    table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), 2)  # (n, 2)
     return TrainingSet(table[:, 0], table[:, 1], last)
 
 
@@ -110,6 +113,19 @@ def read_ranks(session: Session, newest: Round, image_ids: Sequence[int]) -> dic
     return {row.image_id: (row.rank, row.confidence) for row in rows}
 
 
+def find_uncounted(session: Session) -> Round | None:
+    """The newest round whose right answers on the test images are not counted yet, with its state."""
+    query = select(Round).where(Round.test_correct.is_(None)).order_by(Round.id.desc()).limit(1)
+    return session.scalar(query.options(undefer(Round.state)))
+
+
+def note_test(session: Session, round_id: int, correct: int) -> None:
+    """Complete a round by its right answers on the test images, and announce it again."""
+    counted = session.get_one(Round, round_id)
+    counted.test_correct = correct
+    note(session, Change("round", counted.pool_id, counted.number))
+
+
 def store(session: Session, previous: Round, training: TrainingSet, outcome: Outcome, *, now: dt.datetime) -> bool:
     """Store the round after `previous` with its ranking; False if another trainer was first."""
     new = Round(
@@ -120,7 +136,7 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
         steps=outcome.steps,
         validation_correct=outcome.validation.correct,
         validation_total=outcome.validation.total,
-        test_correct=outcome.test_correct,
+        test_correct=None if outcome.test_total else 0,
         test_total=outcome.test_total,
         fit_ms=outcome.fit_ms,
         rank_ms=outcome.rank_ms,
@@ -132,6 +148,9 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
             session.add(new)
             session.flush()
     except IntegrityError:
+        taken = select(Round.id).where(Round.pool_id == previous.pool_id, Round.number == previous.number + 1)
+        if session.scalar(taken) is None:
+            raise  # another rule was broken: that is no race
         return False
     columns = zip(outcome.ranking, outcome.confidence, outcome.prediction, strict=True)
     rows = [

@@ -44,6 +44,7 @@ class Trainer:
         self._models: dict[tuple[int, int], SoftmaxRegression] = {}
         self._running: int | None = None
         self._failures: dict[int, str] = {}
+        self._warm_up_failure: str | None = None
         self._retry_at: dict[int, float] = {}
         self._warm = threading.Event()
         self._wake = threading.Event()
@@ -69,39 +70,42 @@ class Trainer:
 
     def training(self, pool_id: int) -> Training:
         """What is going on for this pool."""
-        if pool_id in self._failures:
-            return Training("failed", self._failures[pool_id])
+        message = self._warm_up_failure or self._failures.get(pool_id)
+        if message is not None:
+            return Training("failed", message)
         if not self.is_warm:
             return Training("loading", "TensorFlow is being loaded; answers are kept and count meanwhile.")
         return Training("running" if self._running == pool_id else "idle")
 
     def warm_up(self) -> None:
         """Load TensorFlow and the pools, and compile: everything that would make the first round slow."""
+        self._database.check()  # here, for it takes too long to keep the first page waiting
         softmax.warm_up()
         with self._database.read() as session:
-            for pool in session.scalars(select(Pool)):
-                arrays = self._load(pool)
-                model, state = self._model(pool), State.zeros(len(pool.classes), arrays.x.shape[1])
-                few = slice(0, 1)
-                validation = arrays.validation
-                model.fit(state, arrays.x[few], np.zeros(1, np.int64), validation.x[few], validation.y[few])
-                model.predict(state, arrays.x)
+            pools = session.scalars(select(Pool)).all()
+        for pool in pools:
+            arrays = self._load(pool)
+            model, state = self._model(pool), State.zeros(len(pool.classes), arrays.x.shape[1])
+            few = slice(0, 1)
+            validation = arrays.validation
+            model.fit(state, arrays.x[few], np.zeros(1, np.int64), validation.x[few], validation.y[few])
+            model.predict(state, arrays.x)
+        self._warm_up_failure = None
         self._warm.set()
 
     def run_one(self) -> bool:
-        """Train one round that is due, if there is any; whether there was."""
+        """Train what is due, or else count one round's test images; whether there was anything to do."""
         with self._database.read() as session:
             pools = session.scalars(select(Pool).order_by(Pool.id)).all()
         found = [self._train_if_due(pool) for pool in pools]  # all of them: each pool gets its turn
-        return any(found)
+        return any(found) or self._count_test()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 if not self.is_warm:
-                    self.warm_up()
-                    logger.info("the trainer is ready")
-                if self.run_one():
+                    self._try_to_warm_up()
+                if self.is_warm and self.run_one():
                     continue
             except Exception:  # the thread's boundary: a trainer that dies in silence is the worst of failures
                 logger.exception("the trainer failed; it tries again in %s s", self._retry_seconds)
@@ -109,8 +113,20 @@ class Trainer:
             self._wake.wait(min(self.POLL_SECONDS, self._retry_seconds))
             self._wake.clear()
 
+    def _try_to_warm_up(self) -> None:
+        try:
+            self.warm_up()
+        except Exception as error:  # a job's boundary: who waits for the model is told why it does not come
+            logger.exception("the trainer could not be made ready; it tries again")
+            self._warm_up_failure = (
+                f"The model could not be loaded ({type(error).__name__}: {error}). It is tried again; answers are "
+                "kept and count meanwhile, and the server's log has more."
+            )
+        else:
+            logger.info("the trainer is ready")
+
     def _on_change(self, change: Change) -> None:
-        if change.kind == "labels":
+        if change.kind == "due":
             self._wake.set()
 
     def _train_if_due(self, pool: Pool) -> bool:
@@ -119,8 +135,9 @@ class Trainer:
         with self._database.read() as session:
             previous = rounds.get_newest(session, pool)
             if not rounds.is_due(session, pool, previous):
+                self._recover(pool)  # an undo may have taken a failed round off the list
                 return False
-            previous = rounds.get_newest_with_state(session, pool)
+            previous = rounds.get_newest(session, pool, with_state=True)
             training = rounds.read_training_set(session, pool)
         self._running = pool.id
         try:
@@ -130,6 +147,18 @@ class Trainer:
             self._fail(pool, previous.number + 1, error)
         finally:
             self._running = None
+        return True
+
+    def _count_test(self) -> bool:
+        with self._database.read() as session:
+            uncounted = rounds.find_uncounted(session)
+            pool = session.get_one(Pool, uncounted.pool_id) if uncounted else None
+        if uncounted is None or pool is None:
+            return False
+        test = self._load(pool).test
+        correct = self._model(pool).count_correct(State.from_bytes(uncounted.state), test.x, test.y)
+        with self._database.write() as session:
+            rounds.note_test(session, uncounted.id, correct)
         return True
 
     def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:

@@ -1,6 +1,6 @@
 """Compute every round again from its events, and compare it bit for bit with what is stored."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, undefer
 
 from app import labels
 from app.db import Database
+from app.labels import Recorded
 from app.learning.softmax import SoftmaxRegression, State
 from app.models import Label, LabelEvent, Pool, RankedImage, Round
 from app.pools import PoolArrays, read_arrays
@@ -64,31 +65,35 @@ def _verify_round(
         return _first([(f"{place}, the model's state", stored.state, state.to_bytes())]), state
     training = _training_set(session, pool, stored.last_event_id)
     outcome = train(model, arrays, pool, state, training, number=number)
+    after = State.from_bytes(outcome.state)
     pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
-    return _first(pairs), State.from_bytes(outcome.state)
+    if stored.test_correct is not None:  # else it is still being counted
+        test = arrays.test
+        pairs.append((f"{place}, right on test", stored.test_correct, model.count_correct(after, test.x, test.y)))
+    return _first(pairs), after
 
 
 def _training_set(session: Session, pool: Pool, last_event_id: int) -> TrainingSet:
     """What stood after that event, from the events alone, in the order of training."""
-    events = session.scalars(
-        select(LabelEvent)
-        .where(LabelEvent.pool_id == pool.id, LabelEvent.id <= last_event_id)
-        .options(*labels.WITH_NAMES)
-        .order_by(LabelEvent.id)
-    )
     rows = sorted(
-        (event.round.number, NO_RANK if event.rank is None else event.rank, event.image.position, event.value)
-        for event in labels.fold(events).values()
+        (event.round, NO_RANK if event.rank is None else event.rank, event.position, event.value)
+        for event in labels.fold(_events(session, pool, last_event_id)).values()
         if event.value is not None
     )
     table = np.array(rows, np.int64).reshape(len(rows), 4)
     return TrainingSet(table[:, 2], table[:, 3], last_event_id)
 
 
+def _events(session: Session, pool: Pool, last_event_id: int | None) -> Iterator[Recorded]:
+    query = labels.RECORDED.where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id)
+    if last_event_id is not None:
+        query = query.where(LabelEvent.id <= last_event_id)
+    return (Recorded(*tuple(row)) for row in session.execute(query))
+
+
 def _compare_labels(session: Session, pool: Pool) -> Difference | None:
     """Whether the labels that stand are those that the events leave."""
-    events = session.scalars(select(LabelEvent).where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id))
-    folded = labels.fold(events)
+    folded = labels.fold(_events(session, pool, None))
     rows = session.execute(select(Label.image_id, Label.event_id, Label.value).where(Label.pool_id == pool.id))
     stored = {image_id: (event_id, value) for image_id, event_id, value in rows}
     for image_id in sorted({*folded, *stored}):
@@ -105,7 +110,6 @@ def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -
     yield f"{place}, steps", stored.steps, outcome.steps
     yield f"{place}, right on validation", stored.validation_correct, outcome.validation.correct
     yield f"{place}, validation images", stored.validation_total, outcome.validation.total
-    yield f"{place}, right on test", stored.test_correct, outcome.test_correct
     yield f"{place}, test images", stored.test_total, outcome.test_total
     yield f"{place}, the model's state", stored.state, outcome.state
 

@@ -58,11 +58,11 @@ def as_table(findings: Sequence[Finding]) -> Table:
         if last_part not in (None, finding.part):
             shown.add_section()
         sign = "≥" if finding.is_minimum else "≤"
-        budget = "" if finding.budget is None else f"{sign} {finding.budget:,g} {finding.unit}"
+        budget = "" if finding.budget is None else f"{sign} {finding.budget:,g} {finding.unit}".strip()
         shown.add_row(
             finding.part if finding.part != last_part else "",
             finding.what,
-            f"{finding.value:,.2f} {finding.unit}",
+            f"{finding.value:,.2f} {finding.unit}".strip(),
             budget,
             verdicts[finding.is_within],
         )

@@ -16,6 +16,7 @@ export class Progress extends EventTarget {
   #connection;
   #rounds = [];
   #timer = null;
+  #loadingPoll = null;
   #isFetching = false;
   #isStale = false;
 
@@ -64,6 +65,9 @@ export class Progress extends EventTarget {
       this.#rounds.push(...(await this.#connection.persist(() => this.#api.getRounds(this.round))));
       this.#showRound();
       if (!isFirst) this.#announce();
+    } else if (pool.round.test && !this.#rounds.at(-1).test) {
+      this.#rounds[this.#rounds.length - 1] = pool.round; // its unseen images are counted by now
+      this.#showRound();
     }
     this.#showCounts(pool);
     this.#showTraining(pool.training);
@@ -76,8 +80,10 @@ export class Progress extends EventTarget {
     this.#set("validation", percent(round.validation.accuracy));
     this.#set("validation-note", describe(round.validation));
     this.#set("change", before ? `${change(round, before)} since round ${before.number}` : "before the first training");
-    this.#set("test", round.test ? percent(round.test.accuracy) : "none");
-    this.#set("test-note", round.test ? describe(round.test) : "this pool has no test images");
+    const hasTest = this.#rounds[0].test !== null;
+    this.#set("test", round.test ? percent(round.test.accuracy) : hasTest ? "…" : "none");
+    const missing = hasTest ? "being counted" : "this pool has no test images";
+    this.#set("test-note", round.test ? describe(round.test) : missing);
     this.#set("round", count(round.number));
     this.#set("fit", round.number ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
     this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
@@ -101,7 +107,8 @@ export class Progress extends EventTarget {
   #showTraining({ status, message }) {
     this.#notices.toggle("training", "bad", status === "failed" && message);
     this.#notices.toggle("model", "info", status === "loading" && message);
-    if (status === "loading") setTimeout(() => this.refreshSoon(), LOADING_POLL_MS);
+    clearTimeout(this.#loadingPoll); // one chain of them, however often the page refreshes
+    if (status === "loading") this.#loadingPoll = setTimeout(() => this.refreshSoon(), LOADING_POLL_MS);
   }
 
   #announce() {

@@ -20,6 +20,7 @@ from app.datasets import DataSet, Split
 from app.datasets.splits import Splits, split
 from app.db import Database
 from app.labeling import Asked, GivenLabel
+from app.labels import Recorded
 from app.learning.ranking import Rule
 from app.learning.softmax import State
 from app.live import Live
@@ -175,7 +176,7 @@ def answer(
     *,
     value: int | None = None,
     now: dt.datetime = NOW,
-) -> list[LabelEvent]:
+) -> list[Recorded]:
     """Answer in a transaction of its own: `value` for all of them, or the truth."""
     values = truth_of(database, ids) if value is None else [value] * len(ids)
     given = [GivenLabel(image_id, v) for image_id, v in zip(ids, values, strict=True)]
@@ -185,7 +186,7 @@ def answer(
 
 def ask_and_answer(
     database: Database, pool: Pool, annotator: Annotator, count: int | None = None, *, now: dt.datetime = NOW
-) -> list[LabelEvent]:
+) -> list[Recorded]:
     """Ask, and answer all that came truly."""
     asked = ask(database, pool, annotator, count, now=now)
     return answer(database, pool, annotator, [image.image_id for image in asked.images], now=now)
@@ -288,7 +289,6 @@ def make_outcome(
         state=State.zeros(10, 16).to_bytes() if state is None else state,
         steps=11,
         validation=Accuracy(5, 20),
-        test_correct=6,
         test_total=30,
         fit_ms=1.5,
         rank_ms=0.5,

@@ -11,6 +11,7 @@ from app.errors import (
     AlreadyLabeled,
     AppError,
     DuplicateImage,
+    DuplicateKey,
     ImageNotFound,
     KeyReused,
     LeasedByAnother,
@@ -20,7 +21,8 @@ from app.errors import (
     ValueNotAClass,
 )
 from app.labeling import Answered, GivenLabel
-from app.models import Annotator, Image, LabelEvent, Lease, Pool, Role
+from app.labels import Recorded
+from app.models import Annotator, Image, Lease, Pool, Role
 
 from .factories import (
     LEASE_SECONDS,
@@ -47,7 +49,7 @@ def give(database: Database, pool: Pool, annotator: Annotator, *given: GivenLabe
         return labeling.answer(session, pool, annotator, given, now=after(seconds))
 
 
-def answer_by_truth(database: Database, pool: Pool, oracle: Annotator, count: int = 10) -> list[LabelEvent]:
+def answer_by_truth(database: Database, pool: Pool, oracle: Annotator, count: int = 10) -> list[Recorded]:
     with database.write() as session:
         answered = labeling.answer_by_truth(session, pool, oracle, count, now=NOW, lease_seconds=LEASE_SECONDS)
         return answered.events
@@ -98,7 +100,7 @@ def test_an_answer_keeps_what_was_known_when_the_image_was_asked(
 
     (event,) = answer(database, pool, ada, [image_id], value=3, now=after(30))
 
-    assert (event.round_id, event.rank, event.confidence) == (round_1.id, 0, 0.25)
+    assert (event.round, event.rank, event.confidence) == (round_1.number, 0, 0.25)
     assert (event.kind, event.value, event.source, event.created_at) == ("label", 3, "human", after(30))
     assert standing(database) == {image_id: 3}
 
@@ -111,8 +113,8 @@ def test_an_image_that_was_never_asked_counts_as_asked_in_the_newest_round(
 
     first, second = answer(database, pool, ada, [ranked, unranked])
 
-    assert (first.round_id, first.rank, first.confidence) == (newest.id, 0, 0.25)
-    assert (second.round_id, second.rank, second.confidence) == (newest.id, None, None)
+    assert (first.round, first.rank, first.confidence) == (newest.number, 0, 0.25)
+    assert (second.round, second.rank, second.confidence) == (newest.number, None, None)
 
 
 def test_an_answer_ends_the_lease(database: Database, pool: Pool, ada: Annotator) -> None:
@@ -239,14 +241,14 @@ def test_a_value_that_is_no_class_says_which_are(database: Database, pool: Pool,
 def test_an_image_twice_in_one_answer_is_refused(database: Database, pool: Pool, ada: Annotator) -> None:
     (image_id,) = image_ids(database, pool, [0])
 
-    with pytest.raises(DuplicateImage, match=f"The request has the image {image_id} twice"):
+    with pytest.raises(DuplicateImage, match=f"The request has image {image_id} twice"):
         give(database, pool, ada, GivenLabel(image_id, 1), GivenLabel(image_id, 1))
 
 
 def test_a_key_twice_in_one_answer_is_refused(database: Database, pool: Pool, ada: Annotator) -> None:
     first, second = image_ids(database, pool, [0, 1])
 
-    with pytest.raises(DuplicateImage, match="The request has the key one twice"):
+    with pytest.raises(DuplicateKey, match="The request has the key one twice"):
         give(database, pool, ada, GivenLabel(first, 1, "one"), GivenLabel(second, 1, "one"))
 
 
@@ -332,9 +334,7 @@ def test_the_oracle_answers_the_head_of_the_ranking_truly(database: Database, po
 
     assert [event.image_id for event in events] == ids
     assert [event.value for event in events] == truth_of(database, ids)
-    assert {(event.source, event.annotator.name, event.round_id) for event in events} == {
-        ("oracle", "oracle", newest.id)
-    }
+    assert {(event.source, event.annotator, event.round) for event in events} == {("oracle", "oracle", newest.number)}
     assert held_by(database, oracle) == set()
 
 
@@ -343,7 +343,7 @@ def test_the_oracle_leaves_alone_what_people_hold(
 ) -> None:
     ask(database, pool, ada, 5)
 
-    assert [event.image.position for event in answer_by_truth(database, pool, oracle, 2)] == [5, 6]
+    assert [event.position for event in answer_by_truth(database, pool, oracle, 2)] == [5, 6]
 
 
 def test_the_oracle_does_not_guess(database: Database, pool: Pool, oracle: Annotator) -> None:

@@ -6,12 +6,12 @@ from sqlalchemy import func, select, text
 
 from app.accuracy import Accuracy
 from app.db import Database
-from app.errors import NameTaken, NotEnoughImages, NotFound
+from app.errors import NotEnoughImages, NotFound, SlugTaken
 from app.learning.softmax import SoftmaxRegression, State
 from app.main import make_pool
 from app.models import Image, Pool, RankedImage, Round
 from app.pools import create_pool, get_pool, read_arrays
-from app.rounds import get_newest, get_newest_with_state
+from app.rounds import get_newest
 
 from .factories import NOW, add_pool, image_ids, make_data_set, make_settings, make_splits, ranked_ids
 
@@ -79,7 +79,7 @@ def test_round_0_ranks_by_position_and_knows_no_confidence(database: Database) -
 
 def test_round_0_counts_what_a_model_of_zeros_gets_right(database: Database, pool: Pool) -> None:
     with database.read() as session:
-        newest, arrays = get_newest_with_state(session, pool), read_arrays(session, pool)
+        newest, arrays = get_newest(session, pool, with_state=True), read_arrays(session, pool)
     model, state = SoftmaxRegression(10, 16), State.from_bytes(newest.state)
 
     validation, test = arrays.validation, arrays.test
@@ -92,7 +92,7 @@ def test_round_0_counts_what_a_model_of_zeros_gets_right(database: Database, poo
 def test_a_slug_is_given_once(database: Database, pool: Pool) -> None:
     before = count_rows(database)
 
-    with pytest.raises(NameTaken, match="There is a pool patterns already"):
+    with pytest.raises(SlugTaken, match="There is a pool patterns already"):
         add_pool(database, slug=pool.slug)
 
     assert count_rows(database) == before

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import queries
 from app.db import Database
 from app.errors import NotFound
-from app.models import Annotator, Image, LabelEvent, Pool
+from app.models import Annotator, Image, Pool
 from app.oracle import runs
 from app.oracle.scenarios import Parameters
 from app.pools import get_pool
@@ -128,7 +128,7 @@ def test_labels_come_in_the_order_in_which_they_were_given(
     with database.read() as session:
         events, following = queries.list_labels(session, pool)
 
-    assert [(event.image_id, event.value, event.annotator.name) for event in events] == [
+    assert [(event.image_id, event.value, event.annotator) for event in events] == [
         (early, 4, "ada"),
         (late, 5, "ben"),
     ]
@@ -172,8 +172,7 @@ def show_rounds(session: Session, pool: Pool) -> object:
 
 
 def show_labels(session: Session, pool: Pool) -> object:
-    events: Sequence[LabelEvent] = queries.list_labels(session, pool)[0]
-    return [EventOut.of(event) for event in events]
+    return [EventOut.of(event) for event in queries.list_labels(session, pool)[0]]
 
 
 def show_export(session: Session, pool: Pool) -> object:

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db import Database
-from app.errors import PortTaken
+from app.errors import CannotListen
 from app.models import AuditEntry
 from app.server import serve
 
@@ -91,7 +91,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_made(tmp_path: Path) ->
     database = tmp_path / "inkling.db"
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(PortTaken, match=f"Cannot listen on 127.0.0.1 port {port}.*INKLING_PORT"):
+        with pytest.raises(CannotListen, match=f"Cannot listen on 127.0.0.1 port {port}.*--port"):
             serve(make_settings(url_of(database), port=port), open_browser=False)
 
     assert not database.exists()

@@ -49,7 +49,7 @@ def trainer(database: Database) -> Trainer:
 
 def newest(database: Database, pool: Pool) -> Round:
     with database.read() as session:
-        return rounds.get_newest_with_state(session, pool)
+        return rounds.get_newest(session, pool, with_state=True)
 
 
 def trace(database: Database, pool: Pool) -> Trace:
@@ -60,7 +60,7 @@ def trace(database: Database, pool: Pool) -> Trace:
         for row in session.scalars(query):
             ranked = session.scalars(select(RankedImage).where(RankedImage.round_id == row.id)).all()
             head = [(image.image_id, image.confidence or 0.0, image.prediction or 0) for image in ranked]
-            counts = (row.number, row.n_labels, row.steps, row.validation_correct, row.test_correct)
+            counts = (row.number, row.n_labels, row.steps, row.validation_correct, row.test_correct or 0)
             found.append((*counts, row.state, head))
     return found
 
@@ -88,6 +88,9 @@ def test_a_round_is_trained_when_it_is_due_and_not_before(
 
     ask_and_answer(database, pool, ada, 1)
     assert trainer.run_one()
+    assert newest(database, pool).test_correct is None  # nobody waits for the test images
+    assert trainer.run_one()
+    assert newest(database, pool).test_correct is not None
     assert not trainer.run_one()
     assert (newest(database, pool).number, newest(database, pool).n_labels) == (1, 10)
 
@@ -96,6 +99,7 @@ def test_all_new_labels_go_into_one_round(database: Database, pool: Pool, ada: A
     ask_and_answer(database, pool, ada, 35)
 
     assert trainer.run_one()
+    assert trainer.run_one()  # counts the test images
     assert not trainer.run_one()
     assert newest(database, pool).n_labels == 35
 
@@ -112,6 +116,7 @@ def test_a_round_is_what_the_model_computes_from_its_labels(
     for number in (1, 2, 3):
         asked += [event.image_id for event in ask_and_answer(database, pool, ada)]
         assert trainer.run_one()
+        assert trainer.run_one()  # counts the test images
 
         rows = [arrays.image_ids.tolist().index(image_id) for image_id in asked]
         y = np.array(truth_of(database, asked))

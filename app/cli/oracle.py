@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich import box
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -53,7 +54,9 @@ def oracle(
     )
     with failures_in_words():
         data = datasets.load(get_settings())
-        notes.print(f"Data: {data.description}")
+        notes.print(f"Data: {escape(data.description)}")
+        if json_file is not None:
+            json_file.touch()  # a folder that is not there is better known before the run
         with _progress_bars() as on_progress:
             results = runs.run_oracle(data, parameters, on_progress)
         _print_results(results, parameters, data.name)

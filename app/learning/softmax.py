@@ -121,14 +121,14 @@ class SoftmaxRegression:
         rows decides the last bits of the result, and the run is chaotic: callers give a fixed order.
         """
         labels, validation_labels = y.astype(np.int32), validation_y.astype(np.int32)
-        self._graph.write(state.arrays())
-        correct, steps = self._graph.fit(x, labels, validation_x, validation_labels)
-        return Fit(State(*self._graph.read()), int(correct), len(validation_y), int(steps))
+        arguments = (list(state.arrays()), x, labels, validation_x, validation_labels)
+        correct, steps, arrays = self._graph.fit(*arguments)
+        after = State(*(array.numpy() for array in arrays))
+        return Fit(after, int(correct), len(validation_y), int(steps))
 
     def predict(self, state: State, x: NDArray[np.uint8]) -> Float32:
         """Class probabilities (N, K), float32, of images (N, D)."""
-        self._graph.write(state.arrays())
-        parts = [self._graph.predict(chunk).numpy() for chunk in _chunks(x)]
+        parts = [self._graph.predict(state.weights, state.bias, chunk).numpy() for chunk in _chunks(x)]
         return np.concatenate(parts) if parts else np.zeros((0, len(state.bias)), np.float32)
 
     def count_correct(self, state: State, x: NDArray[np.uint8], y: NDArray[np.integer[Any]]) -> int:

@@ -95,10 +95,14 @@ class OracleRunner:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="oracle-runner", daemon=True)
 
+    @property
+    def data(self) -> DataSet | None:
+        """The data set that runs use, once one has used it."""
+        return self._data
+
     def start(self) -> None:
         """Begin with what is queued; a run that a restart broke off starts over."""
-        with self._database.write() as session:
-            session.execute(update(OracleRun).where(OracleRun.status == "running").values(status="queued"))
+        self._requeue()
         self._thread.start()
 
     def stop(self) -> None:
@@ -122,7 +126,8 @@ class OracleRunner:
         try:
             result = self._compute(run_id, parameters)
         except RunStopped:
-            logger.info("oracle run %d was stopped", run_id)
+            if not self._stopping.is_set():
+                logger.info("oracle run %d was stopped", run_id)
         except AppError as error:
             self._finish(run_id, status="failed", error=error.message)
         except Exception as error:  # a job's boundary
@@ -138,9 +143,21 @@ class OracleRunner:
                 if self.run_one():
                     continue
             except Exception:  # the thread's boundary
-                logger.exception("the oracle runner failed; it goes on with the next run")
+                logger.exception("the oracle runner failed; the run starts over")
+                self._stopping.wait(self.POLL_SECONDS)
+                self._requeue_if_possible()
             self._wake.wait(self.POLL_SECONDS)
             self._wake.clear()
+
+    def _requeue(self) -> None:
+        with self._database.write() as session:
+            session.execute(update(OracleRun).where(OracleRun.status == "running").values(status="queued"))
+
+    def _requeue_if_possible(self) -> None:
+        try:
+            self._requeue()
+        except Exception:  # the thread's boundary: the disk may be full still
+            logger.exception("the oracle runner could not put its run back; it tries again")
 
     def _compute(self, run_id: int, parameters: Parameters) -> dict[str, Any]:
         if self._data is None:

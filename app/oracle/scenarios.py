@@ -195,10 +195,11 @@ def _auto_confident(model: SoftmaxRegression, bought: _Step, images: _Images, ba
     """Believe the model about the batch it is surest of, fit, and so on until nothing is left."""
     positions, values, state = bought.positions, bought.values, bought.fit.state
     while len(positions) < len(images.x):
-        probabilities = model.predict(state, images.x)  # (N, K)
-        unlabeled = _without(len(images.x), positions)
-        surest = ranking.head(-ranking.confidence(probabilities), batch_size, eligible=unlabeled)
-        positions = np.concatenate([positions, surest])
+        rest = np.flatnonzero(_without(len(images.x), positions))
+        probabilities = model.predict(state, images.x[rest])  # (N - n, K)
+        everything = np.ones(len(rest), np.bool_)
+        surest = ranking.head(-ranking.confidence(probabilities), batch_size, eligible=everything)
+        positions = np.concatenate([positions, rest[surest]])
         values = np.concatenate([values, probabilities[surest].argmax(axis=1)])
         fit = _fit(model, state, images, positions, values)
         state = fit.state

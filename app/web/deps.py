@@ -34,13 +34,14 @@ class Services:
     metrics: Metrics
 
 
-def get_services(request: HTTPConnection) -> Services:
+# Coroutines, for FastAPI sends a plain function to a thread, which takes longer than these do.
+async def get_services(request: HTTPConnection) -> Services:
     """The application's parts."""
     services: Services = request.app.state.services
     return services
 
 
-def get_now() -> dt.datetime:
+async def get_now() -> dt.datetime:
     """The time of the request, UTC."""
     return dt.datetime.now(dt.UTC)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app import queries
-from app.models import EventKind, LabelEvent, Pool
+from app.labels import Recorded
+from app.models import EventKind, Pool
 from app.web.images import image_url
 
 
@@ -29,7 +30,7 @@ class EventView:
     remark: str | None
 
 
-def view_events(session: Session, pool: Pool, events: Iterable[LabelEvent]) -> list[EventView]:
+def view_events(session: Session, pool: Pool, events: Iterable[Recorded]) -> list[EventView]:
     """Events of a pool, with names loaded, as pages show them; one query for all their pictures."""
     events = list(events)
     pixels = queries.read_pixels(session, [event.image_id for event in events])
@@ -38,12 +39,12 @@ def view_events(session: Session, pool: Pool, events: Iterable[LabelEvent]) -> l
             id=event.id,
             kind=event.kind,
             at=event.created_at,
-            annotator=event.annotator.name,
+            annotator=event.annotator,
             image_id=event.image_id,
             image_url=image_url(event.image_id, pixels[event.image_id]),
             value=event.value,
             value_name=None if event.value is None else pool.classes[event.value],
-            round=event.round.number,
+            round=event.round,
             confidence=event.confidence,
             undoes=event.undoes_id,
             remark=event.remark,

@@ -16,7 +16,11 @@ router = APIRouter(tags=["images"], dependencies=[Depends(get_caller)])
 
 def image_url(image_id: int, pixels: bytes) -> str:
     """Where the picture is. The checksum keeps another database's image 17 out of the browser's cache."""
-    return f"/images/{image_id}.png?v={zlib.crc32(pixels):08x}"
+    return f"/images/{image_id}.png?v={_checksum(pixels)}"
+
+
+def _checksum(pixels: bytes) -> str:
+    return f"{zlib.crc32(pixels):08x}"
 
 
 @router.get(
@@ -24,11 +28,12 @@ def image_url(image_id: int, pixels: bytes) -> str:
     response_class=Response,
     responses=responses(401, 404, 422, ok={"content": {"image/png": {}}, "description": "The image, grey"}),
 )
-def get_image(image_id: PathId, services: InServices) -> Response:
-    """One image as a PNG, cached for ever."""
+def get_image(image_id: PathId, services: InServices, v: str | None = None) -> Response:
+    """One image as a PNG, cached for ever if `v` is the checksum of its content, as in a lease's `url`."""
     with services.database.read() as session:
         pixels, height, width = queries.get_pixels(session, image_id)
     buffer = io.BytesIO()
     Picture.frombytes("L", (width, height), pixels).save(buffer, "PNG")
-    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+    is_this = v == _checksum(pixels)
+    headers = {"Cache-Control": "private, max-age=31536000, immutable" if is_this else "no-cache"}
     return Response(buffer.getvalue(), media_type="image/png", headers=headers)

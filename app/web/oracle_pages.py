@@ -104,7 +104,7 @@ def get_center(run_id: PathId, number: int, services: InServices) -> Response:
 def _build_page(services: Services, form: OracleForm, cursor: int | None) -> OraclePage:
     with services.database.read() as session:
         found, older = queries.list_oracle_runs(session, before=cursor, limit=RUNS_A_PAGE)
-        pools, _ = queries.list_pools(session, limit=1)
+    data = services.oracle_runner.data
     return OraclePage(
         form=form,
         rankings=RANKINGS,
@@ -112,6 +112,6 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         runs=[RunView.of(run) for run in found],
         older=older,
         is_first_page=cursor is None,
-        dataset=pools[0].dataset_description if pools else "",
-        is_mnist=bool(pools) and pools[0].dataset == "mnist",
+        dataset=data.description if data else None,
+        is_mnist=data.name == "mnist" if data else None,
     )

@@ -176,7 +176,7 @@ class ResultView:
 
 @dataclass(frozen=True, slots=True)
 class OraclePage:
-    """The form and the runs; `older` is the cursor of the next page of the list, `dataset` what runs will use."""
+    """The form and the runs; `older` is the cursor of the next page of the list, `dataset` what they use, if known."""
 
     form: OracleForm
     rankings: dict[str, str]
@@ -184,8 +184,8 @@ class OraclePage:
     runs: Sequence[RunView]
     older: int | None
     is_first_page: bool
-    dataset: str
-    is_mnist: bool
+    dataset: str | None
+    is_mnist: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,6 @@ class BugGuard:
         except Exception:
             if scope["type"] != "http" or has_started:
                 raise
-            logger.exception("%s %s failed", scope["method"], scope["path"])
+            logger.exception("%s %r failed", scope["method"], scope["path"])
             detail = "Something went wrong here; it is in the server's log."
             await _respond(Request(scope), 500, "InternalError", detail)(scope, receive, send)

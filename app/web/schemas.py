@@ -8,9 +8,10 @@ from pydantic_core import PydanticCustomError
 
 from app.accuracy import Accuracy
 from app.labeling import Answered, Asked
+from app.labels import Recorded
 from app.learning.ranking import Rule
 from app.leases import LeasedImage
-from app.models import EventKind, LabelEvent, OracleRun, Role, Round, RunStatus, Source
+from app.models import EventKind, OracleRun, Role, Round, RunStatus, Source
 from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
 from app.people import AnnotatorWork
 from app.queries import PoolView
@@ -59,7 +60,10 @@ class AccuracyOut(BaseModel):
 
 
 class RoundOut(BaseModel):
-    """One training of a pool's model. `test` counts images that neither training nor stopping has seen."""
+    """One training of a pool's model. `test` counts images that neither training nor stopping has seen.
+
+    It is null for a moment after the round is announced, and where there are no such images.
+    """
 
     number: int
     n_labels: int
@@ -77,12 +81,18 @@ class RoundOut(BaseModel):
             number=round_.number,
             n_labels=round_.n_labels,
             validation=AccuracyOut.of(round_.validation_correct, round_.validation_total),
-            test=AccuracyOut.of(round_.test_correct, round_.test_total) if round_.test_total else None,
+            test=_test_of(round_),
             steps=round_.steps,
             fit_ms=round(round_.fit_ms, 2),
             rank_ms=round(round_.rank_ms, 2),
             created_at=round_.created_at,
         )
+
+
+def _test_of(round_: Round) -> AccuracyOut | None:
+    if round_.test_correct is None or not round_.test_total:
+        return None
+    return AccuracyOut.of(round_.test_correct, round_.test_total)
 
 
 class PoolOut(BaseModel):
@@ -227,8 +237,8 @@ class ReleaseOut(BaseModel):
 class LabelIn(Strict):
     """A value for one image. With a `key`, sending it again gives the same event and stores nothing twice."""
 
-    image_id: Id = Field(examples=[17])
-    value: int = Field(ge=-(2**31), lt=2**31, description="Index into the pool's classes.", examples=[7])
+    image_id: Id = Field(strict=True, examples=[17])
+    value: int = Field(strict=True, ge=-(2**31), lt=2**31, description="Index into the pool's classes.", examples=[7])
     key: Key | None = Field(default=None, examples=["7b0c0c0e-6a3c-4f0e-9d57-0f1c6b1f2a11"])
 
 
@@ -281,17 +291,17 @@ class EventOut(BaseModel):
     created_at: dt.datetime
 
     @classmethod
-    def of(cls, event: LabelEvent) -> Self:
-        """From its row, with image, round and annotator loaded."""
+    def of(cls, event: Recorded) -> Self:
+        """From what was recorded."""
         return cls(
             event_id=event.id,
             kind=event.kind,
             image_id=event.image_id,
-            position=event.image.position,
+            position=event.position,
             value=event.value,
             source=event.source,
-            annotator=event.annotator.name,
-            round=event.round.number,
+            annotator=event.annotator,
+            round=event.round,
             confidence=event.confidence,
             undoes=event.undoes_id,
             remark=event.remark,

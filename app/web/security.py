@@ -38,7 +38,8 @@ class Security:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._hosts = {"localhost", "127.0.0.1", "[::1]", settings.host, *settings.allowed_hosts}
+        named = (settings.host, *settings.allowed_hosts)
+        self._hosts = {"localhost", "127.0.0.1", "[::1]", *(_as_in_header(name) for name in named)}
         self._max_body_bytes = settings.max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +76,7 @@ class Security:
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
+        host = headers.get("host", "").lower()
         if _without_port(host) not in self._hosts:
             return (
                 421,
@@ -96,6 +97,11 @@ class Security:
         return None
 
 
+def _as_in_header(host: str) -> str:
+    """As a browser writes it: an IPv6 address in brackets, names in lower case."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host.lower()
+
+
 def _without_port(host: str) -> str:
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
@@ -106,7 +112,7 @@ def _is_own_origin(headers: Headers, host: str) -> bool:
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
+    return origin is None or urlsplit(origin).netloc.lower() == host
 
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:
@@ -120,6 +126,4 @@ def _add_headers(headers: MutableHeaders, path: str) -> None:
 
 
 def _cache_control(path: str) -> str:
-    if path.startswith("/vendor/"):
-        return "public, max-age=86400"  # of an installed package: a new version comes with a restart
-    return "no-cache" if path.startswith("/static/") else "no-store"  # no-cache: asks each time, by ETag
+    return "no-cache" if path.startswith(("/static/", "/vendor/")) else "no-store"  # no-cache: asks by ETag

@@ -1,6 +1,5 @@
-"""Server-sent events. A stream holds no session, and a slow reader loses old news only."""
+"""Server-sent events. A stream holds no session, and a slow reader loses old news only; FastAPI keeps it alive."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -10,8 +9,6 @@ from app import rounds
 from app.live import Live
 from app.pools import get_pool
 from app.web.deps import InServices, Slug
-
-KEEP_ALIVE_SECONDS = 15.0  # a comment now and then, so that proxies keep the line and dead readers are noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +33,8 @@ def find_watched(slug: Slug, services: InServices) -> Watched:
 async def stream_changes(live: Live, watched: Watched) -> AsyncIterator[ServerSentEvent]:
     """The pool's changes as they are committed, beginning with the round that is newest now."""
     with live.stream(watched.pool_id) as changes:
-        yield ServerSentEvent(event="round", data={"number": watched.number}, retry=2000)
-        while True:
-            try:
-                change = await asyncio.wait_for(changes.get(), KEEP_ALIVE_SECONDS)
-            except TimeoutError:
-                yield ServerSentEvent(comment="still here")
-                continue
-            if change is None:
-                return
+        # Subscribed by now: a round stored since it was looked up is in `live`.
+        number = max(watched.number, live.newest_round(watched.pool_id))
+        yield ServerSentEvent(event="round", data={"number": number}, retry=2000)
+        while (change := await changes.get()) is not None:
             yield ServerSentEvent(event=change.kind, data={"number": change.number})

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import make_append_only
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -87,7 +85,7 @@ def upgrade() -> None:
         sa.Column("steps", sa.Integer(), nullable=False),
         sa.Column("validation_correct", sa.Integer(), nullable=False),
         sa.Column("validation_total", sa.Integer(), nullable=False),
-        sa.Column("test_correct", sa.Integer(), nullable=False),
+        sa.Column("test_correct", sa.Integer(), nullable=True),
         sa.Column("test_total", sa.Integer(), nullable=False),
         sa.Column("fit_ms", sa.Double(), nullable=False),
         sa.Column("rank_ms", sa.Double(), nullable=False),
@@ -180,8 +178,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("event_id", name="uq_label_event_id"),
     )
     op.create_index("ix_label_pool", "label", ["pool_id", "event_id"], unique=False)
+    op.create_index("ix_label_source", "label", ["pool_id", "source"], unique=False)
 
-    make_append_only(op.get_bind(), "label_event")
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER label_event_refuses_{verb.lower()} BEFORE {verb} ON label_event "
+            "BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END"
+        )
 
 
 def downgrade() -> None:

@@ -7,8 +7,6 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.operations import BatchOperations
 
-from app.db import make_append_only
-
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -93,7 +91,7 @@ def upgrade() -> None:
     with _label_event_made_anew(NEW_RULES) as batch:
         batch.add_column(sa.Column("remark", sa.String(200), nullable=True))
         batch.drop_constraint("uq_label_event_undoes_id", type_="unique")
-    make_append_only(op.get_bind(), "audit_entry")
+    _refuse_changes("audit_entry")
 
 
 def downgrade() -> None:
@@ -121,4 +119,12 @@ def _label_event_made_anew(rules: dict[str, str]) -> Iterator[BatchOperations]:
                 batch.drop_constraint(op.f(f"ck_label_event_{name}"), type_="check")
             batch.create_check_constraint(op.f(f"ck_label_event_{name}"), rule)
         yield batch
-    make_append_only(op.get_bind(), "label_event")
+    _refuse_changes("label_event")
+
+
+def _refuse_changes(table: str) -> None:
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )

@@ -31,7 +31,9 @@ def run_both(settings: Settings, parameters: Parameters) -> tuple[dict[str, list
     )
     unseen = Split(cut.test.images[:0], cut.test.truth[:0])  # not part of the comparison
     results = scenarios.run(Splits(cut.pool, cut.validation, unseen), len(data.classes), parameters, lambda _: None)
-    ours = {name: [point.value for point in curve.validation] for name, curve in results.curves.items()}
+    ours: dict[str, list[float]] = {
+        name: [point.value for point in curve.validation] for name, curve in results.curves.items()
+    }
     theirs, _ = notebook.run(
         cut.pool.images.reshape(len(cut.pool.images), -1),
         cut.pool.truth,
@@ -47,7 +49,7 @@ def assert_equal(ours: dict[str, list[float]], theirs: dict[str, list[float]]) -
     assert list(ours) == list(theirs) == list(EXPERIMENTS)
     for name in EXPERIMENTS:
         # float32 there, float64 here: as float32 a count divided by the same total is the same number.
-        np.testing.assert_array_equal(np.float32(ours[name]), np.float32(theirs[name]), err_msg=name)
+        np.testing.assert_array_equal(np.array(ours[name], np.float32), np.array(theirs[name], np.float32), name)
 
 
 def test_ours_equals_the_notebooks_way_on_the_embedded_sample() -> None:
@@ -59,7 +61,7 @@ def test_ours_equals_the_notebooks_way_on_the_embedded_sample() -> None:
     assert_equal(ours, theirs)
 
 
-@pytest.mark.skipif(MNIST is None, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
+@pytest.mark.skipif(not MNIST, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
 def test_ours_equals_the_notebooks_way_on_a_pool_that_the_paper_does_not_have() -> None:
     parameters = Parameters(experiments=EXPERIMENTS, pool_start=8000, shuffle_seed=7)
 

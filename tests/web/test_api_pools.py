@@ -73,6 +73,8 @@ def test_a_training_that_failed_is_told(client: TestClient, services: Services, 
 def test_every_accuracy_comes_with_its_count_and_interval(client: TestClient, services: Services, ada: Person) -> None:
     ada.lease_and_label()
     services.trainer.run_one()
+    assert client.get(f"{POOL}/rounds/1").json()["test"] is None  # counted a moment later
+    services.trainer.run_one()
 
     round_ = client.get(f"{POOL}/rounds/1").json()
 

@@ -47,7 +47,7 @@ def test_without_a_run_the_page_offers_the_papers_experiments_and_names_the_data
     assert page.status_code == 200
     assert "Run the paper’s experiments" in page.text
     assert "No run yet" in text_of(page.text)
-    assert "Runs use the embedded sample: 5,000 MNIST digits. Only those on the whole MNIST" in text_of(page.text)
+    assert "Runs use the data set that the server’s settings name" in text_of(page.text)
 
 
 def test_an_empty_form_starts_the_papers_run(client: TestClient, services: Services) -> None:

@@ -146,4 +146,6 @@ def test_only_the_pages_with_charts_allow_inline_styles_and_none_inline_scripts(
 
 def test_answers_are_not_kept_unless_they_say_so(client: TestClient) -> None:
     assert client.get("/api/v1/pools/digits").headers["cache-control"] == "no-store"
-    assert "immutable" in client.get("/images/1.png").headers["cache-control"]
+    (image,) = client.post("/api/v1/pools/digits/leases", json={"count": 1}).json()["images"]
+    assert "immutable" in client.get(image["url"]).headers["cache-control"]
+    assert client.get(f"/images/{image['image_id']}.png?v=0badc0de").headers["cache-control"] == "no-cache"

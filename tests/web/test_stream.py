@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx2
-import pytest
 
-from app.web import stream
 from tests.factories import race
 
 POOL = "/api/v1/pools/digits"
@@ -44,6 +42,7 @@ def test_a_stream_begins_with_the_newest_round_and_tells_of_labels_and_the_next(
         assert next(events) == ("round", {"number": 0})
         oracle_labels(server, 10)
         assert next(events) == ("labels", {"number": None})
+        assert next(events) == ("due", {"number": None})
         assert next(events) == ("round", {"number": 1})
     with events_of(server) as events:
         assert next(events) == ("round", {"number": 1})
@@ -60,13 +59,6 @@ def test_all_who_look_are_told(server: str) -> None:
 
     ready: list[bool] = []
     assert race(3, watch) == [("labels", {"number": None})] * 3
-
-
-def test_a_quiet_stream_says_now_and_then_that_it_is_there(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.05)
-    with events_of(server) as events:
-        next(events)
-        assert next(events) == ("", "still here")
 
 
 def test_a_stream_of_a_pool_that_is_not_there_is_not_found(server: str) -> None:

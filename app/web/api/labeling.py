@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app import labeling, leases, revising, rounds
 from app.labeling import GivenLabel
-from app.labels import read_events
-from app.models import Annotator, LabelEvent, Pool
+from app.labels import Recorded
+from app.models import Annotator, Pool
 from app.pools import get_pool
 from app.web.auth import InAdmin, InCaller, get_annotator
 from app.web.deps import InServices, Now, Services, Slug
@@ -82,7 +82,6 @@ def skip_image(slug: Slug, body: SkipIn, services: InServices, caller: InCaller,
     """ "Can't tell": the image goes on to others and does not come to this annotator again."""
     with _acting(services, slug, caller, body, now) as (session, pool, annotator):
         event = revising.skip(session, pool, annotator, body.image_id, key=body.key, now=now)
-        (event,) = read_events(session, [event.id])
     return _logged(slug, event)
 
 
@@ -91,7 +90,6 @@ def flag_image(slug: Slug, body: FlagIn, services: InServices, caller: InCaller,
     """A short remark about an image, for the admins; its label and lease stay as they are."""
     with _acting(services, slug, caller, body, now) as (session, pool, annotator):
         event = revising.flag(session, pool, annotator, body.image_id, body.remark, key=body.key, now=now)
-        (event,) = read_events(session, [event.id])
     return _logged(slug, event)
 
 
@@ -100,7 +98,6 @@ def change_label(slug: Slug, body: ChangeIn, services: InServices, caller: InCal
     """Another value for an answer that stands: one's own, or anybody's for an admin."""
     with _acting(services, slug, caller, body, now) as (session, pool, annotator):
         event = revising.change(session, pool, annotator, body.event_id, body.value, key=body.key, now=now)
-        (event,) = read_events(session, [event.id])
     return _logged(slug, event)
 
 
@@ -110,9 +107,8 @@ def undo_label(slug: Slug, body: UndoIn, services: InServices, caller: InCaller,
     with _acting(services, slug, caller, body, now) as (session, pool, annotator):
         seconds = services.settings.lease_seconds
         undone = revising.undo(session, pool, annotator, body.event_id, key=body.key, now=now, lease_seconds=seconds)
-        (event,) = read_events(session, [undone.event.id])
     image = LeasedImageOut.of(undone.image) if undone.image else None
-    return UndoOut(event=_logged(slug, event), image=image)
+    return UndoOut(event=_logged(slug, undone.event), image=image)
 
 
 @router.post("/oracle-labels", status_code=201, responses=responses(403, 404, 409))
@@ -127,7 +123,7 @@ def label_by_oracle(
     _wait_for_due_round(services, slug)
     with services.database.write() as session:
         pool = get_pool(session, slug)
-        oracle = labeling.get_annotator(session, "oracle", role="oracle", now=now)
+        oracle = labeling.get_annotator(session, labeling.ORACLE, role="oracle", now=now)
         seconds = services.settings.lease_seconds
         answered = labeling.answer_by_truth(session, pool, oracle, body.count, now=now, lease_seconds=seconds)
     _log(slug, answered.events)
@@ -144,15 +140,15 @@ def _acting(
         yield session, pool, get_annotator(session, caller, body.annotator, now=now)
 
 
-def _log(slug: str, events: list[LabelEvent]) -> None:
+def _log(slug: str, events: list[Recorded]) -> None:
     """One line for each event, after its commit."""
     for event in events:
-        name, value = event.annotator.name, "" if event.value is None else f" as {event.value}"
+        name, value = event.annotator, "" if event.value is None else f" as {event.value}"
         extra = {"pool": slug, "event_id": event.id, "image_id": event.image_id, "annotator": name, "kind": event.kind}
         logger.info("%s: %s: %s of image %d%s", slug, name, event.kind, event.image_id, value, extra=extra)
 
 
-def _logged(slug: str, event: LabelEvent) -> EventOut:
+def _logged(slug: str, event: Recorded) -> EventOut:
     _log(slug, [event])
     return EventOut.of(event)
 

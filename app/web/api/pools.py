@@ -59,7 +59,7 @@ def list_labels(
     with services.database.read() as session:
         pool = get_pool(session, slug)
         events, following = queries.list_labels(session, pool, annotator_id=only, after=cursor or 0, limit=limit)
-        return Page(items=[EventOut.of(event) for event in events], next=following)
+    return Page(items=[EventOut.of(event) for event in events], next=following)
 
 
 @router.get(
@@ -92,6 +92,6 @@ def export_labels(
 async def stream_pool(
     services: InServices, watched: Annotated[Watched, Depends(find_watched)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events: `round` with its number, `labels`, `leases`, `training`. Fetch what they say has changed."""
+    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`: fetch what has changed."""
     async for event in stream_changes(services.live, watched):
         yield event
