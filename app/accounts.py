@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, CursorResult, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.errors import NameTaken, NotFound, PasswordTooShort, WrongLogin
-from app.models import AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
+from app.models import ORACLE, AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
 
 MIN_PASSWORD = 10  # characters
 
@@ -34,7 +34,7 @@ def add_account(session: Session, name: str, role: Role, password: str, *, now: 
         PasswordTooShort
     """
     annotator = session.scalar(select(Annotator).where(Annotator.name == name))
-    if annotator is not None and (annotator.password_hash is not None or annotator.role == "oracle"):
+    if name == ORACLE or (annotator is not None and annotator.password_hash is not None):
         raise NameTaken(f"There is an account {name} already. Choose another name.", name=name)
     if annotator is None:
         annotator = Annotator(name=name, created_at=now)

@@ -44,18 +44,31 @@ def restore(file: Path, target: Path) -> Path | None:
     if not file.exists():
         raise BackupFailed(f"There is no backup {file}.")
     _check(file)
-    kept = None
+    if target.exists() and file.samefile(target):
+        raise BackupFailed(f"{file} is the database itself. Name a backup.")
+    part = target.with_name(f"{target.name}.part")
     try:
-        if target.exists():
-            _claim(target)
-            kept = target.with_name(f"{target.name}{KEPT_SUFFIX}")
-            target.replace(kept)
-        part = target.with_name(f"{target.name}.part")
-        shutil.copyfile(file, part)
+        shutil.copyfile(file, part)  # first, so that nothing is moved unless there is room for it
         _sync(part)
+        kept = _move_aside(target) if target.exists() else None
         part.replace(target)
     except OSError as error:
         raise BackupFailed(f"{file} could not be restored to {target}: {error}.") from error
+    finally:
+        if part.is_file():
+            part.unlink()
+    return kept
+
+
+def _move_aside(target: Path) -> Path:
+    """Keep the old database under a name of its own, with the log that a killed server may have left beside it."""
+    _claim(target)
+    names = (target.with_name(f"{target.name}{KEPT_SUFFIX}{number}") for number in ("", *map(str, range(2, 1000))))
+    kept = next(name for name in names if not name.exists())
+    for suffix in ("", "-wal", "-shm"):
+        old = target.with_name(f"{target.name}{suffix}")
+        if old.exists():
+            old.replace(kept.with_name(f"{kept.name}{suffix}"))
     return kept
 
 

@@ -24,7 +24,7 @@ from app.errors import (
 from app.labels import Answer, Recorded
 from app.leases import LeasedImage, Shortage
 from app.live import Change, note
-from app.models import Annotator, Image, Label, Lease, Pool, Role, Round
+from app.models import ORACLE, Annotator, Image, Label, Lease, Pool, Role, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,6 @@ class Answered:
     until_round: int
     n_replayed: int
 
-
-ORACLE = "oracle"  # nobody else may have this name
 
 _ANNOTATOR_BY_NAME = select(Annotator).where(Annotator.name == bindparam("name"))
 
@@ -143,7 +141,7 @@ def answer_by_truth(
 def _check_replayed(replayed: Sequence[GivenLabel], known: dict[str, Recorded], pool: Pool) -> None:
     for label in replayed:
         event = known[label.key or ""]
-        if (event.pool_id, event.image_id, event.value) != (pool.id, label.image_id, label.value):
+        if (event.kind, event.pool_id, event.image_id, event.value) != ("label", pool.id, label.image_id, label.value):
             raise KeyReused(
                 f"The key {label.key} belongs to the answer {event.value} for image {event.image_id}. "
                 "A new answer needs a new key.",

@@ -3,12 +3,14 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from app.models import Annotator, EventKind, Image, Label, LabelEvent, Lease, Pool, Round, Source
+
+E = TypeVar("E", LabelEvent, "Recorded")
 
 # Statements of the way from a click to the disk are built once: building one takes longer than running it.
 _EVENTS, _LABELS = cast(Table, LabelEvent.__table__), cast(Table, Label.__table__)
@@ -156,10 +158,10 @@ def let_stand(session: Session, event: LabelEvent) -> None:
     session.flush()
 
 
-def fold(events: Iterable[Recorded]) -> dict[int, Recorded]:
+def fold(events: Iterable[E]) -> dict[int, E]:
     """The events whose values stand, by image, after these events in their order: what `Label` must hold."""
-    standing: dict[int, Recorded] = {}
-    by_id: dict[int, Recorded] = {}
+    standing: dict[int, E] = {}
+    by_id: dict[int, E] = {}
     for event in events:
         by_id[event.id] = event
         if event.kind in ("label", "change"):

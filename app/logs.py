@@ -38,8 +38,14 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         current = request_id.get()
+        if not record.exc_info:  # what a stranger typed must not look like a line of its own
+            record = logging.makeLogRecord({**vars(record), "msg": _one_line(record.getMessage()), "args": None})
         text = super().format(record)
         return text if current is None else f"{text} [{current}]"
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def set_up(settings: Settings) -> None:

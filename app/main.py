@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     database = Database(settings.database_url)
     database.migrate()
+    database.check_start()
     ensure_pool(database, settings)
     live = Live(database.sessions)
     services = Services(

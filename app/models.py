@@ -23,6 +23,7 @@ Role = Literal["admin", "annotator", "oracle"]
 EventKind = Literal["label", "change", "skip", "flag", "undo"]
 TokenKind = Literal["session", "api"]
 Source = Literal["human", "oracle", "model"]
+ORACLE = "oracle"  # the name of the annotator that knows the truth: nobody else may have it
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 
 

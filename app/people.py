@@ -11,7 +11,19 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from app.labels import RECORDED, Recorded
-from app.models import Annotator, AuditEntry, FailedRound, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role
+from app.models import (
+    Annotator,
+    AuditEntry,
+    FailedRound,
+    Image,
+    Label,
+    LabelEvent,
+    Lease,
+    Pool,
+    RankedImage,
+    Role,
+    Skip,
+)
 
 PAUSE_SECONDS = 60  # a longer gap between two answers is a pause, not slowness
 
@@ -143,7 +155,7 @@ def _acts(session: Session, pool: Pool) -> dict[int, tuple[int, int, dt.datetime
     rows = session.execute(
         select(
             LabelEvent.annotator_id,
-            _count(LabelEvent.kind == "skip"),
+            _count(select(Skip.event_id).where(Skip.event_id == LabelEvent.id).exists()),
             _count(LabelEvent.kind == "flag"),
             func.max(LabelEvent.created_at),
         )

@@ -114,7 +114,7 @@ def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
         n_rounds=view.newest.number,
         n_failed=session.scalar(failed) or 0,
         fit_seconds=fit_ms / 1000,
-        queue_age_seconds=(now - oldest).total_seconds() if oldest and view.until_round == 0 else 0.0,
+        queue_age_seconds=max(0.0, (now - oldest).total_seconds()) if oldest and view.until_round == 0 else 0.0,
     )
 
 

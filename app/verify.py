@@ -4,18 +4,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, undefer
 
 from app import labels
 from app.db import Database
 from app.labels import Recorded
 from app.learning.softmax import SoftmaxRegression, State
-from app.models import Label, LabelEvent, Pool, RankedImage, Round
+from app.models import Label, LabelEvent, Pool, RankedImage, Round, Skip
 from app.pools import PoolArrays, read_arrays
 from app.rounds import Outcome, TrainingSet
 from app.training import train
 
+_RANKED = (
+    select(RankedImage.image_id, RankedImage.confidence, RankedImage.prediction)
+    .where(RankedImage.round_id == bindparam("round_id"))
+    .order_by(RankedImage.rank)
+)
 NO_RANK = 1 << 62  # behind every rank: an image from beyond the stored head
 
 
@@ -62,7 +67,7 @@ def _verify_round(
     if stored is None:
         return Difference(place, "nothing", "a round"), state
     if number == 0:
-        return _first([(f"{place}, the model's state", stored.state, state.to_bytes())]), state
+        return _first(_round_0(session, place, pool, stored, arrays, state)), state
     training = _training_set(session, pool, stored.last_event_id)
     outcome = train(model, arrays, pool, state, training, number=number)
     after = State.from_bytes(outcome.state)
@@ -71,6 +76,21 @@ def _verify_round(
         test = arrays.test
         pairs.append((f"{place}, right on test", stored.test_correct, model.count_correct(after, test.x, test.y)))
     return _first(pairs), after
+
+
+def _round_0(
+    session: Session, place: str, pool: Pool, stored: Round, arrays: PoolArrays, state: State
+) -> Iterator[tuple[str, object, object]]:
+    """The model of zeros, which ranks by position and knows no confidence."""
+    yield f"{place}, the model's state", stored.state, state.to_bytes()
+    yield f"{place}, labels", stored.n_labels, 0
+    yield f"{place}, right on validation", stored.validation_correct, int((arrays.validation.y == 0).sum())
+    yield f"{place}, right on test", stored.test_correct, int((arrays.test.y == 0).sum())
+    found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
+    computed = [(image_id, None, None) for image_id in arrays.image_ids[: pool.queue_size].tolist()]
+    yield f"{place}, length of the ranking", len(found), len(computed)
+    for rank, pair in enumerate(zip(found, computed, strict=False)):
+        yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
 
 
 def _training_set(session: Session, pool: Pool, last_event_id: int) -> TrainingSet:
@@ -93,7 +113,8 @@ def _events(session: Session, pool: Pool, last_event_id: int | None) -> Iterator
 
 def _compare_labels(session: Session, pool: Pool) -> Difference | None:
     """Whether the labels that stand are those that the events leave."""
-    folded = labels.fold(_events(session, pool, None))
+    events = list(_events(session, pool, None))
+    folded = labels.fold(events)
     rows = session.execute(select(Label.image_id, Label.event_id, Label.value).where(Label.pool_id == pool.id))
     stored = {image_id: (event_id, value) for image_id, event_id, value in rows}
     for image_id in sorted({*folded, *stored}):
@@ -102,7 +123,10 @@ def _compare_labels(session: Session, pool: Pool) -> Difference | None:
         if stored.get(image_id) != computed:
             place = f"{pool.slug}, the label of image {image_id} (event, value)"
             return Difference(place, str(stored.get(image_id)), str(computed))
-    return None
+    undone = {event.undoes_id for event in events if event.kind == "undo"}
+    skipped = sorted(event.id for event in events if event.kind == "skip" and event.id not in undone)
+    standing = sorted(session.scalars(select(Skip.event_id).where(Skip.pool_id == pool.id)))
+    return _first([(f"{pool.slug}, the skips that stand (events)", standing, skipped)])
 
 
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
@@ -115,12 +139,7 @@ def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -
 
 
 def _ranks(session: Session, place: str, stored: Round, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
-    rows = session.execute(
-        select(RankedImage.image_id, RankedImage.confidence, RankedImage.prediction)
-        .where(RankedImage.round_id == stored.id)
-        .order_by(RankedImage.rank)
-    )
-    found = [tuple(row) for row in rows]
+    found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
     computed = list(
         zip(outcome.ranking.tolist(), outcome.confidence.tolist(), outcome.prediction.tolist(), strict=True)
     )

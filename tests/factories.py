@@ -200,7 +200,7 @@ def undo(
     *,
     key: str | None = None,
     now: dt.datetime = NOW,
-) -> LabelEvent:
+) -> Recorded:
     """Take an answer, a change or a skip back in a transaction of its own."""
     return undo_and_hold(database, pool, annotator, event_id, key=key, now=now).event
 
@@ -228,7 +228,7 @@ def change(
     *,
     key: str | None = None,
     now: dt.datetime = NOW,
-) -> LabelEvent:
+) -> Recorded:
     """Give an answer another value in a transaction of its own."""
     with database.write() as session:
         return revising.change(session, pool, annotator, event_id, value, key=key, now=now)
@@ -242,7 +242,7 @@ def skip(
     *,
     key: str | None = None,
     now: dt.datetime = NOW,
-) -> LabelEvent:
+) -> Recorded:
     """Leave an image to others in a transaction of its own."""
     with database.write() as session:
         return revising.skip(session, pool, annotator, image_id, key=key, now=now)
@@ -257,7 +257,7 @@ def flag(
     *,
     key: str | None = None,
     now: dt.datetime = NOW,
-) -> LabelEvent:
+) -> Recorded:
     """Remark on an image in a transaction of its own."""
     with database.write() as session:
         return revising.flag(session, pool, annotator, image_id, remark, key=key, now=now)

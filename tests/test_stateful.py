@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from app import labeling, labels, leases, queries, revising, rounds
 from app.db import Database
@@ -452,7 +453,13 @@ class Labeling(RuleBasedStateMachine):
     def what_is_stored_is_what_the_rules_say(self) -> None:
         """Labels, skips and leases; and the labels are the fold of the events."""
         with self.database.read() as session:
-            events = list(session.scalars(select(LabelEvent).order_by(LabelEvent.id).options(*labels.WITH_NAMES)))
+            events = list(
+                session.scalars(
+                    select(LabelEvent)
+                    .order_by(LabelEvent.id)
+                    .options(joinedload(LabelEvent.annotator), joinedload(LabelEvent.round))
+                )
+            )
             stored = {row.image_id: (row.event_id, row.value) for row in session.scalars(select(Label))}
             skips = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Skip))}
             held = {

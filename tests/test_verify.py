@@ -60,7 +60,8 @@ def trained_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def train(trainer: Trainer) -> None:
-    """One round, which has to be due."""
+    """One round, which has to be due, and the count of its test images."""
+    assert trainer.run_one()
     assert trainer.run_one()
 
 

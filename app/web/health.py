@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from app.web.auth import InAdmin
 from app.web.deps import InServices
+from app.web.problems import responses
 
 router = APIRouter(tags=["health"])
 
@@ -33,7 +34,11 @@ def get_readiness(services: InServices, response: Response) -> Health:
     return Health(status="loading")
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=responses(401, 403, ok={"content": {"text/plain": {}}, "description": "Prometheus's text"}),
+)
 def get_metrics(services: InServices, admin: InAdmin) -> Response:  # noqa: ARG001 (being admin is all)
     """For Prometheus; with accounts, by an admin's token."""
     return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)

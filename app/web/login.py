@@ -64,16 +64,15 @@ def _log_in(
     request: Request, services: Services, name: str, password: str, following: str, address: str, now: dt.datetime
 ) -> Response:
     throttle = services.login_throttle
-    throttle.check(name, address, now=now)
+    throttle.begin(name, address, now=now)
     try:
         with throttle.hashing, services.database.read() as session:
             annotator = accounts.check_password(session, name, password)
     except WrongLogin:
-        throttle.note_failure(name, address, now=now)
         with services.database.write() as session:
             accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=request_id.get())
         raise
-    throttle.forget(name)
+    throttle.succeed(name, address, now=now)
     response = RedirectResponse(following, 303)
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)

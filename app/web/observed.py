@@ -42,8 +42,17 @@ class Observed:
             await self._app(scope, receive, noting_send)
         finally:
             request_id.reset(token)
-            # The route's template, not the path: a counter for each path that a stranger thinks of would never end.
-            route = getattr(scope.get("route"), "path", "none")
+            route = _template(scope)
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._metrics.requests.labels(method, route, status).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+
+def _template(scope: Scope) -> str:
+    """The route's template, not the path: a counter for each path that a stranger thinks of would never end."""
+    route = scope.get("route")
+    if route is None:
+        return "none"
+    # A route knows its path within its router; the router's prefix is what the request has before that.
+    own = route.path_format.format(**scope["path_params"])
+    return str(scope["path"].removesuffix(own) + route.path)

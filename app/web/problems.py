@@ -83,6 +83,10 @@ def _respond(request: Request, status: int, code: str, detail: str, context: dic
     return problem_response(status, code, detail, context)
 
 
+def _path_with_query(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
 def _wants_page(request: Request) -> bool:
     is_api = request.url.path.startswith("/api/")
     is_picture = request.url.path.endswith(".png")
@@ -92,7 +96,7 @@ def _wants_page(request: Request) -> bool:
 def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
     if isinstance(error, NotLoggedIn) and request.method == "GET" and _wants_page(request):
-        return RedirectResponse(f"/login?{urlencode({'next': request.url.path})}", 303)
+        return RedirectResponse(f"/login?{urlencode({'next': _path_with_query(request)})}", 303)
     return _respond(request, error.status, type(error).__name__, error.message, error.context)
 
 

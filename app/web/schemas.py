@@ -1,19 +1,15 @@
 """The bodies of the REST API. Every accuracy comes with its count and interval."""
 
 import datetime as dt
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.accuracy import Accuracy
 from app.labeling import Answered, Asked
 from app.labels import Recorded
-from app.learning.ranking import Rule
 from app.leases import LeasedImage
-from app.models import EventKind, OracleRun, Role, Round, RunStatus, Source
-from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
-from app.people import AnnotatorWork
+from app.models import EventKind, Round, Source
 from app.queries import PoolView
 from app.trainer import Training
 from app.web.images import image_url
@@ -336,117 +332,7 @@ class UndoOut(BaseModel):
     image: LeasedImageOut | None
 
 
-class AnnotatorOut(BaseModel):
-    """Somebody's work in a pool. Agreement counts standing answers that had a prediction, or a known truth."""
-
-    name: str
-    role: Role
-    labels: int
-    skips: int
-    flags: int
-    held: int
-    labels_last_hour: int
-    seconds_per_label: float | None
-    agrees_with_model: AccuracyOut | None
-    agrees_with_truth: AccuracyOut | None
-    last_event_at: dt.datetime | None
-
-    @classmethod
-    def of(cls, work: AnnotatorWork) -> Self:
-        """From a query's row."""
-        return cls(
-            name=work.name,
-            role=work.role,
-            labels=work.labels,
-            skips=work.skips,
-            flags=work.flags,
-            held=work.held,
-            labels_last_hour=work.labels_last_hour,
-            seconds_per_label=work.seconds_per_label,
-            agrees_with_model=AccuracyOut.of(*work.model_agreement) if work.model_agreement[1] else None,
-            agrees_with_truth=AccuracyOut.of(*work.truth_agreement) if work.truth_agreement[1] else None,
-            last_event_at=work.last_event_at,
-        )
-
-
-class CallerOut(BaseModel):
-    """Who is logged in; `open` says that the server has no accounts and anybody here may do everything."""
-
-    name: str
-    role: Role
-    open: bool
-
-
-class AuditEntryOut(BaseModel):
-    """Who came in, who was kept out, what was done to accounts."""
-
-    id: int
-    at: dt.datetime
-    action: str
-    name: str
-    address: str | None
-    request_id: str | None
-
-    model_config = ConfigDict(from_attributes=True)
-
-
 class OracleLabelsIn(Strict):
     """How many images the oracle answers."""
 
     count: int = Field(default=10, ge=1, le=1000, examples=[10])
-
-
-class OracleRunIn(Strict):
-    """What to run; the defaults are the paper's."""
-
-    experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(EXPERIMENTS))
-    pool_start: int = Field(default=0, ge=0, le=10**9, examples=[0])
-    pool_size: int = Field(default=4000, ge=10, le=1_000_000)
-    validation_size: int = Field(default=400, ge=1, le=1_000_000)
-    batch_size: int = Field(default=10, ge=1, le=10_000)
-    budget: int = Field(default=400, ge=1, le=1_000_000)
-    shuffle_seed: int | None = Field(default=None, ge=0, lt=2**32)
-    ranking: Rule = "least_confidence"
-
-    @field_validator("budget")
-    @classmethod
-    def fits_the_pool(cls, budget: int, others: ValidationInfo) -> int:
-        """Refused here, not a second later in a run that has failed."""
-        pool_size = others.data.get("pool_size", budget)  # left out when it is wrong itself
-        if budget > pool_size:
-            raise PydanticCustomError(
-                "budget_over_pool",
-                "A budget of {budget} labels is more than the pool of {pool_size}. Lower the budget.",
-                {"budget": budget, "pool_size": pool_size},
-            )
-        return budget
-
-    def parameters(self) -> Parameters:
-        """The same for the domain."""
-        return Parameters(**self.model_dump() | {"experiments": tuple(dict.fromkeys(self.experiments))})
-
-
-class OracleRunOut(BaseModel):
-    """A run in the list: `progress` holds the experiment under way and its steps done of total."""
-
-    id: int
-    status: RunStatus
-    parameters: dict[str, Any]
-    progress: dict[str, Any]
-    error: str | None
-    created_at: dt.datetime
-    started_at: dt.datetime | None
-    finished_at: dt.datetime | None
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class OracleRunDetail(OracleRunOut):
-    """A run with every curve once it is done, in the shape that `inkling oracle --json` writes."""
-
-    result: dict[str, Any] | None
-
-    @classmethod
-    def of(cls, run: OracleRun) -> Self:
-        """From its row with the result loaded."""
-        return cls.model_validate(run)

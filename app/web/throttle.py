@@ -23,33 +23,36 @@ class LoginThrottle:
         self._lock = threading.Lock()
         self.hashing = threading.BoundedSemaphore(self.CONCURRENT_HASHES)
 
-    def check(self, name: str, address: str, *, now: dt.datetime) -> None:
-        """
+    def begin(self, name: str, address: str, *, now: dt.datetime) -> None:
+        """An attempt, which counts as failed until it succeeds: many at once find no gap.
+
         Raises:
             TooManyAttempts: with the seconds to wait in the context.
         """
         limits = ((f"account {name}", PER_ACCOUNT), (f"address {address}", PER_ADDRESS))
         with self._lock:
-            waits = [self._wait(key, limit, now) for key, limit in limits]
-        seconds = math.ceil(max(waits))
+            seconds = math.ceil(max(self._wait(key, limit, now) for key, limit in limits))
+            if seconds <= 0:
+                self._note(name, address, now)
         if seconds > 0:
             raise TooManyAttempts(
                 f"Too many failed logins. Try again in {max(1, seconds // 60)} min, or ask an admin.", seconds=seconds
             )
 
-    def note_failure(self, name: str, address: str, *, now: dt.datetime) -> None:
-        """A login failed."""
-        with self._lock:
-            for key in (f"account {name}", f"address {address}"):
-                self._failures.setdefault(key, deque(maxlen=PER_ADDRESS)).append(now)
-                self._failures.move_to_end(key)
-            while len(self._failures) > MAX_REMEMBERED:
-                self._failures.popitem(last=False)
-
-    def forget(self, name: str) -> None:
-        """A login of this account succeeded."""
+    def succeed(self, name: str, address: str, *, now: dt.datetime) -> None:
+        """The attempt that began at `now` was a login: the account's failures are forgotten."""
         with self._lock:
             self._failures.pop(f"account {name}", None)
+            of_address = self._failures.get(f"address {address}")
+            if of_address is not None and now in of_address:
+                of_address.remove(now)
+
+    def _note(self, name: str, address: str, now: dt.datetime) -> None:
+        for key in (f"account {name}", f"address {address}"):
+            self._failures.setdefault(key, deque(maxlen=PER_ADDRESS)).append(now)
+            self._failures.move_to_end(key)
+        while len(self._failures) > MAX_REMEMBERED:
+            self._failures.popitem(last=False)
 
     def _wait(self, key: str, limit: int, now: dt.datetime) -> float:
         """Seconds until there are fewer than `limit` failures in the window."""

@@ -17,7 +17,7 @@ from app.models import Annotator, AuditEntry
 from app.settings import Settings
 from app.web.deps import Services, get_now
 from app.web.gate import COOKIE
-from app.web.throttle import PER_ACCOUNT, WINDOW, LoginThrottle
+from app.web.throttle import PER_ACCOUNT, WINDOW
 from tests.factories import PASSWORD, add_account, race
 from tests.web.person import PEOPLE, POOL, Person
 
@@ -92,7 +92,7 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 
 def fill(path: str) -> str:
-    return re.sub(r"{\w+}", "1", path.replace("{slug}", "digits").replace("{name}", "accuracy"))
+    return re.sub(r"{\w+(:int)?}", "1", path.replace("{slug}", "digits").replace("{name}", "accuracy"))
 
 
 # An open server
@@ -292,17 +292,6 @@ def test_annotators_see_only_their_own_labels_histories_and_figures(app: FastAPI
     assert [event["kind"] for event in items(ada, history)] == ["label"]
     assert [event["kind"] for event in items(ben, history)] == ["flag"]
     assert [event["kind"] for event in items(boss, history)] == ["label", "flag"]
-
-
-def test_a_conflict_does_not_tell_an_annotator_what_somebody_else_answered(app: FastAPI, services: Services) -> None:
-    ada, ben = (as_person(app, services, name) for name in ("ada", "ben"))
-    (event,) = Person(ben, "ben").lease_and_label(1)
-
-    response = ada.post(f"{POOL}/labels", json={"labels": [{"image_id": event["image_id"], "value": 1}]})
-
-    assert (response.status_code, response.json()["code"]) == (409, "AlreadyLabeled")
-    assert "ben" not in response.text
-    assert f'"value":{event["value"]}' not in response.text
 
 
 def test_pages_of_an_annotator_show_nothing_of_others(app: FastAPI, services: Services) -> None:
@@ -577,4 +566,4 @@ def test_guesses_that_come_all_at_once_are_slowed_down_too(app: FastAPI) -> None
     outcomes = race(24, lambda index: log_in(browser(app), "ada", f"guess number {index}").status_code)
 
     assert set(outcomes) == {401, 429}
-    assert outcomes.count(401) <= PER_ACCOUNT + LoginThrottle.CONCURRENT_HASHES - 1
+    assert outcomes.count(401) == PER_ACCOUNT

@@ -1,6 +1,7 @@
 """The OpenAPI document says what the server does: tried with requests that are made from it."""
 
 import datetime as dt
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ from app.db import Database
 from app.main import create_app
 from app.settings import Settings
 from app.web.deps import Services
+
+logger = logging.getLogger(__name__)
 
 DOCUMENT = "/api/v1/openapi.json"
 HOST = {"host": "localhost"}
@@ -169,6 +172,7 @@ def try_all(app: FastAPI, headers: dict[str, str], mode: GenerationMode, n_examp
             try_it()
         except FailureGroup as failures:
             tried.broken[operation.label] = "; ".join(map(str, failures.exceptions))
+    logger.info("%s: %d operations, %d cases", mode.value, tried.n_operations, tried.n_cases)
     return tried
 
 

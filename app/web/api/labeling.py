@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import labeling, leases, revising, rounds
 from app.labeling import GivenLabel
 from app.labels import Recorded
-from app.models import Annotator, Pool
+from app.models import ORACLE, Annotator, Pool
 from app.pools import get_pool
 from app.web.auth import InAdmin, InCaller, get_annotator
 from app.web.deps import InServices, Now, Services, Slug
@@ -123,7 +123,7 @@ def label_by_oracle(
     _wait_for_due_round(services, slug)
     with services.database.write() as session:
         pool = get_pool(session, slug)
-        oracle = labeling.get_annotator(session, labeling.ORACLE, role="oracle", now=now)
+        oracle = labeling.get_annotator(session, ORACLE, role="oracle", now=now)
         seconds = services.settings.lease_seconds
         answered = labeling.answer_by_truth(session, pool, oracle, body.count, now=now, lease_seconds=seconds)
     _log(slug, answered.events)

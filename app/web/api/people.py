@@ -8,8 +8,9 @@ from app import people, queries
 from app.pools import get_pool
 from app.web.auth import InAdmin, InCaller
 from app.web.deps import Cursor, InServices, Limit, Now, Slug
+from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut
 from app.web.problems import responses
-from app.web.schemas import AnnotatorOut, AuditEntryOut, CallerOut, EventOut, Page
+from app.web.schemas import EventOut, Page
 
 router = APIRouter(tags=["people"])
 
