@@ -86,7 +86,7 @@ events.open();
 
 function followChanges() {
   events.addEventListener("round", ({ detail }) => {
-    if (detail.number > progress.round) progress.refresh();
+    if (detail.number >= progress.round) progress.refresh(); // the same one again: its unseen images are counted
   });
   events.addEventListener("labels", () => progress.refreshSoon());
   events.addEventListener("leases", () => labeling.askAgain());
