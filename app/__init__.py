@@ -2,16 +2,16 @@
 
 The map, top to bottom; imports go down only, and files of one line do not import each other:
 
-    cli                                     the commands
-    server                                  uvicorn on a socket of ours
-    main                                    create_app: the one place where it is put together
-    web                                     HTTP: pages, REST API, streams
-    trainer, export                         the background thread; labels as files
-    labeling, oracle.runs                   what an annotator does; experiments on request
-    queries                                 read-only answers for pages and API
-    rounds                                  is one due, its training set, its outcome
-    labels, leases, pools, oracle.table     events and their fold; claims; images; published against reproduced
-    models, live, oracle.scenarios          tables; announcements; the paper's experiments
-    db, learning, datasets                  transactions; NumPy and TensorFlow; where images come from
-    errors, settings, accuracy
+    cli                                    the commands
+    server                                 uvicorn on a socket of ours
+    main                                   create_app: the one place where it is put together
+    web                                    HTTP: pages, REST API, streams, logins
+    trainer, export, verify                the background thread; labels as files; rounds computed again
+    training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
+    queries, people                        read-only answers: of pools; of who works in them
+    rounds                                 is one due, its training set, its outcome
+    labels, leases, pools, accounts        events and their fold; claims; images; who may come in
+    models, live, backup                   tables; announcements; copies
+    db, datasets, logs                     transactions; where images come from; lines with a request's id
+    errors, settings, accuracy, learning   and NumPy and TensorFlow, pure
 """

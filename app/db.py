@@ -23,6 +23,7 @@ from app.settings import ROOT
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = ROOT / "migrations"
+CHECKED_AT_START_BYTES = 100_000_000  # larger files are checked behind the first page
 
 
 class Database:
@@ -85,6 +86,20 @@ class Database:
             ) from error
         except DBAPIError as error:
             raise _explained(self.path, error.orig) from error
+
+    def check_start(self) -> None:
+        """See that the file can be written, and, unless it is large, that it is sound: see `check` for the others.
+
+        Raises:
+            DatabaseUnusable: it is damaged, read-only, or held by another process.
+        """
+        try:
+            with self._writers.begin() as connection:
+                connection.exec_driver_sql("PRAGMA user_version = 0")  # writes what stands there already
+        except DBAPIError as error:
+            raise _explained(self.path, error.orig) from error
+        if self.path.stat().st_size <= CHECKED_AT_START_BYTES:
+            self.check()
 
     def check(self) -> None:
         """Read the whole file and see that it is sound: a second for some hundred megabytes.

@@ -118,6 +118,60 @@ class CannotListen(AppError):
     status = 503
 
 
+class PasswordTooShort(AppError):
+    """The password is too easy to guess."""
+
+    status = 422
+
+
+class WrongLogin(AppError):
+    """No such account, a wrong password, or a disabled account: which of them is not told."""
+
+    status = 401
+
+
+class NotLoggedIn(AppError):
+    """The request shows neither a session nor a token that is in force."""
+
+    status = 401
+
+
+class NotAllowed(AppError):
+    """The account's role does not include this."""
+
+    status = 403
+
+
+class TooManyAttempts(AppError):
+    """Too many failed logins; the context says how many seconds to wait."""
+
+    status = 429
+
+
+class NoAccounts(AppError):
+    """The server would be reachable by others, and nobody has a password."""
+
+    status = 503
+
+
+class AlreadySkipped(AppError):
+    """The annotator skipped the image before."""
+
+    status = 409
+
+
+class BackupFailed(AppError):
+    """A backup could not be made or put back; what was there before still is."""
+
+    status = 503
+
+
+class TooManyStreams(AppError):
+    """Somebody has more event streams open than one person needs."""
+
+    status = 429
+
+
 class SlugTaken(AppError):
     """There is a pool of this short name."""
 

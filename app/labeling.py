@@ -1,4 +1,4 @@
-"""What an annotator does, each in one transaction of the caller: ask, answer, undo; and the oracle's way of both."""
+"""Ask and answer, each in one transaction of the caller; and the oracle's way of both. See also `revising`."""
 
 import datetime as dt
 from collections import Counter
@@ -18,15 +18,13 @@ from app.errors import (
     KeyReused,
     LeasedByAnother,
     NameTaken,
-    NotFound,
-    NothingToUndo,
     TruthUnknown,
     ValueNotAClass,
 )
 from app.labels import Answer, Recorded
-from app.leases import LeasedImage
+from app.leases import LeasedImage, Shortage
 from app.live import Change, note
-from app.models import Annotator, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role, Round
+from app.models import ORACLE, Annotator, Image, Label, Lease, Pool, Role, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +38,25 @@ class GivenLabel:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The images of one ask. `is_stale`: a newer round is due and was not ready in time."""
+    """The images of one ask. `is_stale`: a newer round is due and was not ready in time.
+
+    `shortage` says why, where no image could be given.
+    """
 
     round_number: int
     is_stale: bool
     images: list[LeasedImage]
+    shortage: Shortage | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The events of one answer, and how many labels the next round still waits for."""
+    """The events of one answer, and how many labels the next round still waits for. Replayed ones were known."""
 
     events: list[Recorded]
     until_round: int
+    n_replayed: int
 
-
-ORACLE = "oracle"  # nobody else may have this name
 
 _ANNOTATOR_BY_NAME = select(Annotator).where(Annotator.name == bindparam("name"))
 
@@ -89,9 +90,10 @@ def ask(
 ) -> Asked:
     """Lease the images that the newest ranking puts first: see `leases.claim`."""
     newest = rounds.get_newest(session, pool)
-    is_stale = rounds.is_due(session, pool, newest)
-    images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
-    return Asked(newest.number, is_stale, images)
+    n_new = rounds.count_new_labels(session, newest)
+    images = leases.claim(session, pool, newest, annotator, count, n_new, now=now, seconds=lease_seconds)
+    shortage = None if images else leases.find_shortage(session, pool, annotator, now=now)
+    return Asked(newest.number, n_new >= pool.batch_size, images, shortage)
 
 
 def answer(
@@ -113,55 +115,7 @@ def answer(
         note(session, Change("labels", pool.id))
     if new and until_round == 0:
         note(session, Change("due", pool.id))
-    return Answered(events, until_round)
-
-
-def undo(
-    session: Session,
-    pool: Pool,
-    annotator: Annotator,
-    event_id: int | None = None,
-    *,
-    key: str | None = None,
-    now: dt.datetime,
-    lease_seconds: int,
-) -> tuple[Recorded, LeasedImage]:
-    """Take back the annotator's last standing answer, or that of one event; the image is theirs to answer again.
-
-    Raises:
-        NotFound: the event is not there, or not the annotator's.
-        NothingToUndo: no answer of the annotator stands, or this one stands no more.
-        KeyReused: the key belongs to an answer.
-    """
-    if key is not None and (done := labels.events_by_key(session, annotator, [key]).get(key)):
-        if done.kind != "undo" or done.pool_id != pool.id or event_id not in (None, done.undoes_id):
-            raise KeyReused(f"The key {key} belongs to another request. Send a new one.", key=key)
-        lease = session.get(Lease, done.image_id)
-        prediction = lease.prediction if lease else None
-        image = _leased_image(session, done.image_id, done.confidence, lease.expires_at if lease else now, prediction)
-        return done, image
-    event = _undoable(session, pool, annotator, event_id)
-    undone = labels.append_undo(session, event, annotator, key=key, now=now)
-    prediction = session.scalar(
-        select(RankedImage.prediction).where(RankedImage.round_id == event.round_id, RankedImage.rank == event.rank)
-    )
-    expires_at = now + dt.timedelta(seconds=lease_seconds)
-    leases.give(
-        session,
-        Lease(
-            image_id=event.image_id,
-            pool_id=pool.id,
-            annotator_id=annotator.id,
-            round_id=event.round_id,
-            rank=event.rank,
-            confidence=event.confidence,
-            prediction=prediction,
-            expires_at=expires_at,
-        ),
-    )
-    note(session, Change("labels", pool.id))
-    (recorded,) = labels.read_events(session, [undone.id])
-    return recorded, _leased_image(session, event.image_id, event.confidence, expires_at, prediction)
+    return Answered(events, until_round, n_replayed=len(given) - len(new))
 
 
 def answer_by_truth(
@@ -187,7 +141,7 @@ def answer_by_truth(
 def _check_replayed(replayed: Sequence[GivenLabel], known: dict[str, Recorded], pool: Pool) -> None:
     for label in replayed:
         event = known[label.key or ""]
-        if (event.pool_id, event.image_id, event.value) != (pool.id, label.image_id, label.value):
+        if (event.kind, event.pool_id, event.image_id, event.value) != ("label", pool.id, label.image_id, label.value):
             raise KeyReused(
                 f"The key {label.key} belongs to the answer {event.value} for image {event.image_id}. "
                 "A new answer needs a new key.",
@@ -212,7 +166,7 @@ def _store(
     if missing:
         raise ImageNotFound(f"The pool {pool.slug} has no image {missing[0]} to label.", image_ids=missing)
     _check_free(session, [found[label.image_id] for label in given], annotator, now)
-    ranked = _read_ranks(session, newest, [i for i, row in found.items() if row.holder_id != annotator.id])
+    ranked = rounds.read_ranks(session, newest, [i for i, row in found.items() if row.holder_id != annotator.id])
     answers, asked_in = [], []
     for label in given:
         row = found[label.image_id]
@@ -239,6 +193,7 @@ def _store(
             rank=answer.rank,
             confidence=answer.confidence,
             undoes_id=None,
+            remark=None,
             key=answer.key,
             created_at=now,
         )
@@ -321,37 +276,3 @@ def _check_free(
             f"Image {held[0].id} is with somebody else until {held[0].expires_at:%H:%M:%S} UTC. Ask for others.",
             image_ids=[row.id for row in held],
         )
-
-
-def _read_ranks(session: Session, newest: Round, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
-    if not image_ids:
-        return {}
-    rows = session.execute(
-        select(RankedImage.image_id, RankedImage.rank, RankedImage.confidence).where(
-            RankedImage.round_id == newest.id, RankedImage.image_id.in_(image_ids)
-        )
-    )
-    return {row.image_id: (row.rank, row.confidence) for row in rows}
-
-
-def _undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEvent:
-    mine = select(LabelEvent).where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator.id)
-    standing = mine.join(Label, Label.event_id == LabelEvent.id)
-    if event_id is None:
-        last = session.scalar(standing.order_by(LabelEvent.id.desc()).limit(1))
-        if last is None:
-            raise NothingToUndo(f"No label of {annotator.name} stands in {pool.slug}: there is nothing to undo.")
-        return last
-    event = session.scalar(mine.where(LabelEvent.id == event_id, LabelEvent.kind == "label"))
-    if event is None:
-        raise NotFound(f"{annotator.name} gave no label with the event {event_id} in {pool.slug}.", event_id=event_id)
-    if session.scalar(standing.where(LabelEvent.id == event_id)) is None:
-        raise NothingToUndo(f"The label of event {event_id} was taken back already.", event_id=event_id)
-    return event
-
-
-def _leased_image(
-    session: Session, image_id: int, confidence: float | None, expires_at: dt.datetime, prediction: int | None
-) -> LeasedImage:
-    image = session.get_one(Image, image_id)
-    return LeasedImage(image.id, image.position, image.pixels, confidence, prediction, expires_at)

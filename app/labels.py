@@ -1,14 +1,16 @@
 """Label events are appended, never changed; the label that stands is their fold, kept in the same transaction."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from app.models import Annotator, EventKind, Image, Label, LabelEvent, Pool, Round, Source
+from app.models import Annotator, EventKind, Image, Label, LabelEvent, Lease, Pool, Round, Source
+
+E = TypeVar("E", LabelEvent, "Recorded")
 
 # Statements of the way from a click to the disk are built once: building one takes longer than running it.
 _EVENTS, _LABELS = cast(Table, LabelEvent.__table__), cast(Table, Label.__table__)
@@ -31,7 +33,8 @@ class Recorded:
     round: int
     rank: int | None
     confidence: float | None
-    undoes_id: int | None
+    undoes_id: int | None  # the event that was taken back or changed
+    remark: str | None
     key: str | None
     created_at: dt.datetime
 
@@ -50,6 +53,7 @@ RECORDED = (
         LabelEvent.rank,
         LabelEvent.confidence,
         LabelEvent.undoes_id,
+        LabelEvent.remark,
         LabelEvent.key,
         LabelEvent.created_at,
     )
@@ -120,27 +124,55 @@ def source_of(annotator: Annotator) -> Source:
     return "oracle" if annotator.role == "oracle" else "human"
 
 
-def append_undo(
-    session: Session, event: LabelEvent, annotator: Annotator, *, key: str | None, now: dt.datetime
+def append_event(
+    session: Session, annotator: Annotator, kind: EventKind, asked: LabelEvent | Lease, **values: Any
 ) -> LabelEvent:
-    """Take back the label that `event` gave; it must stand."""
-    undo = LabelEvent(
-        pool_id=event.pool_id,
-        image_id=event.image_id,
+    """An event about an image, with what was known when it was asked; the fold is the caller's."""
+    event = LabelEvent(
         annotator_id=annotator.id,
-        kind="undo",
-        source=event.source,
-        undoes_id=event.id,
-        round_id=event.round_id,
-        rank=event.rank,
-        confidence=event.confidence,
-        key=key,
-        created_at=now,
+        kind=kind,
+        source=source_of(annotator),
+        image_id=asked.image_id,
+        round_id=asked.round_id,
+        rank=asked.rank,
+        confidence=asked.confidence,
+        **values,
     )
-    session.add(undo)
-    session.execute(delete(Label).where(Label.event_id == event.id))
+    session.add(event)
     session.flush()
-    return undo
+    return event
+
+
+def let_stand(session: Session, event: LabelEvent) -> None:
+    """Make this event's value the label of its image, in the place of any other."""
+    assert event.value is not None  # a CHECK of the table says so for labels and changes
+    session.execute(delete(Label).where(Label.image_id == event.image_id))
+    label = Label(
+        image_id=event.image_id,
+        pool_id=event.pool_id,
+        event_id=event.id,
+        value=event.value,
+        source=event.source,
+    )
+    session.add(label)
+    session.flush()
+
+
+def fold(events: Iterable[E]) -> dict[int, E]:
+    """The events whose values stand, by image, after these events in their order: what `Label` must hold."""
+    standing: dict[int, E] = {}
+    by_id: dict[int, E] = {}
+    for event in events:
+        by_id[event.id] = event
+        if event.kind in ("label", "change"):
+            standing[event.image_id] = event
+        elif event.kind == "undo" and event.undoes_id is not None:
+            undone = by_id[event.undoes_id]
+            if undone.kind == "label":
+                del standing[undone.image_id]
+            elif undone.kind == "change" and undone.undoes_id is not None:
+                standing[undone.image_id] = by_id[undone.undoes_id]
+    return standing
 
 
 def events_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> dict[str, Recorded]:

@@ -1,14 +1,27 @@
-"""Who has which image for now: claim, give back, expire. A claim is one conditional insert."""
+"""Who has which image for now: claim, renew, give back, expire. A claim is one conditional insert."""
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, Table, bindparam, delete, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Round
+from app.live import Change, note
+from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Round, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +36,36 @@ class LeasedImage:
     expires_at: dt.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why there is nothing to give: of the `unlabeled` images some are with others, some this annotator skipped.
+
+    `next_free_at` is when the first lease of somebody else ends, if it is not renewed.
+    """
+
+    unlabeled: int
+    with_others: int
+    skipped: int
+    next_free_at: dt.datetime | None
+
+
 def claim(
     session: Session,
     pool: Pool,
     newest: Round,
     annotator: Annotator,
     count: int | None,
+    n_new: int,
     *,
     now: dt.datetime,
     seconds: int,
 ) -> list[LeasedImage]:
     """Up to `count` images for the annotator: those already held first, then the head of the ranking.
 
-    Without a count, what is held comes alone, and the next batch only once nothing is: so a batch that was
-    broken off is finished before a new one starts. Expired leases of one's own that nobody took count as held.
+    Without a count, what is held comes alone. If nothing is, a batch comes, or what the next round still waits
+    for beside the `n_new` labels it has and the images that are out: so a batch that was broken off is finished
+    before a new one starts. Expired leases of one's own that nobody took count as held. What the annotator
+    skipped does not come again.
     """
     until = now + dt.timedelta(seconds=seconds)
     held = list(
@@ -49,9 +78,10 @@ def claim(
     )
     if held:
         session.execute(update(Lease).where(Lease.image_id.in_(held)).values(expires_at=until))
-    missing = _missing(count, len(held), pool.batch_size)
-    if missing:
+    missing = max(0, count - len(held)) if count is not None else 0
+    if missing or (count is None and not held):
         _drop_expired(session, pool, annotator, now)
+        missing = missing or _next_batch(session, pool, n_new)
         missing -= _insert(session, _ranked(pool, newest, annotator, until, missing))
     if missing:
         _insert(session, _unranked(pool, newest, annotator, until, missing))
@@ -65,6 +95,43 @@ def give(session: Session, lease: Lease) -> None:
     session.flush()
 
 
+def renew(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime, seconds: int) -> int:
+    """Hold for longer whatever the annotator holds; how many images that are."""
+    until = now + dt.timedelta(seconds=seconds)
+    renewed = session.execute(
+        update(Lease).where(Lease.pool_id == pool.id, Lease.annotator_id == annotator.id).values(expires_at=until)
+    )
+    assert isinstance(renewed, CursorResult)  # an UPDATE's result has a row count
+    return renewed.rowcount
+
+
+def release(session: Session, pool: Pool, annotator: Annotator, image_ids: Sequence[int] | None) -> int:
+    """Give images back, all that the annotator holds if none are named; how many that were."""
+    mine = delete(Lease).where(Lease.pool_id == pool.id, Lease.annotator_id == annotator.id)
+    if image_ids is not None:
+        mine = mine.where(Lease.image_id.in_(image_ids))
+    released = session.execute(mine)
+    assert isinstance(released, CursorResult)  # a DELETE's result has a row count
+    if released.rowcount:
+        note(session, Change("leases", pool.id))  # somebody may be waiting for one of them
+    return released.rowcount
+
+
+def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime) -> Shortage:
+    """What keeps the annotator from getting an image."""
+    n_labeled = session.scalar(select(func.count()).where(Label.pool_id == pool.id)) or 0
+    others = (Lease.pool_id == pool.id, Lease.annotator_id != annotator.id, Lease.expires_at > now)
+    with_others, next_free_at = session.execute(select(func.count(), func.min(Lease.expires_at)).where(*others)).one()
+    is_labeled = select(Label.image_id).where(Label.image_id == Skip.image_id).exists()
+    skipped = select(func.count()).where(Skip.pool_id == pool.id, Skip.annotator_id == annotator.id, ~is_labeled)
+    return Shortage(
+        unlabeled=pool.n_images - n_labeled,
+        with_others=with_others,
+        skipped=session.scalar(skipped) or 0,
+        next_free_at=next_free_at,
+    )
+
+
 _LEASES = cast(Table, Lease.__table__)
 _END = delete(_LEASES).where(_LEASES.c.image_id.in_(bindparam("image_ids", expanding=True)))
 
@@ -74,10 +141,9 @@ def end(session: Session, image_ids: Sequence[int]) -> None:
     session.execute(_END, {"image_ids": image_ids})
 
 
-def _missing(count: int | None, n_held: int, batch_size: int) -> int:
-    if count is None:
-        return 0 if n_held else batch_size
-    return max(0, count - n_held)
+def _next_batch(session: Session, pool: Pool, n_new: int) -> int:
+    n_out = session.scalar(select(func.count()).where(Lease.pool_id == pool.id)) or 0
+    return max(0, pool.batch_size - n_new - n_out) or pool.batch_size
 
 
 def _drop_expired(session: Session, pool: Pool, annotator: Annotator, now: dt.datetime) -> None:
@@ -98,11 +164,12 @@ _COLUMNS = [
 ]
 
 
-def _is_free(image_id: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
-    """Nobody labeled it and nobody holds it."""
+def _is_free(image_id: ColumnElement[int], annotator: Annotator) -> tuple[ColumnElement[bool], ...]:
+    """Nobody labeled it, nobody holds it, and the annotator did not skip it."""
     return (
         ~select(Label.image_id).where(Label.image_id == image_id).exists(),
         ~select(Lease.image_id).where(Lease.image_id == image_id).exists(),
+        ~select(Skip.image_id).where(Skip.image_id == image_id, Skip.annotator_id == annotator.id).exists(),
     )
 
 
@@ -120,7 +187,7 @@ def _ranked(
             RankedImage.prediction,
             literal(until, Lease.expires_at.type),
         )
-        .where(RankedImage.round_id == newest.id, *_is_free(RankedImage.image_id.expression))
+        .where(RankedImage.round_id == newest.id, *_is_free(RankedImage.image_id.expression, annotator))
         .order_by(RankedImage.rank)
         .limit(count)
     )
@@ -141,7 +208,7 @@ def _unranked(
             literal(None, Lease.prediction.type),
             literal(until, Lease.expires_at.type),
         )
-        .where(Image.pool_id == pool.id, Image.split == "pool", *_is_free(Image.id.expression))
+        .where(Image.pool_id == pool.id, Image.split == "pool", *_is_free(Image.id.expression, annotator))
         .order_by(Image.position)
         .limit(count)
     )

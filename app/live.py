@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A pool has new labels, a round due, a new round (`number`), or a training of it failed or works again."""
+    """A pool has new labels, a round due, a new round (`number`), images given back, or a training that changed."""
 
-    kind: Literal["labels", "due", "round", "training"]
+    kind: Literal["labels", "due", "round", "leases", "training"]
     pool_id: int
     number: int | None = None
 

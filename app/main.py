@@ -21,10 +21,14 @@ from app.pools import create_pool
 from app.queries import list_pools
 from app.settings import ROOT, Settings
 from app.trainer import Trainer
-from app.web import api, docs, health, images, oracle_pages, pages
+from app.web import answer_pages, api, docs, health, images, login, oracle_pages, pages, people_pages
 from app.web.deps import Services
+from app.web.gate import Gate
+from app.web.metrics import Metrics
+from app.web.observed import Observed
 from app.web.problems import BugGuard, add_error_handlers
 from app.web.security import Security
+from app.web.throttle import LoginThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     database = Database(settings.database_url)
     database.migrate()
+    database.check_start()
     ensure_pool(database, settings)
     live = Live(database.sessions)
     services = Services(
@@ -48,6 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
         live=live,
         trainer=Trainer(database, live, retry_seconds=settings.retry_seconds),
         oracle_runner=OracleRunner(database, partial(datasets.load, settings)),
+        gate=Gate(database, settings),
+        login_throttle=LoginThrottle(),
+        metrics=Metrics(database),
     )
     app = FastAPI(
         title="Inkling",
@@ -60,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for module in (api, images, health, docs, pages, oracle_pages):
+    for module in (api, images, health, login, docs, pages, answer_pages, people_pages, oracle_pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.mount("/vendor/bokeh", StaticFiles(directory=_package_folder("bokeh", "server/static/js")))
@@ -69,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     docs.describe(app)
     app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
+    app.add_middleware(Observed, metrics=services.metrics)
     return app
 
 

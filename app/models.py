@@ -12,6 +12,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -19,8 +20,10 @@ from sqlalchemy.types import String, TypeDecorator
 
 Split = Literal["pool", "validation", "test"]
 Role = Literal["admin", "annotator", "oracle"]
-EventKind = Literal["label", "skip", "undo"]
+EventKind = Literal["label", "change", "skip", "flag", "undo"]
+TokenKind = Literal["session", "api"]
 Source = Literal["human", "oracle", "model"]
+ORACLE = "oracle"  # the name of the annotator that knows the truth: nobody else may have it
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 
 
@@ -63,6 +66,7 @@ class Base(DeclarativeBase):
         Split: String(10),
         Role: String(10),
         EventKind: String(10),
+        TokenKind: String(10),
         Source: String(10),
         RunStatus: String(10),
     }
@@ -120,7 +124,53 @@ class Annotator(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[Role]
+    password_hash: Mapped[str | None] = mapped_column(String(255))  # null: not an account, cannot log in
+    is_disabled: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[dt.datetime]
+
+
+class AccessToken(Base):
+    """What a script or a logged-in browser shows instead of a password. Only its SHA-256 is stored."""
+
+    __tablename__ = "access_token"
+    __table_args__ = (
+        _one_of("kind", "session api"),
+        Index("ix_access_token_annotator", "annotator_id"),  # all of somebody's, to revoke them
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    kind: Mapped[TokenKind]
+    name: Mapped[str] = mapped_column(String(64))  # what it is for, as its owner says
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime | None]
+    revoked_at: Mapped[dt.datetime | None]
+
+    annotator: Mapped[Annotator] = relationship()
+
+
+class ServerSecret(Base):
+    """The key that signs cookies: one row, made at the first need."""
+
+    __tablename__ = "server_secret"
+    __table_args__ = (CheckConstraint("id = 1", name="there_is_one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(String(64))
+
+
+class AuditEntry(Base):
+    """Who came in, who was kept out, what was done to accounts: for ever, like label events."""
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[dt.datetime]
+    action: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(64))  # as given; it need not be an account's
+    address: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(40))
 
 
 class Round(Base):
@@ -189,10 +239,11 @@ class LabelEvent(Base):
         UniqueConstraint("annotator_id", "key"),  # a retry finds the event it made
         Index("ix_label_event_pool", "pool_id", "id"),  # the newest event of a pool; its events in order
         Index("ix_label_event_image", "image_id"),  # the history of an image
-        _one_of("kind", "label skip undo"),
+        _one_of("kind", "label change skip flag undo"),
         _one_of("source", "human oracle model"),
-        CheckConstraint("(kind = 'label') = (value IS NOT NULL)", name="a_label_has_a_value"),
-        CheckConstraint("(kind = 'undo') = (undoes_id IS NOT NULL)", name="an_undo_names_its_event"),
+        CheckConstraint("(kind IN ('label', 'change')) = (value IS NOT NULL)", name="a_label_has_a_value"),
+        CheckConstraint("(kind IN ('undo', 'change')) = (undoes_id IS NOT NULL)", name="an_undo_names_its_event"),
+        CheckConstraint("(kind = 'flag') = (remark IS NOT NULL)", name="a_flag_has_a_remark"),
         {"sqlite_autoincrement": True},  # an id is never given twice: rounds refer to "all up to this one"
     )
 
@@ -203,7 +254,8 @@ class LabelEvent(Base):
     kind: Mapped[EventKind]
     value: Mapped[int | None]  # index into the pool's classes
     source: Mapped[Source]
-    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("label_event.id"), unique=True)
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("label_event.id"))  # taken back, or replaced
+    remark: Mapped[str | None] = mapped_column(String(200))
     round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))  # the round whose ranking asked for it
     rank: Mapped[int | None]
     confidence: Mapped[float | None]  # the model's, when the image was asked
@@ -233,6 +285,31 @@ class Label(Base):
     event_id: Mapped[int] = mapped_column(ForeignKey("label_event.id"), unique=True)
     value: Mapped[int]
     source: Mapped[Source]
+
+
+class Skip(Base):
+    """Somebody could not tell what this image is, and is not asked again: a fold of events, like Label."""
+
+    __tablename__ = "skip"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    event_id: Mapped[int] = mapped_column(ForeignKey("label_event.id"), unique=True)
+
+
+class FailedRound(Base):
+    """A training that raised or diverged: the round that was not stored, and why."""
+
+    __tablename__ = "failed_round"
+    __table_args__ = (UniqueConstraint("pool_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    number: Mapped[int]
+    n_attempts: Mapped[int]
+    error: Mapped[str] = mapped_column(String(1000))
+    failed_at: Mapped[dt.datetime]  # the last attempt
 
 
 class OracleRun(Base):

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from app import rounds
 from app.errors import NotFound
 from app.labels import RECORDED, Recorded
-from app.models import Annotator, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
+from app.models import Annotator, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
 
 T = TypeVar("T")
 
@@ -82,6 +82,42 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
     return PoolView(pool, counts, newest, rounds.count_until_due(session, pool, newest))
 
 
+@dataclass(frozen=True, slots=True)
+class PoolMeasures:
+    """A pool in numbers, for whoever watches the server. The queue's age is 0 unless a round is due."""
+
+    slug: str
+    counts: Counts
+    n_rounds: int
+    n_failed: int
+    fit_seconds: float
+    queue_age_seconds: float
+
+
+def measure_pools(session: Session, *, now: dt.datetime) -> list[PoolMeasures]:
+    """All pools in numbers."""
+    return [_measure(session, pool, now) for pool in session.scalars(select(Pool).order_by(Pool.id))]
+
+
+def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
+    view = view_pool(session, pool, now=now)
+    fit_ms = session.scalar(select(func.sum(Round.fit_ms)).where(Round.pool_id == pool.id)) or 0.0
+    failed = select(func.count()).where(FailedRound.pool_id == pool.id, FailedRound.number > view.newest.number)
+    oldest = session.scalar(
+        select(func.min(LabelEvent.created_at))
+        .join(Label, Label.event_id == LabelEvent.id)
+        .where(Label.pool_id == pool.id, Label.event_id > view.newest.last_event_id)
+    )
+    return PoolMeasures(
+        slug=pool.slug,
+        counts=view.counts,
+        n_rounds=view.newest.number,
+        n_failed=session.scalar(failed) or 0,
+        fit_seconds=fit_ms / 1000,
+        queue_age_seconds=max(0.0, (now - oldest).total_seconds()) if oldest and view.until_round == 0 else 0.0,
+    )
+
+
 def list_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """Pools by id."""
     rows = session.scalars(select(Pool).where(Pool.id > after).order_by(Pool.id).limit(limit + 1)).all()
@@ -110,16 +146,33 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
 
 
 def list_labels(
-    session: Session, pool: Pool, *, after: int = 0, limit: int = 100
+    session: Session, pool: Pool, *, annotator_id: int | None = None, after: int = 0, limit: int = 100
 ) -> tuple[Sequence[Recorded], int | None]:
-    """The events of the labels that stand, oldest first."""
+    """The events of the labels that stand, oldest first; only one annotator's, if one is named."""
+    whose = LabelEvent.annotator_id == annotator_id if annotator_id is not None else true()
     rows = session.execute(
         RECORDED.join(Label, Label.event_id == LabelEvent.id)
-        .where(Label.pool_id == pool.id, Label.event_id > after)
+        .where(Label.pool_id == pool.id, Label.event_id > after, whose)
         .order_by(Label.event_id)
         .limit(limit + 1)
     )
     return _page([Recorded(*tuple(row)) for row in rows], limit, lambda event: event.id)
+
+
+def list_last_labels(
+    session: Session, pool: Pool, annotator_id: int, *, before: int | None = None, limit: int = 100
+) -> tuple[Sequence[Recorded], int | None]:
+    """The events of an annotator's labels that stand, newest first."""
+    query = (
+        RECORDED.join(Label, Label.event_id == LabelEvent.id)
+        .where(Label.pool_id == pool.id, LabelEvent.annotator_id == annotator_id)
+        .order_by(Label.event_id.desc())
+        .limit(limit + 1)
+    )
+    if before is not None:
+        query = query.where(Label.event_id < before)
+    events = [Recorded(*tuple(row)) for row in session.execute(query)]
+    return _page(events, limit, lambda event: event.id)
 
 
 def list_oracle_runs(
@@ -143,6 +196,28 @@ def get_pixels(session: Session, image_id: int) -> tuple[bytes, int, int]:
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
     return row.pixels, row.height, row.width
+
+
+def get_image(session: Session, image_id: int) -> tuple[Image, Pool, int | None]:
+    """An image with its pool, and the event of its label if it has one.
+
+    Raises:
+        NotFound: there is no such image.
+    """
+    row = session.execute(
+        select(Image, Pool, Label.event_id)
+        .join(Pool, Pool.id == Image.pool_id)
+        .outerjoin(Label, Label.image_id == Image.id)
+        .where(Image.id == image_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no image {image_id}.", image_id=image_id)
+    return row[0], row[1], row[2]
+
+
+def find_annotator_id(session: Session, name: str) -> int | None:
+    """Whose name it is; None if nobody of this name has done anything yet."""
+    return session.scalar(select(Annotator.id).where(Annotator.name == name))
 
 
 def read_pixels(session: Session, image_ids: Sequence[int]) -> dict[int, bytes]:

@@ -1,17 +1,17 @@
 """Rounds: is one due, what it is trained on, and storing what came out."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import bindparam, func, insert, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, undefer
 
 from app.accuracy import Accuracy
 from app.live import Change, note
-from app.models import Image, Label, LabelEvent, Pool, RankedImage, Round
+from app.models import FailedRound, Image, Label, LabelEvent, Pool, RankedImage, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,29 @@ def read_training_set(session: Session, pool: Pool) -> TrainingSet:
     return TrainingSet(table[:, 0], table[:, 1], last)
 
 
+def note_failure(session: Session, pool: Pool, number: int, error: str, *, now: dt.datetime) -> None:
+    """Mark the round as failed: it is not stored, and tried again."""
+    failed = session.scalar(select(FailedRound).where(FailedRound.pool_id == pool.id, FailedRound.number == number))
+    if failed is None:
+        failed = FailedRound(pool_id=pool.id, number=number, n_attempts=0)
+        session.add(failed)
+    failed.n_attempts += 1
+    failed.error = error[:1000]
+    failed.failed_at = now
+
+
+def read_ranks(session: Session, newest: Round, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
+    """Rank and confidence of those of the images that the stored head of the ranking has."""
+    if not image_ids:
+        return {}
+    rows = session.execute(
+        select(RankedImage.image_id, RankedImage.rank, RankedImage.confidence).where(
+            RankedImage.round_id == newest.id, RankedImage.image_id.in_(image_ids)
+        )
+    )
+    return {row.image_id: (row.rank, row.confidence) for row in rows}
+
+
 def find_uncounted(session: Session) -> Round | None:
     """The newest round whose right answers on the test images are not counted yet, with its state."""
     query = select(Round).where(Round.test_correct.is_(None)).order_by(Round.id.desc()).limit(1)
@@ -103,7 +126,13 @@ def note_test(session: Session, round_id: int, correct: int) -> None:
 
 
 def store(session: Session, previous: Round, training: TrainingSet, outcome: Outcome, *, now: dt.datetime) -> bool:
-    """Store the round after `previous` with its ranking; False if another trainer was first."""
+    """Store the round after `previous` with its ranking; False if another trainer was first.
+
+    Whoever writes is alone, so looking first is safe; the table's UNIQUE stands behind it.
+    """
+    taken = select(Round.id).where(Round.pool_id == previous.pool_id, Round.number == previous.number + 1)
+    if session.scalar(taken) is not None:
+        return False
     new = Round(
         pool_id=previous.pool_id,
         number=previous.number + 1,
@@ -119,15 +148,8 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
         state=outcome.state,
         created_at=now,
     )
-    try:
-        with session.begin_nested():
-            session.add(new)
-            session.flush()
-    except IntegrityError:
-        taken = select(Round.id).where(Round.pool_id == previous.pool_id, Round.number == previous.number + 1)
-        if session.scalar(taken) is None:
-            raise  # another rule was broken: that is no race
-        return False
+    session.add(new)
+    session.flush()
     columns = zip(outcome.ranking, outcome.confidence, outcome.prediction, strict=True)
     rows = [
         {

@@ -1,6 +1,7 @@
 """Serve the application on a socket that is bound before anything else is done."""
 
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -10,7 +11,9 @@ import webbrowser
 
 import uvicorn
 
-from app.errors import CannotListen
+from app import accounts
+from app.db import Database
+from app.errors import CannotListen, NoAccounts
 from app.main import create_app
 from app.settings import Settings
 from app.web.deps import Services
@@ -28,6 +31,8 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
     """
     listener = _bind(settings)
     app = create_app(settings)
+    services: Services = app.state.services
+    _check_accounts(settings, services.database)
     url = f"http://{_as_host(settings.host)}:{listener.getsockname()[1]}/"
     logger.info("Inkling is at %s (Ctrl+C stops it)", url)
     if open_browser and _has_screen():
@@ -37,10 +42,11 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    _Server(config, app.state.services).run(sockets=[listener])
+    _Server(config, services).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -54,6 +60,27 @@ class _Server(uvicorn.Server):
         """Stop to listen, let requests under way finish."""
         self._services.live.end_streams()
         await super().shutdown(sockets)
+
+
+def _check_accounts(settings: Settings, database: Database) -> None:
+    """Without accounts everybody who reaches the server may do everything: only this machine may reach it then."""
+    is_reachable = not _is_loopback(settings.host) or settings.allowed_hosts or settings.trusted_proxies
+    if not is_reachable:
+        return
+    with database.read() as session:
+        if accounts.has_accounts(session):
+            return
+    raise NoAccounts(
+        f"Others could reach {settings.host} port {settings.port}, and nobody has a password. Create an account first: "
+        "inkling user add NAME --admin"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -24,6 +24,14 @@ class Settings(BaseSettings):
         description="Further names by which browsers may address the server, as a JSON list.",
     )
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest request body that is read, in bytes.")
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses of reverse proxies whose X-Forwarded-For and -Proto are believed, as a JSON list.",
+    )
+    session_days: int = Field(default=14, ge=1, le=365, description="How long a login lasts.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Logs for people, or one JSON object a line."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
     dataset: Literal["auto", "mnist", "sample"] = Field(

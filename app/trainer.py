@@ -11,14 +11,14 @@ import numpy as np
 from sqlalchemy import select
 
 from app import rounds
-from app.accuracy import Accuracy
 from app.db import Database
-from app.learning import ranking, softmax
+from app.learning import softmax
 from app.learning.softmax import SoftmaxRegression, State
 from app.live import Change, Live
 from app.models import Pool, Round
 from app.pools import PoolArrays, read_arrays
-from app.rounds import Outcome, TrainingSet
+from app.rounds import TrainingSet
+from app.training import train
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,6 @@ class Training:
 
     status: Literal["loading", "idle", "running", "failed"]
     message: str | None = None
-
-
-class TrainingDiverged(Exception):
-    """The fit ended in NaN or infinity."""
 
 
 class Trainer:
@@ -166,7 +162,14 @@ class Trainer:
         return True
 
     def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
-        outcome = self._compute(pool, previous, training)
+        outcome = train(
+            self._model(pool),
+            self._load(pool),
+            pool,
+            State.from_bytes(previous.state),
+            training,
+            number=previous.number + 1,
+        )
         with self._database.write() as session:
             is_first = rounds.store(session, previous, training, outcome, now=dt.datetime.now(dt.UTC))
         if is_first:
@@ -175,34 +178,6 @@ class Trainer:
                 *(pool.slug, previous.number + 1, len(training.positions)),
                 *(outcome.validation.correct, outcome.validation.total, outcome.fit_ms, outcome.rank_ms),
             )
-
-    def _compute(self, pool: Pool, previous: Round, training: TrainingSet) -> Outcome:
-        """Fit and rank, outside any transaction: the same inputs give the same bits."""
-        arrays, model = self._load(pool), self._model(pool)
-        validation = arrays.validation
-        started = time.perf_counter()
-        state = State.from_bytes(previous.state)
-        fit = model.fit(state, arrays.x[training.positions], training.values, validation.x, validation.y)
-        if not fit.state.is_finite():
-            raise TrainingDiverged(f"the fit on {len(training.positions)} labels ended in NaN or infinity")
-        fitted = time.perf_counter()
-        probabilities = model.predict(fit.state, arrays.x)  # (N, K)
-        unlabeled = np.ones(len(arrays.x), np.bool_)
-        unlabeled[training.positions] = False
-        scores = ranking.score(probabilities, _rule(pool), seed=(pool.id, previous.number + 1))
-        head = ranking.head(scores, pool.queue_size, eligible=unlabeled)  # (queue_size,)
-        ranked = time.perf_counter()
-        return Outcome(
-            state=fit.state.to_bytes(),
-            steps=fit.steps,
-            validation=Accuracy(fit.correct, len(validation.y)),
-            test_total=len(arrays.test.y),
-            fit_ms=(fitted - started) * 1000,
-            rank_ms=(ranked - fitted) * 1000,
-            ranking=arrays.image_ids[head],
-            confidence=ranking.confidence(probabilities)[head],
-            prediction=probabilities.argmax(axis=1)[head],
-        )
 
     def _recover(self, pool: Pool) -> None:
         self._retry_at.pop(pool.id, None)
@@ -216,6 +191,8 @@ class Trainer:
             f"{self._retry_seconds:g} s; your answers are kept, and the model of round {number - 1} goes on asking."
         )
         self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
+        with self._database.write() as session:
+            rounds.note_failure(session, pool, number, f"{type(error).__name__}: {error}", now=dt.datetime.now(dt.UTC))
         self._live.publish(Change("training", pool.id))
 
     def _load(self, pool: Pool) -> PoolArrays:
@@ -229,10 +206,3 @@ class Trainer:
         if shape not in self._models:
             self._models[shape] = SoftmaxRegression(*shape)
         return self._models[shape]
-
-
-def _rule(pool: Pool) -> ranking.Rule:
-    for rule in ranking.RULES:
-        if rule == pool.ranking:
-            return rule
-    raise ValueError(f"the pool {pool.slug} names a ranking that this program does not know: {pool.ranking}")

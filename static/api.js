@@ -11,18 +11,33 @@ export class ApiError extends Error {
     this.context = context;
   }
 
+  /** Nobody is logged in any more. */
+  get isLoggedOut() {
+    return this.status === 401;
+  }
+
+  /** Somebody else has logged in in this browser; `context.name` says who. */
+  get isOtherLogin() {
+    return this.code === "NotAllowed" && this.context?.name !== undefined;
+  }
+
   /** Whether the same request may succeed later, so that it is worth sending again. */
   get isTransient() {
-    return this.status === 0 || this.status >= 500 || [408, 425, 429].includes(this.status);
+    const isPassing = this.status === 0 || this.status >= 500 || [408, 425, 429].includes(this.status);
+    return isPassing || this.isLoggedOut || this.isOtherLogin;
   }
 }
 
-/** Requests for the pool of this slug. */
+let serverLeadMs = 0; // how far the server's clock is ahead of this one
+
+/** Requests of one annotator for the pool of this slug. Each names the annotator: nobody's work is stored as another's. */
 export class Api {
   #base;
+  #annotator;
 
-  constructor(slug) {
+  constructor(slug, annotator) {
     this.#base = `/api/v1/pools/${encodeURIComponent(slug)}`;
+    this.#annotator = annotator;
   }
 
   get eventsUrl() {
@@ -46,18 +61,40 @@ export class Api {
     return rounds;
   }
 
-  /** What the annotator still holds, or else the next batch. */
-  lease() {
-    return request("POST", `${this.#base}/leases`, {});
+  /** What the annotator still holds, or else the next batch; or the shortage, with `nextFreeMs` from now on. */
+  async lease() {
+    const asked = await this.#post("leases", {});
+    const freeAt = asked.shortage?.next_free_at ?? null;
+    return { ...asked, nextFreeMs: freeAt === null ? null : Date.parse(freeAt) - serverLeadMs - Date.now() };
+  }
+
+  renew() {
+    return this.#post("leases/renew", {});
+  }
+
+  release(imageIds) {
+    return this.#post("leases/release", { image_ids: imageIds });
   }
 
   label(imageId, value, key) {
-    return request("POST", `${this.#base}/labels`, { labels: [{ image_id: imageId, value, key }] });
+    return this.#post("labels", { labels: [{ image_id: imageId, value, key }] });
   }
 
-  /** Without an event: the annotator's last answer that stands. */
+  change(eventId, value, key) {
+    return this.#post("changes", { event_id: eventId, value, key });
+  }
+
+  skip(imageId, key) {
+    return this.#post("skips", { image_id: imageId, key });
+  }
+
+  flag(imageId, remark, key) {
+    return this.#post("flags", { image_id: imageId, remark, key });
+  }
+
+  /** Without an event: the annotator's last act that stands. */
   undo(eventId, key) {
-    return request("POST", `${this.#base}/undo`, { event_id: eventId, key });
+    return this.#post("undo", { event_id: eventId, key });
   }
 
   /** Whether the model is loaded. */
@@ -68,6 +105,10 @@ export class Api {
     } catch {
       throw new ApiError({});
     }
+  }
+
+  #post(what, body) {
+    return request("POST", `${this.#base}/${what}`, { annotator: this.#annotator, ...body });
   }
 }
 
@@ -80,11 +121,18 @@ async function request(method, url, body) {
   }
   try {
     const response = await fetch(url, options);
+    noteClock(response);
     if (response.ok) return await response.json();
     throw await asApiError(response);
   } catch (error) {
     throw error instanceof ApiError ? error : new ApiError({});
   }
+}
+
+/** The header has whole seconds: half a second is what is cut off on average. */
+function noteClock(response) {
+  const serverMs = Date.parse(response.headers.get("Date"));
+  if (!Number.isNaN(serverMs)) serverLeadMs = serverMs + 500 - Date.now();
 }
 
 async function asApiError(response) {

@@ -1,10 +1,9 @@
-/** The images that are asked together, the one that is current, and what was answered. No page, no network. */
+/** The images that are asked together, the one that is current, and what was done with them. No page, no network. */
 
-/** One image of a batch. `key` names the answer in the outbox, `eventId` the same on the server once it is there. */
+/** One image of a batch. */
 export class Tile {
-  value = null;
-  key = null;
-  eventId = null;
+  act = null; // the last one that stands: see Act
+  isFlagged = false;
   isClosed = false; // somebody else's label stands, or the image is with somebody else: nothing to answer
 
   constructor(leased, picture) {
@@ -14,8 +13,16 @@ export class Tile {
     this.picture = picture;
   }
 
+  get value() {
+    return this.act?.value ?? null;
+  }
+
+  get isSkipped() {
+    return this.act?.kind === "skip";
+  }
+
   get isOpen() {
-    return this.value === null && !this.isClosed;
+    return this.act === null && !this.isClosed;
   }
 
   /** Nobody may answer what they have not seen. */
@@ -24,33 +31,62 @@ export class Tile {
   }
 }
 
+/**
+ * A label, a change or a skip. `key` names it in the outbox, `eventId` the same on the server once it is there.
+ * `before` is the act of the same tile that stands again when this one is taken back.
+ */
+export class Act {
+  eventId = null;
+
+  constructor(kind, tile, value, key) {
+    Object.assign(this, { kind, tile, value, key, before: tile.act });
+  }
+}
+
 export class Batch {
   tiles = [];
   #index = 0; // -1: everything is answered, and no tile was gone back to
-  #answered = []; // tiles by the time of their answer, those of earlier batches too: what undo takes back
+  #acts = []; // those that stand, by time, those of earlier batches too: what undo takes back
 
   get current() {
     return this.tiles[this.#index] ?? null;
   }
 
-  /** Whether no image waits for an answer; so it is of an empty batch. */
-  get isDone() {
-    return !this.tiles.some((tile) => tile.isOpen);
+  /** The images that wait for an answer. */
+  get open() {
+    return this.tiles.filter((tile) => tile.isOpen);
   }
 
-  get lastAnswered() {
-    return this.#answered.at(-1) ?? null;
+  /** Whether no image waits for an answer; so it is of an empty batch. */
+  get isDone() {
+    return this.open.length === 0;
+  }
+
+  get lastAct() {
+    return this.#acts.at(-1) ?? null;
   }
 
   /** The next batch. What is open still stays in front. */
   replace(tiles) {
-    const open = this.tiles.filter((old) => old.isOpen && !tiles.some((tile) => tile.imageId === old.imageId));
+    const open = this.open.filter((old) => !tiles.some((tile) => tile.imageId === old.imageId));
     this.tiles = [...open, ...tiles];
     this.#index = 0;
   }
 
-  find(key) {
-    return [...this.#answered, ...this.tiles].find((tile) => tile.key === key) ?? null;
+  /** These are held now: other open tiles are with somebody else, unless `pending` has them; what is new comes behind. */
+  align(tiles, pending) {
+    for (const tile of this.open) tile.isClosed = !tiles.includes(tile) && !pending.has(tile.imageId);
+    this.tiles = [...this.tiles, ...tiles.filter((tile) => !this.tiles.includes(tile))];
+    for (const tile of tiles) tile.isClosed = false;
+    if (!this.current?.isOpen) this.advance();
+  }
+
+  findAct(key) {
+    return this.#acts.find((act) => act.key === key) ?? null;
+  }
+
+  findTile(imageId) {
+    return this.tiles.find((tile) => tile.imageId === imageId) ?? null;
   }
 
   select(tile) {
@@ -66,12 +102,10 @@ export class Batch {
     this.#index = (from + step + n) % n;
   }
 
-  /** The answer to the current tile. */
-  answer(value, key) {
-    const tile = this.current;
-    Object.assign(tile, { value, key, eventId: null });
-    this.#answered.push(tile);
-    this.advance();
+  /** Something was done with a tile, here or in another page. */
+  add(act) {
+    act.tile.act = act;
+    this.#acts.push(act);
   }
 
   /** The next open tile becomes current: behind this one, or round the end; none if all is answered. */
@@ -81,16 +115,17 @@ export class Batch {
     this.#index = steps.find((index) => this.tiles[index].isOpen) ?? -1;
   }
 
-  /** The tile is open and current again; in front if it is of an earlier batch. */
-  reopen(tile) {
-    this.forget(tile);
-    if (!this.tiles.includes(tile)) this.tiles.unshift(tile);
-    this.select(tile);
+  /** The act does not stand: what stood before it does again. */
+  takeBack(act) {
+    this.#acts = this.#acts.filter((other) => other !== act);
+    if (act.tile.act === act) act.tile.act = act.before;
+    for (const later of this.#acts) if (later.before === act) later.before = act.before;
   }
 
-  /** The answer does not stand, whatever becomes of the tile. */
-  forget(tile) {
-    Object.assign(tile, { value: null, key: null, eventId: null });
-    this.#answered = this.#answered.filter((other) => other !== tile);
+  /** The tile is current again; in front if it is of an earlier batch. */
+  bringBack(tile) {
+    tile.isClosed = false;
+    if (!this.tiles.includes(tile)) this.tiles.unshift(tile);
+    this.select(tile);
   }
 }

@@ -11,6 +11,7 @@ export class Connection extends EventTarget {
   constructor() {
     super();
     addEventListener("online", () => this.wake());
+    document.addEventListener("visibilitychange", () => document.hidden || this.wake()); // perhaps logged in in another window
   }
 
   get trouble() {

@@ -3,7 +3,7 @@
 const REOPEN_MS = 3_000;
 
 /**
- * Dispatches "round", "labels" and "training" with detail {number}; "back" when the stream is there again after a
+ * Dispatches "round", "labels", "leases" and "training" with detail {number}; "back" when the stream is there again after a
  * break, in which news may have been missed; "lost" when it breaks. A hidden page gives its connection up: a
  * browser has six for one server.
  */
@@ -24,7 +24,7 @@ export class Events extends EventTarget {
     if (this.#source !== null) return;
     const source = new EventSource(this.#url);
     this.#source = source;
-    for (const type of ["round", "labels", "training"]) {
+    for (const type of ["round", "labels", "leases", "training"]) {
       source.addEventListener(type, (event) => this.#tell(type, JSON.parse(event.data)));
     }
     source.addEventListener("open", () => {

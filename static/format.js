@@ -37,3 +37,9 @@ export function change(round, before) {
   const noun = Math.abs(images) === 1 ? "image" : "images";
   return `${signed(images)} ${noun} (${signed(points, 2)} points)`;
 }
+
+/** 40000 as "40 s", 600000 as "10 min"; never less than there is. */
+export function waitingTime(milliseconds) {
+  const seconds = Math.ceil(milliseconds / 1000);
+  return seconds < 120 ? `${seconds}${SPACE}s` : `${Math.ceil(seconds / 60)}${SPACE}min`;
+}

@@ -1,14 +1,14 @@
 /**
- * What the annotator does: answer, change, undo; and asking for the next batch. The page is drawn by `view`
- * ({draw(batch, state), makePicture(url)}), words go to `notices`. States: "asking", "answering", "finished"
- * (every image has a label) and "taken" (what is left is with others).
+ * What the annotator does: answer, change, skip, flag, undo; and asking for the next batch. The page is drawn by `view`
+ * ({draw(batch, state), makePicture(url)}), words go to `notices`, and to `shortage` (see shortage.js) where no image
+ * can be had. States: "asking", "answering", "finished" (every image has a label) and "taken" (what is left is with
+ * others, or was skipped).
  */
-import { Batch, Tile } from "./batch.js";
+import { Act, Batch, Tile } from "./batch.js";
 
 const LOADING_MS = 30_000; // the longest that a finished batch waits for a model that is being loaded
 const LOADING_POLL_MS = 250;
-const TAKEN_MS = 10_000; // that somebody lets an image go is not announced
-const CLOSING_CODES = ["AlreadyLabeled", "LeasedByAnother", "ImageNotFound"];
+const CLOSING_CODES = ["AlreadyLabeled", "AlreadySkipped", "LeasedByAnother", "ImageNotFound"];
 
 /** Dispatches "asked" with detail {round} when a batch has come. */
 export class Labeling extends EventTarget {
@@ -18,6 +18,7 @@ export class Labeling extends EventTarget {
   #connection;
   #view;
   #notices;
+  #shortage;
   #batch = new Batch();
   #state = "asking";
   #isAsking = false;
@@ -26,10 +27,9 @@ export class Labeling extends EventTarget {
   #mayBeLoading;
   #isFirstAsk = true;
   #isRoundDue;
-  #timer = null;
 
   /** `pool` is the pool as the page was made with it. */
-  constructor({ api, outbox, connection, view, notices, pool }) {
+  constructor({ api, outbox, connection, view, notices, shortage, pool }) {
     super();
     this.#classes = pool.classes;
     this.#api = api;
@@ -37,12 +37,28 @@ export class Labeling extends EventTarget {
     this.#connection = connection;
     this.#view = view;
     this.#notices = notices;
+    this.#shortage = shortage;
     this.#mayBeLoading = pool.training.status === "loading";
     this.#isRoundDue = pool.until_round === 0;
     outbox.addEventListener("sent", ({ detail }) => this.#onSent(detail));
     outbox.addEventListener("refused", ({ detail }) => this.#onRefused(detail));
+    outbox.addEventListener("added", ({ detail }) => this.#onAdded(detail));
+    outbox.addEventListener("withdrawn", ({ detail }) => this.#onWithdrawn(detail));
     outbox.addEventListener("change", () => this.ask());
     connection.addEventListener("change", () => this.expectLoading());
+    shortage.addEventListener("over", () => this.ask());
+  }
+
+  /** The image that is shown, if it can be answered, skipped or flagged. */
+  get current() {
+    const tile = this.#batch.current;
+    return this.#state === "answering" && tile?.isSeen && !tile.isClosed ? tile : null;
+  }
+
+  /** The images that are held for nothing but this page. */
+  get openImageIds() {
+    const pending = this.#pendingImageIds();
+    return this.#batch.open.map((tile) => tile.imageId).filter((imageId) => !pending.has(imageId));
   }
 
   /** The server may have been started anew: before the next batch, see whether its model is loaded. */
@@ -50,33 +66,51 @@ export class Labeling extends EventTarget {
     this.#mayBeLoading = true;
   }
 
+  /** An answer, or another one for an image that has one. */
   answer(value) {
-    const tile = this.#batch.current;
-    if (this.#state !== "answering" || !tile?.isSeen || tile.isClosed || value >= this.#classes.length) return;
-    if (tile.value === value) {
-      this.#batch.advance();
-    } else {
-      if (tile.value !== null) this.#takeBack(tile);
-      this.#batch.answer(value, this.#outbox.addLabel(tile.imageId, value));
-    }
+    const tile = this.current;
+    if (tile === null || value >= this.#classes.length) return;
+    if (tile.isSkipped) this.#takeBackAll(tile);
+    if (tile.act === null) this.#do("label", tile, value);
+    else if (tile.value !== value) this.#change(tile, value);
+    this.#batch.advance();
     this.#draw();
   }
 
-  /** Take back the last answer of this page, or else the last that the server has. */
+  /** "Can't tell": the image goes on to others. */
+  skip() {
+    const tile = this.current;
+    if (tile === null) return;
+    if (!tile.isSkipped) {
+      this.#takeBackAll(tile);
+      this.#do("skip", tile);
+    }
+    this.#batch.advance();
+    this.#draw();
+  }
+
+  /** A remark for the admins; whatever the answer is or will be. */
+  flag(tile, remark) {
+    this.#outbox.add({ kind: "flag", imageId: tile.imageId, remark });
+    tile.isFlagged = true;
+    this.#notices.set("flag", "info", `Flagged: “${remark}”`, { isDismissable: true });
+    this.#draw();
+  }
+
+  /** Take back the last act of this page, or else the last that the server has. */
   undo() {
     if (this.#isLeasing) {
       this.#undoesWaiting += 1;
       return;
     }
-    const tile = this.#batch.lastAnswered;
-    if (tile === null) {
-      this.#outbox.addUndo();
+    const act = this.#batch.lastAct;
+    if (act === null) {
+      this.#outbox.add({ kind: "undo", imageId: null, of: null, eventId: null });
       return;
     }
-    this.#takeBack(tile);
-    this.#batch.reopen(tile);
-    this.#state = "answering";
-    this.#draw();
+    this.#takeBack(act);
+    this.#batch.bringBack(act.tile);
+    this.#setState("answering");
   }
 
   move(step) {
@@ -89,24 +123,39 @@ export class Labeling extends EventTarget {
     this.#draw();
   }
 
-  /** Nothing was left to answer, but the pool says that images are free again. */
-  onPool(pool) {
-    const isWaiting = this.#state === "taken" || this.#state === "finished";
-    if (isWaiting && pool.counts.unlabeled > 0) this.ask();
+  /** Nothing could be had, but something has changed: images may be free again. */
+  askAgain() {
+    if (this.#state === "taken" || this.#state === "finished") this.ask();
   }
 
   /** The next batch, as soon as every answer of this one is acknowledged: so it comes of the newest ranking. */
   async ask() {
     if (this.#isAsking || !this.#batch.isDone || !this.#outbox.isEmpty) return;
+    await this.#askWith(() => this.#askOnce());
+    for (; this.#undoesWaiting > 0; this.#undoesWaiting -= 1) this.undo();
+  }
+
+  /** Some of what is shown may be with others by now: see what is held, and show that. */
+  async realign() {
+    if (this.#isAsking || this.#state !== "answering") return;
+    await this.#askWith(async () => {
+      const asked = await this.#connection.persist(() => this.#api.lease());
+      const tiles = asked.images.map((leased) => this.#batch.findTile(leased.image_id) ?? this.#makeTile(leased));
+      this.#batch.align(tiles, this.#pendingImageIds());
+      this.#draw();
+    });
+    this.ask();
+  }
+
+  async #askWith(action) {
     this.#isAsking = true;
     try {
-      await this.#askOnce();
+      await action();
     } catch (error) {
       this.#notices.set("ask", "bad", `${error.message} Reload the page to ask again.`);
     } finally {
       this.#isAsking = false;
     }
-    for (; this.#undoesWaiting > 0; this.#undoesWaiting -= 1) this.undo();
   }
 
   async #askOnce() {
@@ -116,8 +165,11 @@ export class Labeling extends EventTarget {
     if (asked === null) return;
     this.#isFirstAsk = false;
     this.#notices.clear("ask");
+    this.#shortage.hide();
     if (asked.images.length === 0) {
-      await this.#explainNothing();
+      this.#batch.replace([]);
+      this.#setState(asked.shortage.unlabeled === 0 ? "finished" : "taken");
+      if (this.#state === "taken") this.#shortage.show(asked.shortage, asked.nextFreeMs);
       return;
     }
     const stale = `Asked by the model of round ${asked.round}; a newer one is being trained.`;
@@ -152,50 +204,105 @@ export class Labeling extends EventTarget {
     this.#mayBeLoading = false;
   }
 
-  async #explainNothing() {
-    const pool = await this.#connection.persist(() => this.#api.getPool());
-    if (!this.#batch.isDone) return; // an undo came first
-    this.#batch.replace([]);
-    this.#setState(pool.counts.unlabeled === 0 ? "finished" : "taken");
-    clearTimeout(this.#timer);
-    if (this.#state === "taken") this.#timer = setTimeout(() => this.ask(), TAKEN_MS);
-  }
-
   #asTile(leased) {
-    const known = this.#batch.tiles.find((tile) => tile.imageId === leased.image_id);
-    return known?.isOpen ? known : new Tile(leased, this.#view.makePicture(leased.url));
+    const known = this.#batch.findTile(leased.image_id);
+    return known?.isOpen ? known : this.#makeTile(leased);
   }
 
-  #takeBack(tile) {
-    if (!this.#outbox.removeUnsent(tile.key)) this.#outbox.addUndo({ of: tile.key, eventId: tile.eventId });
-    this.#batch.forget(tile);
+  #makeTile(leased) {
+    return new Tile(leased, this.#view.makePicture(leased.url));
   }
 
-  #onSent({ entry, answer }) {
-    if (entry.kind === "label") {
-      const tile = this.#batch.find(entry.key);
-      if (tile) tile.eventId = answer.events[0].event_id;
-    } else if (this.#isUnknown(answer.image.image_id)) {
-      this.#batch.reopen(this.#asTile(answer.image));
+  #do(kind, tile, value = null) {
+    const { imageId } = tile;
+    const key = this.#outbox.add(kind === "skip" ? { kind, imageId } : { kind, imageId, value });
+    this.#batch.add(new Act(kind, tile, value, key));
+  }
+
+  /** An answer that was never sent is replaced; one that was, or is on its way, is changed by an act of its own. */
+  #change(tile, value) {
+    const { key: of, eventId } = tile.act;
+    if (this.#outbox.replaceUnsent(of, value)) {
+      tile.act.value = value;
+      return;
+    }
+    const key = this.#outbox.add({ kind: "change", imageId: tile.imageId, value, of, eventId });
+    this.#batch.add(new Act("change", tile, value, key));
+  }
+
+  #takeBack(act) {
+    const { key: of, eventId } = act;
+    if (!this.#outbox.removeUnsent(of)) this.#outbox.add({ kind: "undo", imageId: act.tile.imageId, of, eventId });
+    this.#batch.takeBack(act);
+  }
+
+  #takeBackAll(tile) {
+    while (tile.act !== null) this.#takeBack(tile.act);
+  }
+
+  #onSent({ entry, eventId, image }) {
+    const act = this.#batch.findAct(entry.key);
+    if (act !== null) act.eventId = eventId;
+    if (image && this.#isUnknown(image.image_id)) {
+      this.#batch.bringBack(this.#asTile(image));
       this.#setState("answering");
     }
   }
 
   /** An image that an undo brought back: the page that took it back itself shows it already, perhaps answered. */
   #isUnknown(imageId) {
-    const isWaiting = this.#outbox.entries.some((entry) => entry.imageId === imageId);
-    return !isWaiting && !this.#batch.tiles.some((tile) => tile.imageId === imageId && !tile.isClosed);
+    return !this.#pendingImageIds().has(imageId) && !this.#batch.tiles.some((tile) => tile.imageId === imageId && !tile.isClosed);
   }
 
   #onRefused({ entry, error }) {
-    const what = entry.kind === "label" ? `Your answer ${this.#classes[entry.value]} was not taken` : "Nothing was undone";
-    this.#notices.set("refused", "warn", `${what}. ${error.message}`, { isDismissable: true });
-    const tile = entry.kind === "label" ? this.#batch.find(entry.key) : null;
-    if (tile === null) return;
-    this.#batch.forget(tile);
-    tile.isClosed = CLOSING_CODES.includes(error.code);
+    this.#notices.set("refused", "warn", `${this.#describe(entry)}. ${error.message}`, { isDismissable: true });
+    const act = this.#batch.findAct(entry.key);
+    if (act === null) return;
+    const { tile } = act;
+    if (act.kind === "change") {
+      this.#batch.takeBack(act);
+    } else {
+      while (tile.act !== null) this.#batch.takeBack(tile.act); // what was built on it will not be sent
+      tile.isClosed = CLOSING_CODES.includes(error.code);
+    }
     if (this.#batch.current === null || this.#batch.current.isClosed) this.#batch.advance();
     this.#draw();
+  }
+
+  #describe(entry) {
+    const value = this.#classes[entry.value];
+    const texts = {
+      label: `Your answer ${value} was not taken`,
+      change: `Your change to ${value} was not taken`,
+      skip: "The image was not skipped",
+      flag: `Your remark “${entry.remark}” was not taken`,
+      undo: "Nothing was undone",
+    };
+    return texts[entry.kind];
+  }
+
+  /** Another page of the same annotator did something with an image that this one shows, too. */
+  #onAdded(entry) {
+    const tile = this.#batch.findTile(entry.imageId);
+    const known = this.#batch.findAct(entry.kind === "undo" ? entry.of : entry.key);
+    if (entry.kind === "undo" && known) this.#batch.takeBack(known);
+    else if (entry.kind === "flag" && tile) tile.isFlagged = true;
+    else if (known) known.value = entry.value;
+    else if (tile && ["label", "change", "skip"].includes(entry.kind)) {
+      this.#batch.add(new Act(entry.kind, tile, entry.value ?? null, entry.key));
+      if (this.#batch.current === tile) this.#batch.advance();
+    }
+    this.#draw();
+  }
+
+  #onWithdrawn(entry) {
+    const act = this.#batch.findAct(entry.key);
+    if (act !== null) this.#batch.takeBack(act);
+    this.#draw();
+  }
+
+  #pendingImageIds() {
+    return new Set(this.#outbox.entries.map((entry) => entry.imageId));
   }
 
   #setState(state) {

@@ -2,7 +2,7 @@
  * What the page has to say, one line a subject, in a fixed order. Needs an element [data-notices] with
  * role="status", so that screen readers speak each line as it comes.
  */
-const SUBJECTS = ["connection", "ask", "refused", "training", "model", "loading", "stale", "round"];
+const SUBJECTS = ["connection", "keeping", "others", "ask", "refused", "flag", "training", "model", "loading", "stale", "round"];
 
 export class Notices {
   #place;
@@ -12,13 +12,14 @@ export class Notices {
     this.#place = place;
   }
 
-  /** Say `text` about a subject, in place of what was said about it before. */
-  set(subject, tone, text, { isDismissable = false } = {}) {
+  /** Say `text` about a subject, in place of what was said about it before; `link` is {href, text, target}. */
+  set(subject, tone, text, { isDismissable = false, link = null } = {}) {
     if (this.#lines.get(subject)?.dataset.text === text) return;
     const line = document.createElement("p");
     line.className = "notice";
     Object.assign(line.dataset, { subject, tone, text });
     line.append(Object.assign(document.createElement("span"), { textContent: text }));
+    if (link !== null) line.append(makeLink(link));
     if (isDismissable) line.append(this.#makeDismissButton(subject));
     this.clear(subject);
     this.#lines.set(subject, line);
@@ -33,8 +34,8 @@ export class Notices {
   }
 
   /** Say it, or nothing if `text` is empty. */
-  toggle(subject, tone, text) {
-    if (text) this.set(subject, tone, text);
+  toggle(subject, tone, text, options = {}) {
+    if (text) this.set(subject, tone, text, options);
     else this.clear(subject);
   }
 
@@ -44,4 +45,8 @@ export class Notices {
     button.addEventListener("click", () => this.clear(subject));
     return button;
   }
+}
+
+function makeLink({ href, text, target = "" }) {
+  return Object.assign(document.createElement("a"), { className: "button", href, target, textContent: text });
 }

@@ -1,46 +1,49 @@
 /**
- * Answers and undos on their way to the server, in the order in which they were given. Each lies in the
- * store until the server has said yes or no, so a reload or a server that is gone loses nothing, and each
- * carries a key, so what is sent twice counts once.
+ * What the annotator did, on its way to the server in the order in which it was done. Each entry lies in the store
+ * until the server has said yes or no, so a reload or a server that is gone loses nothing, and each carries a key, so
+ * what is sent twice counts once. All pages of one annotator share the store; one of them sends at a time.
  *
- * Entries: {kind: "label", key, imageId, value, isTried}
- *          {kind: "undo", key, of, eventId, isTried}, where `of` is the key of an answer that may still be on
- *          its way; without `of` and `eventId` it means the last answer that the server has.
+ * Entries: {key, isTried, kind, imageId} and by kind: label {value}; change {value, of, eventId}; skip; flag {remark};
+ * undo {of, eventId}. `of` is the key of an answer that may still be on its way; an undo without `of` and `eventId`
+ * means the last act that the server has. A receipt is what became of an entry: {entry, eventId, image} or {entry,
+ * error}. Receipts tell an undo that waited what to take back, and the other pages what happened.
  *
- * Dispatches "change" when the number of entries changes, "sent" with detail {entry, answer}, and "refused"
- * with detail {entry, error}.
+ * Dispatches "change" when the number of entries may have changed; "sent" and "refused" with the receipt as detail,
+ * whichever page sent it; and of other pages "added" with an entry that is new or has a new value, "withdrawn" with
+ * one that was taken out unsent.
  */
 import { ApiError } from "./api.js";
 
+const MAX_RECEIPTS = 200;
+
 export class Outbox extends EventTarget {
-  #entries = new Map(); // by name, oldest first; the store is its copy for the time after a reload
-  #left = new Set(); // names found in the store at the start: another page may still be at work on them
-  #store;
+  #entries;
+  #receipts;
   #connection;
   #api;
+  #lockName;
   #isDraining = false;
   #count = 0;
 
-  constructor(store, connection, api) {
+  /** `entries` and `receipts` are stores of this annotator alone; `lockName` names the right to send. */
+  constructor({ entries, receipts, lockName, connection, api }) {
     super();
-    this.#store = store;
+    this.#entries = entries;
+    this.#receipts = receipts;
+    this.#lockName = lockName;
     this.#connection = connection;
     this.#api = api;
-    for (const name of store.keys()) {
-      const entry = store.get(name);
-      if (entry === null) continue;
-      this.#entries.set(name, entry);
-      this.#left.add(name);
-    }
+    entries.watch((name, entry, old) => this.#onForeignEntry(entry, old));
+    receipts.watch((key, receipt) => receipt && this.#tellReceipt(receipt));
   }
 
   get size() {
-    return this.#entries.size;
+    return this.#entries.keys().length;
   }
 
   /** The entries, oldest first. */
   get entries() {
-    return [...this.#entries.values()];
+    return this.#entries.keys().map((name) => this.#entries.get(name)).filter(Boolean);
   }
 
   /** Whether all has been acknowledged or refused, and the listeners know. */
@@ -48,99 +51,141 @@ export class Outbox extends EventTarget {
     return this.size === 0 && !this.#isDraining;
   }
 
-  /** Returns the key by which "sent" and "refused" will name it. */
-  addLabel(imageId, value) {
-    return this.#add({ kind: "label", imageId, value });
+  /** Whether a reload would lose nothing. */
+  get isLasting() {
+    return this.#entries.isLasting;
   }
 
-  /** The same for an undo; see above for what its arguments mean. */
-  addUndo({ of = null, eventId = null } = {}) {
-    return this.#add({ kind: "undo", of: eventId === null ? of : null, eventId });
-  }
-
-  /** Take an entry out if it was never sent; whether that was so. */
-  removeUnsent(key) {
-    for (const [name, entry] of this.#entries) {
-      if (entry.key !== key || entry.isTried) continue;
-      this.#remove(name);
-      this.#tell("change");
-      return true;
-    }
-    return false;
-  }
-
-  /** Send everything, oldest first; ends when nothing is left. */
-  async drain() {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    while (this.size > 0) await this.#send(this.#entries.keys().next().value);
-    this.#isDraining = false;
-    this.#tell("change");
-  }
-
-  #add(entry) {
+  /** Returns the key by which the other methods and the events name it. */
+  add(entry) {
     const key = randomKey();
-    this.#count += 1;
-    const order = `${String(Date.now()).padStart(15, "0")}-${String(this.#count).padStart(6, "0")}`;
-    this.#put(`${order}-${key}`, { ...entry, key, isTried: false });
+    this.#entries.set(this.#nextName(key), { ...entry, key, isTried: false });
     this.#tell("change");
     this.drain();
     return key;
   }
 
+  /** Another value for an answer that was never sent; whether that was so. */
+  replaceUnsent(key, value) {
+    const name = this.#findUnsent(key);
+    if (name === undefined) return false;
+    this.#entries.set(name, { ...this.#entries.get(name), value });
+    return true;
+  }
+
+  /** Take an entry out if it was never sent; whether that was so. */
+  removeUnsent(key) {
+    const name = this.#findUnsent(key);
+    if (name === undefined) return false;
+    this.#entries.remove(name);
+    this.#tell("change");
+    return true;
+  }
+
+  /** Send everything, oldest first, as soon as no other page does; ends when nothing is left. */
+  async drain() {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    await withLock(this.#lockName, async () => {
+      for (let name = this.#entries.keys()[0]; name !== undefined; name = this.#entries.keys()[0]) await this.#send(name);
+    });
+    this.#isDraining = false;
+    this.#tell("change");
+  }
+
+  /** Alphabetical order is the order of the acts, also where the clock was set back or another page wrote last. */
+  #nextName(key) {
+    const last = Number(this.#entries.keys().at(-1)?.split("-")[0] ?? 0);
+    this.#count += 1;
+    return `${String(Math.max(Date.now(), last)).padStart(15, "0")}-${String(this.#count).padStart(6, "0")}-${key}`;
+  }
+
+  /** Another page may begin to send it in the same moment; one person's hands are not that quick in two pages. */
+  #findUnsent(key) {
+    return this.#entries.keys().find((name) => name.endsWith(key) && this.#entries.get(name)?.isTried === false);
+  }
+
   async #send(name) {
     try {
-      const answer = await this.#connection.persist(() => this.#try(name));
-      const entry = this.#entries.get(name);
-      if (answer !== null && entry.kind === "label") this.#resolveUndos(entry.key, answer.events[0].event_id);
-      this.#remove(name); // after the line above: a reload in between sends again, and the key makes that harmless
-      if (answer !== null) this.#tell("sent", { entry, answer });
+      await this.#connection.persist(() => this.#try(name));
     } catch (error) {
       const entry = this.#entries.get(name);
-      this.#dropUndos(entry.key);
-      this.#remove(name);
-      this.#tell("refused", { entry, error });
+      if (entry !== null) this.#finish(name, { entry, error: { code: error.code, message: error.message } });
     }
     this.#tell("change");
   }
 
-  #try(name) {
-    if (this.#left.has(name) && this.#store.get(name) === null) return null; // the other page has dealt with it
-    this.#left.delete(name);
-    const entry = { ...this.#entries.get(name), isTried: true };
-    this.#put(name, entry);
-    if (entry.kind === "label") return this.#api.label(entry.imageId, entry.value, entry.key);
-    if (entry.of !== null) throw new ApiError({ status: 404, detail: "The answer to take back never arrived." });
-    return this.#api.undo(entry.eventId, entry.key);
-  }
-
-  /** The answer is in: the undos that waited for it now know which event to take back. */
-  #resolveUndos(key, eventId) {
-    for (const [name, entry] of this.#entries) {
-      if (entry.of === key) this.#put(name, { ...entry, of: null, eventId });
+  async #try(name) {
+    const stored = this.#entries.get(name);
+    if (stored === null) {
+      this.#entries.remove(name); // unreadable, or another page has dealt with it
+      return;
     }
-  }
-
-  /** The answer was refused: there is nothing to take back. */
-  #dropUndos(key) {
-    for (const [name, entry] of this.#entries) {
-      if (entry.of === key) this.#remove(name);
+    const entry = { ...stored, isTried: true };
+    const isOrphan = entry.of && entry.eventId === null && this.#receipts.get(entry.of)?.eventId === undefined;
+    if (isOrphan) {
+      this.#entries.remove(name); // what it takes back or changes was refused, and that was told
+      return;
     }
-  }
-
-  #put(name, entry) {
     this.#entries.set(name, entry);
-    this.#store.set(name, entry);
+    const { event_id: eventId, image = null } = await this.#post(entry);
+    this.#finish(name, { entry, eventId, image });
   }
 
-  #remove(name) {
-    this.#entries.delete(name);
-    this.#store.remove(name);
+  async #post(entry) {
+    const eventId = entry.eventId ?? this.#receipts.get(entry.of)?.eventId ?? null;
+    switch (entry.kind) {
+      case "label":
+        return (await this.#api.label(entry.imageId, entry.value, entry.key)).events[0];
+      case "change":
+        return this.#api.change(eventId, entry.value, entry.key);
+      case "skip":
+        return this.#api.skip(entry.imageId, entry.key);
+      case "flag":
+        return this.#api.flag(entry.imageId, entry.remark, entry.key);
+      case "undo": {
+        const { event, image } = await this.#api.undo(eventId, entry.key);
+        return { ...event, image };
+      }
+      default:
+        throw new ApiError({ status: 422, detail: `This page does not know how to send “${entry.kind}”.` });
+    }
+  }
+
+  /** The receipt comes first: a reload in between sends once more, and the key makes that harmless. */
+  #finish(name, receipt) {
+    this.#receipts.set(receipt.entry.key, { ...receipt, at: Date.now() });
+    this.#entries.remove(name);
+    this.#tellReceipt(receipt);
+    this.#forgetOldReceipts();
+  }
+
+  #forgetOldReceipts() {
+    const keys = this.#receipts.keys();
+    if (keys.length <= MAX_RECEIPTS) return;
+    const age = new Map(keys.map((key) => [key, this.#receipts.get(key)?.at ?? 0]));
+    keys.sort((one, other) => age.get(one) - age.get(other));
+    for (const key of keys.slice(0, MAX_RECEIPTS / 2)) this.#receipts.remove(key);
+  }
+
+  #onForeignEntry(entry, old) {
+    if (entry !== null && (old === null || old.value !== entry.value)) this.#tell("added", entry);
+    if (entry === null && old !== null && this.#receipts.get(old.key) === null) this.#tell("withdrawn", old);
+    this.#tell("change");
+  }
+
+  #tellReceipt(receipt) {
+    this.#tell(receipt.error ? "refused" : "sent", receipt);
   }
 
   #tell(type, detail = null) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Without TLS browsers have no locks; then two pages may send the same entry at once, which its key makes harmless. */
+function withLock(name, action) {
+  return navigator.locks ? navigator.locks.request(name, action) : action();
 }
 
 /** 128 random bits as 32 hex digits; crypto.randomUUID is missing where the page came without TLS. */

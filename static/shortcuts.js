@@ -2,7 +2,7 @@
 
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 
-/** `actions`: {digit(n), undo(), move(step), help()}. */
+/** `actions`: {digit(n), skip(), flag(), undo(), move(step), help()}. */
 export function listenToKeys(actions) {
   document.addEventListener("keydown", (event) => {
     if (event.repeat || event.target.closest?.(WRITING) || document.querySelector("dialog[open]")) return;
@@ -23,12 +23,13 @@ function findAction(event, actions) {
   const byKey = {
     Backspace: actions.undo,
     u: actions.undo,
-    U: actions.undo,
+    s: actions.skip,
+    f: actions.flag,
     ArrowLeft: () => actions.move(-1),
     ArrowRight: () => actions.move(1),
     "?": actions.help,
   };
-  return byKey[event.key] ?? null;
+  return byKey[event.key.length === 1 ? event.key.toLowerCase() : event.key] ?? null;
 }
 
 /** By the letter; by the place on a number pad without Num Lock, and where the top row needs Shift (French). */

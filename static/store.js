@@ -1,78 +1,76 @@
-/** Small things that survive a reload, in localStorage; in memory where the browser refuses that. */
+/**
+ * Small things that survive a reload and are shared by all pages of this browser, in localStorage. What the browser
+ * refuses to keep, for it is full or forbidden, is kept in memory: then it lasts as long as the page.
+ */
 
 /** All keys of one store begin with its prefix, so that stores do not see each other's. */
 export class Store {
   #prefix;
-  #storage;
+  #storage = usableStorage();
+  #unkept = new Map(); // what the storage did not take
 
-  constructor(prefix, storage = usableStorage()) {
+  constructor(prefix) {
     this.#prefix = prefix;
-    this.#storage = storage;
+  }
+
+  /** Whether everything here is safe from the page's end. */
+  get isLasting() {
+    return this.#unkept.size === 0;
   }
 
   get(key) {
-    const text = this.#storage.getItem(this.#prefix + key);
-    try {
-      return text === null ? null : JSON.parse(text);
-    } catch {
-      return null; // somebody else's writing: as good as nothing
-    }
+    const text = this.#unkept.get(key) ?? this.#storage?.getItem(this.#prefix + key) ?? null;
+    return text === null ? null : parse(text);
   }
 
-  /** A full storage is no failure: what is kept here is a copy for the time after a reload. */
   set(key, value) {
+    const text = JSON.stringify(value);
     try {
-      this.#storage.setItem(this.#prefix + key, JSON.stringify(value));
+      this.#storage.setItem(this.#prefix + key, text);
+      this.#unkept.delete(key);
     } catch {
-      this.remove(key); // rather nothing than what was true before
+      this.#storage?.removeItem(this.#prefix + key); // rather nothing than what was true before
+      this.#unkept.set(key, text);
     }
   }
 
   remove(key) {
-    this.#storage.removeItem(this.#prefix + key);
+    this.#unkept.delete(key);
+    this.#storage?.removeItem(this.#prefix + key);
   }
 
   /** The keys, without the prefix, in alphabetical order. */
   keys() {
-    const found = [];
-    for (let i = 0; i < this.#storage.length; i += 1) {
+    const found = new Set(this.#unkept.keys());
+    for (let i = 0; i < (this.#storage?.length ?? 0); i += 1) {
       const key = this.#storage.key(i);
-      if (key.startsWith(this.#prefix)) found.push(key.slice(this.#prefix.length));
+      if (key.startsWith(this.#prefix)) found.add(key.slice(this.#prefix.length));
     }
-    return found.sort();
+    return [...found].sort();
+  }
+
+  /** Call `listener(key, value, old)` when another page sets or removes something; then value or old is null. */
+  watch(listener) {
+    addEventListener("storage", ({ storageArea, key, newValue, oldValue }) => {
+      if (storageArea !== this.#storage || !key?.startsWith(this.#prefix)) return;
+      listener(key.slice(this.#prefix.length), parse(newValue), parse(oldValue));
+    });
+  }
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // somebody else's writing: as good as nothing
   }
 }
 
 function usableStorage() {
   try {
-    localStorage.setItem("inkling:probe", "1");
-    localStorage.removeItem("inkling:probe");
+    localStorage.length;
     return localStorage;
   } catch {
-    return new MemoryStorage();
-  }
-}
-
-class MemoryStorage {
-  #items = new Map();
-
-  get length() {
-    return this.#items.size;
-  }
-
-  key(index) {
-    return [...this.#items.keys()][index];
-  }
-
-  getItem(key) {
-    return this.#items.get(key) ?? null;
-  }
-
-  setItem(key, text) {
-    this.#items.set(key, text);
-  }
-
-  removeItem(key) {
-    this.#items.delete(key);
+    return null;
   }
 }

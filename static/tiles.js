@@ -1,7 +1,7 @@
 /**
  * Draws the batch: the row of small tiles, the current image, the buttons. Needs inside `place`: [data-tiles] (a
- * list), [data-frame] with [data-picture], [data-pad] with [data-value=INDEX] buttons, [data-counter],
- * [data-guess], and [data-when=asking|finished|taken] elements of which one is shown when no image is.
+ * list), [data-frame] with [data-picture], [data-pad] with [data-value=INDEX] buttons, [data-skip], [data-flag],
+ * [data-counter], [data-guess], and [data-when=asking|finished|taken] elements of which one is shown when no image is.
  */
 import { percent } from "./format.js";
 
@@ -69,14 +69,22 @@ export class TilesView extends EventTarget {
   }
 
   #drawItem(button, tile, isCurrent, number) {
-    const answer = tile.value === null ? "" : this.#classes[tile.value];
-    const status = answer ? `answered ${answer}` : tile.isClosed ? "with somebody else" : "not answered";
+    const [status, words, sign] = this.#describe(tile);
     if (tile.isSeen && !button.firstChild.src) button.firstChild.src = tile.picture.src; // from the cache by now
-    button.ariaLabel = `Image ${number}, ${status}`;
+    button.ariaLabel = `Image ${number}, ${words}${tile.isFlagged ? ", flagged" : ""}`;
     button.ariaCurrent = isCurrent ? "true" : null;
     button.dataset.imageId = tile.imageId;
-    button.dataset.status = tile.isClosed ? "closed" : answer ? "answered" : "open";
-    button.lastChild.textContent = answer || (tile.isClosed ? "×" : "·");
+    button.dataset.status = status;
+    button.toggleAttribute("data-flagged", tile.isFlagged);
+    button.lastChild.textContent = sign;
+  }
+
+  #describe(tile) {
+    if (tile.isClosed) return ["closed", "with somebody else", "×"];
+    if (tile.isSkipped) return ["skipped", "skipped", "?"];
+    if (tile.value === null) return ["open", "not answered", "·"];
+    const answer = this.#classes[tile.value];
+    return ["answered", `answered ${answer}`, answer];
   }
 
   #drawPicture(tile) {
@@ -90,6 +98,10 @@ export class TilesView extends EventTarget {
       button.ariaDisabled = String(!tile?.isSeen || tile.isClosed); // `disabled` would take the focus away
       button.ariaPressed = String(tile?.value === Number(button.dataset.value));
     }
+    for (const button of this.#place.querySelectorAll("[data-skip], [data-flag]")) {
+      button.ariaDisabled = String(!tile?.isSeen || tile.isClosed);
+    }
+    this.#find("[data-skip]").ariaPressed = String(tile?.isSkipped === true);
   }
 
   #drawGuess(tile) {

@@ -1,5 +1,6 @@
 """What all tests share: a migrated database each, a small pool, and the application on top of it."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,17 @@ from .factories import add_annotator, add_pool, copy_database, make_settings, ur
 def _no_settings_of_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("INKLING_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def _logging_as_before() -> Iterator[None]:
+    """A command or a server sets the logs of the whole process up: put them back."""
+    loggers = [logging.getLogger(name) for name in (None, "alembic", "uvicorn")]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Barrier
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
 
-from app import labeling, rounds
+from app import accounts, labeling, revising, rounds
 from app.accuracy import Accuracy
 from app.datasets import DataSet, Split
 from app.datasets.splits import Splits, split
@@ -23,8 +24,9 @@ from app.labels import Recorded
 from app.learning.ranking import Rule
 from app.learning.softmax import State
 from app.live import Live
-from app.models import Annotator, Image, Pool, RankedImage, Role, Round
+from app.models import Annotator, Image, Label, LabelEvent, Lease, Pool, RankedImage, Role, Round
 from app.pools import create_pool
+from app.revising import Undone
 from app.rounds import Outcome, TrainingSet
 from app.settings import Settings
 from app.trainer import Trainer
@@ -34,6 +36,7 @@ T = TypeVar("T")
 NOW = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
 LEASE_SECONDS = 600
 CLASSES = tuple("0123456789")
+PASSWORD = "a long enough password"
 
 
 def after(seconds: float) -> dt.datetime:
@@ -122,6 +125,19 @@ def add_annotator(
         return labeling.get_annotator(session, name, role=role, now=now)
 
 
+def add_account(
+    database: Database,
+    name: str = "ada",
+    *,
+    role: Role = "annotator",
+    password: str = PASSWORD,
+    now: dt.datetime = NOW,
+) -> Annotator:
+    """Somebody who may log in."""
+    with database.write() as session:
+        return accounts.add_account(session, name, role, password, now=now)
+
+
 def image_ids(database: Database, pool: Pool, positions: Sequence[int] | None = None) -> list[int]:
     """The ids of the pool's images at these positions, or all by position."""
     of_pool = select(Image.id).where(Image.pool_id == pool.id, Image.split == "pool")
@@ -185,10 +201,84 @@ def undo(
     key: str | None = None,
     now: dt.datetime = NOW,
 ) -> Recorded:
-    """Take an answer back in a transaction of its own."""
+    """Take an answer, a change or a skip back in a transaction of its own."""
+    return undo_and_hold(database, pool, annotator, event_id, key=key, now=now).event
+
+
+def undo_and_hold(
+    database: Database,
+    pool: Pool,
+    annotator: Annotator,
+    event_id: int | None = None,
+    *,
+    key: str | None = None,
+    now: dt.datetime = NOW,
+) -> Undone:
+    """The same, with the image if it came back to the annotator."""
     with database.write() as session:
-        event_, _ = labeling.undo(session, pool, annotator, event_id, key=key, now=now, lease_seconds=LEASE_SECONDS)
-        return event_
+        return revising.undo(session, pool, annotator, event_id, key=key, now=now, lease_seconds=LEASE_SECONDS)
+
+
+def change(
+    database: Database,
+    pool: Pool,
+    annotator: Annotator,
+    event_id: int,
+    value: int = 9,
+    *,
+    key: str | None = None,
+    now: dt.datetime = NOW,
+) -> Recorded:
+    """Give an answer another value in a transaction of its own."""
+    with database.write() as session:
+        return revising.change(session, pool, annotator, event_id, value, key=key, now=now)
+
+
+def skip(
+    database: Database,
+    pool: Pool,
+    annotator: Annotator,
+    image_id: int,
+    *,
+    key: str | None = None,
+    now: dt.datetime = NOW,
+) -> Recorded:
+    """Leave an image to others in a transaction of its own."""
+    with database.write() as session:
+        return revising.skip(session, pool, annotator, image_id, key=key, now=now)
+
+
+def flag(
+    database: Database,
+    pool: Pool,
+    annotator: Annotator,
+    image_id: int,
+    remark: str = "two digits in one image",
+    *,
+    key: str | None = None,
+    now: dt.datetime = NOW,
+) -> Recorded:
+    """Remark on an image in a transaction of its own."""
+    with database.write() as session:
+        return revising.flag(session, pool, annotator, image_id, remark, key=key, now=now)
+
+
+def standing(database: Database) -> dict[int, int]:
+    """The values of the labels that stand, by image."""
+    with database.read() as session:
+        return {row.image_id: row.value for row in session.scalars(select(Label))}
+
+
+def count_events(database: Database) -> int:
+    """How many label events there are."""
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(LabelEvent)) or 0
+
+
+def held_by(database: Database, annotator: Annotator) -> set[int]:
+    """The images that an annotator's leases name, whether they are over or not."""
+    with database.read() as session:
+        return set(session.scalars(select(Lease.image_id).where(Lease.annotator_id == annotator.id)))
 
 
 def make_outcome(
@@ -244,6 +334,29 @@ def copy_database(source: Path, target: Path) -> Path:
     assert not source.with_name(f"{source.name}-wal").exists(), "close the database first"
     shutil.copyfile(source, target)
     return target
+
+
+@contextmanager
+def fresh_pool(
+    migrated: Path, *, n_images: int = 8, batch_size: int = 3, queue_size: int = 4
+) -> Iterator[tuple[Database, Pool]]:
+    """A database of its own with a small pool: for tests that want one for each of many examples."""
+    with TemporaryDirectory() as folder:
+        database = Database(url_of(copy_database(migrated, Path(folder) / "inkling.db")))
+        try:
+            yield (
+                database,
+                add_pool(
+                    database,
+                    n_images=n_images,
+                    n_validation=2,
+                    n_test=0,
+                    batch_size=batch_size,
+                    queue_size=queue_size,
+                ),
+            )
+        finally:
+            database.close()
 
 
 def url_of(path: Path) -> str:

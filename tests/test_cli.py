@@ -1,18 +1,26 @@
 """The command line: results on stdout, failures in words and with an exit code."""
 
 import csv
+import datetime as dt
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
+from app import accounts
 from app.cli import app
 from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
+from app.errors import WrongLogin
 from app.pools import get_pool
 
-from .factories import add_annotator, ask_and_answer, url_of
+from .factories import PASSWORD, add_annotator, add_pool, ask_and_answer, make_trainer, standing, url_of
+
+pytestmark = pytest.mark.usefixtures("_logging_as_before")
 
 
 @pytest.fixture
@@ -25,8 +33,21 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words))
+def run(*words: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=given)
+
+
+def add_user(name: str = "ada", *options: str, password: str = PASSWORD) -> Result:
+    return run("user", "add", name, "--password-stdin", *options, given=f"{password}\n")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Database]:
+    database = Database(url_of(path))
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def test_pools_are_made_and_listed(path: Path) -> None:
@@ -141,3 +162,196 @@ def test_a_database_that_cannot_be_used_is_told_in_words(monkeypatch: pytest.Mon
 def test_without_a_command_the_help_is_shown() -> None:
     for words in ([], ["--help"], ["pool"]):
         assert "Usage" in run(*words).output
+
+
+# Users and tokens
+
+
+def test_an_account_is_added_and_may_log_in(path: Path) -> None:
+    added = add_user("ada lovelace", "--admin")
+
+    assert added.exit_code == 0, added.stderr
+    assert "ada lovelace may log in as admin" in added.stdout
+    assert PASSWORD not in added.output
+    with opened(path) as database, database.read() as session:
+        assert accounts.check_password(session, "ada lovelace", PASSWORD).role == "admin"
+
+
+@pytest.mark.usefixtures("path")
+def test_a_password_may_be_typed_twice_and_is_not_shown() -> None:
+    added = run("user", "add", "ada", given=f"{PASSWORD}\n{PASSWORD}\n")
+
+    assert added.exit_code == 0, added.stderr
+    assert PASSWORD not in added.output
+
+
+@pytest.mark.usefixtures("path")
+def test_the_first_account_that_is_no_admin_is_told_how_to_get_one() -> None:
+    assert "inkling user add NAME --admin" in add_user("ada").stderr
+    assert add_user("ben").stderr == ""
+
+
+@pytest.mark.usefixtures("path")
+def test_users_are_listed_disabled_and_enabled() -> None:
+    add_user("ada", "--admin")
+    add_user("ben")
+
+    assert run("user", "disable", "ben").exit_code == 0
+    disabled = run("user", "list").stdout
+    assert run("user", "enable", "ben").exit_code == 0
+    enabled = run("user", "list").stdout
+
+    assert [("no" in line) for line in disabled.splitlines() if "ben" in line] == [True]
+    assert [("yes" in line) for line in enabled.splitlines() if "ben" in line] == [True]
+    assert "admin" in enabled
+
+
+def test_a_password_is_set_anew(path: Path) -> None:
+    add_user("ada")
+
+    changed = run("user", "password", "ada", "--password-stdin", given="quite another one\n")
+
+    assert changed.exit_code == 0, changed.stderr
+    with opened(path) as database, database.read() as session:
+        assert accounts.check_password(session, "ada", "quite another one").name == "ada"
+        with pytest.raises(WrongLogin):
+            accounts.check_password(session, "ada", PASSWORD)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(
+    ("words", "given", "code", "message"),
+    [
+        (["user", "add", "ada", "--password-stdin"], PASSWORD, 1, "NameTaken"),
+        (["user", "add", "ben", "--password-stdin"], "short", 1, "PasswordTooShort"),
+        (["user", "add", "<script>", "--password-stdin"], PASSWORD, 2, "letters"),
+        (["user", "add", "", "--password-stdin"], PASSWORD, 2, "letters"),
+        (["user", "add", "ben\n", "--password-stdin"], PASSWORD, 2, "letters"),
+        (["user", "password", "nobody", "--password-stdin"], PASSWORD, 1, "There is no account nobody"),
+        (["user", "disable", "nobody"], None, 1, "There is no account nobody"),
+        (["user", "enable", "nobody"], None, 1, "There is no account nobody"),
+        (["token", "create", "nobody"], None, 1, "There is no account nobody"),
+        (["token", "create", "ada", "--days", "0"], None, 2, "--days"),
+        (["token", "revoke", "7"], None, 1, "There is no token 7 in force"),
+    ],
+)
+def test_what_cannot_be_done_to_an_account_is_told(
+    words: list[str], given: str | None, code: int, message: str
+) -> None:
+    add_user("ada")
+
+    result = run(*words, given=given and f"{given}\n")
+
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert PASSWORD not in result.output
+
+
+def test_a_token_is_shown_once_alone_on_stdout_and_revoked_by_its_id(path: Path) -> None:
+    add_user("ada")
+    created = run("token", "create", "ada", "--for", "nightly", "--days", "7")
+    plain = created.stdout.strip()
+    listed = run("token", "list").stdout
+
+    assert created.exit_code == 0, created.stderr
+    assert len(plain) == 43
+    assert plain not in listed
+    assert "nightly" in listed
+    with opened(path) as database:
+
+        def is_in_force(days: int) -> bool:
+            with database.read() as session:
+                return (
+                    accounts.find_token(session, plain, "api", now=dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+                    is not None
+                )
+
+        assert (is_in_force(0), is_in_force(6), is_in_force(8)) == (True, True, False)
+        assert run("token", "revoke", "1").exit_code == 0
+        assert not is_in_force(0)
+    assert "nightly" not in run("token", "list").stdout
+
+
+# Verify, backup, restore
+
+
+@pytest.fixture
+def trained(path: Path) -> Path:
+    """A database with a round."""
+    with opened(path) as database:
+        database.migrate()
+        pool = add_pool(database, slug="first")
+        ask_and_answer(database, pool, add_annotator(database))
+        assert make_trainer(database).run_one()
+    return path
+
+
+@pytest.mark.usefixtures("trained")
+def test_verify_says_that_all_is_the_same() -> None:
+    result = run("verify")
+
+    assert result.exit_code == 0, result.stderr
+    assert "first: every round comes out the same, bit for bit." in result.stdout
+
+
+def test_verify_says_where_it_is_not_and_ends_with_1(trained: Path) -> None:
+    with opened(trained) as database, database.write() as session:
+        session.execute(text("UPDATE round SET steps = steps + 1 WHERE number = 1"))
+
+    result = run("verify")
+
+    assert result.exit_code == 1
+    assert "Different at first, round 1, steps: stored is" in result.stdout
+
+
+@pytest.mark.usefixtures("trained")
+def test_verify_looks_at_the_pools_that_are_named() -> None:
+    run("pool", "create", "second")
+
+    assert "second" not in run("verify", "--pool", "first").stdout
+    assert "first" not in run("verify", "--pool", "second").stdout
+    missing = run("verify", "--pool", "nowhere")
+    assert (missing.exit_code, "There is no pool nowhere" in missing.stderr) == (1, True)
+
+
+def test_a_backup_is_made_and_restored(trained: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    made = run("backup", str(file))
+    with opened(trained) as database:
+        with database.read() as session:
+            pool = get_pool(session, "first")
+        ask_and_answer(database, pool, add_annotator(database))
+
+    restored = run("restore", str(file))
+
+    assert (made.exit_code, restored.exit_code) == (0, 0), made.stderr + restored.stderr
+    assert "checked" in made.stdout
+    assert "inkling.db.before-restore" in restored.stdout.replace("\n", "")
+    with opened(trained) as database:
+        assert len(standing(database)) == 10
+    assert run("verify").exit_code == 0
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_backup_that_fails_ends_with_1_and_the_reason(tmp_path: Path) -> None:
+    existing = tmp_path / "backup.db"
+    existing.write_text("precious")
+    for words, reason in (
+        (("backup", str(existing)), "exists already"),
+        (("restore", str(tmp_path / "nowhere.db")), "There is no backup"),
+        (("restore", str(existing)), "is not a sound database"),
+    ):
+        result = run(*words)
+        assert result.exit_code == 1
+        assert "BackupFailed" in result.stderr
+        assert reason in result.stderr
+
+
+def test_a_database_of_a_newer_version_is_left_alone(trained: Path) -> None:
+    with opened(trained) as database, database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    for words in (("pool", "list"), ("user", "list"), ("verify",)):
+        result = run(*words)
+        assert (result.exit_code, "newer Inkling" in result.stderr) == (1, True)

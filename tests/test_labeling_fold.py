@@ -1,21 +1,17 @@
 """Whatever people do in whatever order, the labels that stand are the fold of the events."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app import labeling
-from app.db import Database
+from app import labeling, revising
 from app.errors import AppError
 from app.labeling import GivenLabel
-from app.models import Label, LabelEvent, Lease, Pool
+from app.models import Label, LabelEvent, Lease
 
-from .factories import LEASE_SECONDS, add_annotator, add_pool, add_round, after, copy_database, image_ids, url_of
+from .factories import LEASE_SECONDS, add_annotator, add_round, after, fresh_pool, image_ids
 
 N_IMAGES = 8
 NAMES = ("ada", "ben", "eve")
@@ -27,16 +23,6 @@ answers = st.tuples(st.just("answer"), whos, st.lists(st.tuples(positions, st.in
 undos = st.tuples(st.just("undo"), whos, st.none() | st.integers(1, 20))
 rounds = st.tuples(st.just("round"), whos, st.lists(positions, unique=True, max_size=4))
 waits = st.tuples(st.just("wait"), whos, st.integers(1, 2 * LEASE_SECONDS))
-
-
-@contextmanager
-def fresh_pool(migrated: Path) -> Iterator[tuple[Database, Pool]]:
-    with TemporaryDirectory() as folder:
-        database = Database(url_of(copy_database(migrated, Path(folder) / "inkling.db")))
-        try:
-            yield database, add_pool(database, n_images=N_IMAGES, n_validation=2, n_test=0, batch_size=3, queue_size=4)
-        finally:
-            database.close()
 
 
 def fold(events: list[LabelEvent]) -> dict[int, tuple[int, int, str]]:
@@ -53,12 +39,12 @@ def fold(events: list[LabelEvent]) -> dict[int, tuple[int, int, str]]:
     return standing
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(asks | answers | answers | undos | rounds | waits, max_size=25))
 def test_labels_are_the_fold_of_the_events_whatever_people_do(
     migrated_file: Path, steps: list[tuple[str, str, object]]
 ) -> None:
-    with fresh_pool(migrated_file) as (database, pool):
+    with fresh_pool(migrated_file, n_images=N_IMAGES) as (database, pool):
         ids = image_ids(database, pool)
         annotators = {name: add_annotator(database, name) for name in NAMES}
         seconds = 0
@@ -73,7 +59,7 @@ def test_labels_are_the_fold_of_the_events_whatever_people_do(
                             given_labels = [GivenLabel(ids[position], value) for position, value in pairs]
                             labeling.answer(session, pool, who, given_labels, now=now)
                         case "undo", int() | None as event_id:
-                            labeling.undo(session, pool, who, event_id, now=now, lease_seconds=LEASE_SECONDS)
+                            revising.undo(session, pool, who, event_id, now=now, lease_seconds=LEASE_SECONDS)
                         case "wait", int() as more:
                             seconds += more
             except AppError:

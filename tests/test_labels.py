@@ -5,10 +5,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.db import Database
-from app.labels import Answer, append_labels, append_undo, events_by_key, read_events
+from app.labels import Answer, append_labels, events_by_key, read_events
 from app.models import Annotator, Label, LabelEvent, Pool, Round
 
-from .factories import NOW, after, answer, image_ids
+from .factories import NOW, answer, image_ids
 
 
 def answers_of(database: Database, pool: Pool, positions: list[int], **values: int | str | None) -> list[Answer]:
@@ -77,17 +77,6 @@ def test_a_second_label_for_an_image_writes_nothing(database: Database, pool: Po
     assert standing(database) == before
     with database.read() as session:
         assert len(session.scalars(select(LabelEvent)).all()) == 1
-
-
-def test_an_undo_is_a_new_event_and_ends_the_label(database: Database, pool: Pool, ada: Annotator) -> None:
-    (event,) = answer(database, pool, ada, image_ids(database, pool, [3]))
-    with database.write() as session:
-        given = session.get_one(LabelEvent, event.id)
-        undone = append_undo(session, given, ada, key="a new key", now=after(5))
-
-    assert standing(database) == {}
-    assert (undone.kind, undone.undoes_id, undone.value, undone.key) == ("undo", event.id, None, "a new key")
-    assert (undone.round_id, undone.rank, undone.created_at) == (given.round_id, given.rank, after(5))
 
 
 def test_keys_find_the_events_they_made_and_only_the_annotators_own(

@@ -1,6 +1,9 @@
 """The migrations make what the models say, can be taken back, and keep the label events append-only."""
 
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -8,13 +11,32 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, create_engine, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
 from app.db import MIGRATIONS, Database
+from app.errors import KeyReused
 from app.models import Annotator, Base, Pool
 
-from .factories import ask_and_answer, url_of
+from .factories import add_account, answer, ask_and_answer, change, flag, skip, undo, url_of
+
+OLD = "0001"
+OLD_EVENT = (
+    "id, pool_id, image_id, annotator_id, kind, value, source, undoes_id, round_id, rank, confidence, key, created_at"
+)
+OLD_ROWS = (
+    "INSERT INTO pool VALUES (1, 'patterns', 'Patterns', 'patterns', '', '', '[\"0\", \"1\"]', 3, 1, 2, 'softmax', "
+    "'random', 10, 500, '2026-01-01 00:00:00')",
+    "INSERT INTO image VALUES (1, 1, 'pool', 0, 1, x'0102'), (2, 1, 'pool', 1, 0, x'03'), (3, 1, 'pool', 2, 0, x'05')",
+    "INSERT INTO annotator VALUES (1, 'ada', 'annotator', '2026-01-01 00:00:00')",
+    "INSERT INTO round VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, x'00', '2026-01-01 00:00:00')",
+    "INSERT INTO label_event VALUES "
+    "(1, 1, 1, 1, 'label', 1, 'human', NULL, 1, 0, NULL, 'key one', '2026-01-01 00:00:01'), "
+    "(2, 1, 2, 1, 'label', 0, 'human', NULL, 1, 1, 0.25, NULL, '2026-01-01 00:00:02'), "
+    "(3, 1, 2, 1, 'undo', NULL, 'human', 2, 1, 1, 0.25, NULL, '2026-01-01 00:00:03')",
+    "INSERT INTO label VALUES (1, 1, 1, 1, 'human')",
+    "INSERT INTO lease VALUES (2, 1, 1, 1, 1, 0.25, NULL, '2026-01-01 00:10:00')",
+)
 
 
 def make_config() -> Config:
@@ -25,14 +47,58 @@ def make_config() -> Config:
 
 def move(database: Database, revision: str) -> None:
     config = make_config()
+    move_to = command.downgrade if revision in ("base", OLD) else command.upgrade
+    with database.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("PRAGMA foreign_keys=OFF")  # a table that is made anew is gone for a moment
+        with connection.begin():
+            config.attributes["connection"] = connection
+            move_to(config, revision)
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def schema_of(database: Database) -> list[list[str]]:
+    """What was made, each statement as sorted lines: quotes and the order of the constraints of a table that was made
+    anew are nobody's business.
+    """
+    with database.read() as session:
+        found = session.scalars(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"))
+        return [sorted(line.strip(" ,\t") for line in sql.replace('"', "").splitlines()) for sql in found]
+
+
+def checks_of(connection: Connection) -> dict[str, dict[str, str]]:
+    """The rules of each table, by their names."""
+    found = inspect(connection)
+    return {
+        table: {str(rule["name"]): str(rule["sqltext"]) for rule in found.get_check_constraints(table)}
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Database]:
+    """A database of the first version with two labels, of which one was taken back."""
+    database = Database(url_of(tmp_path / "old.db"))
+    move_up_to(database, OLD)
+    with database.write() as session:
+        for statement in OLD_ROWS:
+            session.execute(text(statement))
+    yield database
+    database.close()
+
+
+def move_up_to(database: Database, revision: str) -> None:
+    config = make_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
-        (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+        command.upgrade(config, revision)
 
 
-def schema_of(database: Database) -> list[str]:
+def rows_of(database: Database, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
     with database.read() as session:
-        return list(session.scalars(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")))
+        return [tuple(row) for row in session.execute(text(f"SELECT {columns} FROM {table} ORDER BY 1"))]
 
 
 def test_the_migrations_make_the_models_tables(database: Database) -> None:
@@ -75,6 +141,91 @@ def test_label_events_can_neither_be_changed_nor_deleted(
 
     with pytest.raises(DatabaseError, match="label_event is append-only"), database.write() as session:
         session.execute(text(statement))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_entry SET name = 'eve'", "DELETE FROM audit_entry"])
+def test_audit_entries_can_neither_be_changed_nor_deleted(database: Database, statement: str) -> None:
+    add_account(database)
+
+    with pytest.raises(DatabaseError, match="audit_entry is append-only"), database.write() as session:
+        session.execute(text(statement))
+
+
+def test_the_rules_are_the_models_word_for_word(database: Database) -> None:
+    fresh = create_engine("sqlite://")
+    with fresh.begin() as connection:
+        Base.metadata.create_all(connection)
+        wanted = checks_of(connection)
+    fresh.dispose()
+    with database.engine.connect() as connection:
+        assert checks_of(connection) == wanted
+    assert sum(map(len, wanted.values())) >= 15
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(old: Database) -> None:
+    tables = ("pool", "image", "round", "label", "lease")
+    before = {table: rows_of(old, table) for table in tables}
+    events = rows_of(old, "label_event", OLD_EVENT)
+
+    old.migrate()
+
+    assert {table: rows_of(old, table) for table in tables} == before
+    assert rows_of(old, "label_event", f"{OLD_EVENT}, remark") == [(*event, None) for event in events]
+    assert rows_of(old, "annotator", "name, role, password_hash, is_disabled") == [("ada", "annotator", None, 0)]
+    with old.read() as session:
+        assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+
+
+def test_a_database_of_the_first_version_goes_on_working(old: Database) -> None:
+    old.migrate()
+    with old.write() as session:
+        pool = session.scalars(select(Pool)).one()
+        ada = session.scalars(select(Annotator)).one()
+
+    (event,) = answer(old, pool, ada, [2], value=1)
+
+    assert event.id == 4  # an id is never given twice
+    assert change(old, pool, ada, event.id, 0).id == 5
+    assert flag(old, pool, ada, 3).id == 6
+    assert [undo(old, pool, ada).undoes_id for _ in range(3)] == [5, 4, 1]
+    assert rows_of(old, "label") == []
+    with pytest.raises(KeyReused):
+        skip(old, pool, ada, 3, key="key one")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE label_event SET value = 0 WHERE id = 1", "DELETE FROM label_event"])
+def test_the_events_of_the_first_version_stay_append_only_up_and_down(old: Database, statement: str) -> None:
+    for revision in ("head", OLD, "head"):
+        move(old, revision)
+        with pytest.raises(DatabaseError, match="label_event is append-only"), old.write() as session:
+            session.execute(text(statement))
+
+
+def test_the_way_back_to_the_first_version_keeps_its_rows(old: Database) -> None:
+    schema, events = schema_of(old), rows_of(old, "label_event", OLD_EVENT)
+
+    old.migrate()
+    move(old, OLD)
+
+    assert schema_of(old) == schema
+    assert rows_of(old, "label_event", OLD_EVENT) == events
+    assert rows_of(old, "annotator") == [(1, "ada", "annotator", "2026-01-01 00:00:00")]
+    old.migrate()
+    assert rows_of(old, "label_event", OLD_EVENT) == events
+
+
+def test_the_way_back_is_refused_rather_than_lose_what_the_first_version_does_not_know(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    (event,) = ask_and_answer(database, pool, ada, 1)
+    change(database, pool, ada, event.id)
+    before = rows_of(database, "label_event")
+
+    with pytest.raises(DatabaseError, match="CHECK constraint failed"):
+        move(database, OLD)
+
+    assert rows_of(database, "label_event") == before
 
 
 def test_the_newest_migration_is_what_is_deployed(database: Database) -> None:

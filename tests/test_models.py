@@ -8,9 +8,23 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from app.db import Database
-from app.models import Annotator, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
+from app.models import (
+    AccessToken,
+    Annotator,
+    Base,
+    Image,
+    Label,
+    LabelEvent,
+    Lease,
+    OracleRun,
+    Pool,
+    Round,
+    ServerSecret,
+)
 
-from .factories import NOW, add_pool, after, answer, ask_and_answer, image_ids, undo
+from .factories import NOW, add_pool, after, answer, ask_and_answer, image_ids
+
+TOKEN = {"annotator_id": 1, "name": "script", "sha256": "0" * 64, "created_at": NOW}
 
 
 def event_of(database: Database, pool: Pool, annotator: Annotator, **values: Any) -> dict[str, Any]:
@@ -78,6 +92,11 @@ def round_of(pool: Pool, **values: Any) -> dict[str, Any]:
         ({"value": None}, "a_label_has_a_value"),
         ({"kind": "skip"}, "a_label_has_a_value"),
         ({"kind": "undo", "value": None}, "an_undo_names_its_event"),
+        ({"kind": "change"}, "an_undo_names_its_event"),
+        ({"kind": "change", "value": None, "undoes_id": 1}, "a_label_has_a_value"),
+        ({"kind": "label", "undoes_id": 1}, "an_undo_names_its_event"),
+        ({"kind": "flag", "value": None}, "a_flag_has_a_remark"),
+        ({"kind": "skip", "value": None, "remark": "smudged"}, "a_flag_has_a_remark"),
         ({"kind": "guess", "value": None}, "kind_is_known"),
         ({"source": "parrot"}, "source_is_known"),
     ],
@@ -100,14 +119,24 @@ def test_an_annotators_key_is_used_once(database: Database, pool: Pool, ada: Ann
         session.execute(insert(LabelEvent), event_of(database, pool, ada, key="one"))
 
 
-def test_an_event_is_undone_once(database: Database, pool: Pool, ada: Annotator) -> None:
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("change", {"value": 4}),
+        ("skip", {"undoes_id": None}),
+        ("flag", {"undoes_id": None, "remark": "two digits"}),
+        ("undo", {}),
+    ],
+)
+def test_every_kind_of_event_can_be_stored(
+    database: Database, pool: Pool, ada: Annotator, kind: str, values: dict[str, Any]
+) -> None:
     (event,) = answer(database, pool, ada, image_ids(database, pool, [0]))
-    undone = undo(database, pool, ada)
-    again = event_of(database, pool, ada, kind="undo", value=None, undoes_id=event.id)
-
-    assert undone.undoes_id == event.id
-    with pytest.raises(IntegrityError, match="undoes_id"), database.write() as session:
-        session.execute(insert(LabelEvent), again)
+    given = {"kind": kind, "value": None, "undoes_id": event.id} | values
+    with database.write() as session:
+        session.execute(insert(LabelEvent), event_of(database, pool, ada, **given))
+    with database.read() as session:
+        assert [row.kind for row in session.scalars(select(LabelEvent).order_by(LabelEvent.id))] == ["label", kind]
 
 
 def test_an_image_has_one_label(database: Database, pool: Pool, ada: Annotator) -> None:
@@ -178,6 +207,8 @@ def test_a_round_number_is_given_once_a_pool(database: Database, pool: Pool) -> 
     ("table", "values", "rule"),
     [
         (Annotator, {"name": "eve", "role": "boss", "created_at": NOW}, "ck_annotator_role_is_known"),
+        (AccessToken, TOKEN | {"kind": "magic"}, "ck_access_token_kind_is_known"),
+        (ServerSecret, {"id": 2, "value": "0" * 64}, "ck_server_secret_there_is_one"),
         (
             OracleRun,
             {"status": "lost", "parameters": {}, "progress": {}, "created_at": NOW},
@@ -185,8 +216,8 @@ def test_a_round_number_is_given_once_a_pool(database: Database, pool: Pool) -> 
         ),
     ],
 )
-def test_roles_and_statuses_are_the_known_ones(
-    database: Database, table: type[Annotator | OracleRun], values: dict[str, Any], rule: str
+def test_roles_kinds_and_statuses_are_the_known_ones(
+    database: Database, table: type[Base], values: dict[str, Any], rule: str
 ) -> None:
     with pytest.raises(IntegrityError, match=rule), database.write() as session:
         session.execute(insert(table), values)

@@ -13,25 +13,29 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
+from app.db import Database
 from app.errors import CannotListen
+from app.models import AuditEntry
 from app.server import serve
 
-from .factories import make_settings, url_of
+from .factories import PASSWORD, add_account, copy_database, make_settings, url_of
 
 COMMAND = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
 
 
+def environment_of(database: Path, **settings: str) -> dict[str, str]:
+    """What a server process finds around it."""
+    quick = {"DATABASE_URL": url_of(database), "DATASET": "sample", "POOL_SIZE": "60", "VALIDATION_SIZE": "50"}
+    given = {f"INKLING_{name.upper()}": value for name, value in (quick | settings).items()}
+    return os.environ | given | {"COLUMNS": "200"}
+
+
 @contextmanager
-def serving(database: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def serving(database: Path, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A server process and its address, which its log tells."""
-    environment = os.environ | {
-        "INKLING_DATABASE_URL": url_of(database),
-        "INKLING_DATASET": "sample",
-        "INKLING_POOL_SIZE": "60",
-        "INKLING_VALIDATION_SIZE": "50",
-        "COLUMNS": "200",
-    }
+    environment = environment_of(database, **settings)
     process = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True)
     log: list[str] = []
     found = threading.Event()
@@ -91,3 +95,80 @@ def test_a_port_that_is_taken_is_told_before_anything_is_made(tmp_path: Path) ->
             serve(make_settings(url_of(database), port=port), open_browser=False)
 
     assert not database.exists()
+
+
+# Who may reach it
+
+REACHABLE = [
+    {"host": "0.0.0.0"},
+    {"host": "::"},
+    {"allowed_hosts": '["labels.example"]'},
+    {"trusted_proxies": '["127.0.0.1"]'},
+]
+
+
+@pytest.mark.parametrize("settings", REACHABLE, ids=lambda settings: next(iter(settings.values())))
+def test_without_accounts_nobody_else_may_reach_it_and_the_remedy_is_named(
+    migrated_file: Path, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    database = copy_database(migrated_file, tmp_path / "inkling.db")
+    environment = environment_of(database, **settings)
+
+    ended = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    assert ended.returncode == 1
+    assert "NoAccounts" in ended.stderr
+    assert "inkling user add NAME --admin" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Inkling is at" not in ended.stderr
+
+
+def test_with_an_account_it_may_be_reached_by_all(migrated_file: Path, tmp_path: Path) -> None:
+    database = with_an_admin(copy_database(migrated_file, tmp_path / "inkling.db"))
+
+    with serving(database, host="0.0.0.0", allowed_hosts='["labels.example"]') as (url, _):
+        assert httpx2.get(f"{url}/healthz", headers={"host": "labels.example"}, timeout=60).status_code == 200
+        assert httpx2.get(f"{url}/api/v1/pools", timeout=60).status_code == 401
+
+
+def with_an_admin(path: Path) -> Path:
+    database = Database(url_of(path))
+    add_account(database, "ada", role="admin")
+    database.close()
+    return path
+
+
+def log_in(url: str, name: str, password: str, **headers: str) -> httpx2.Response:
+    form = {"name": name, "password": password}
+    return httpx2.post(f"{url}/login", data=form, headers=headers, timeout=60)
+
+
+@pytest.mark.parametrize(("proxies", "is_believed"), [("[]", False), ('["192.0.2.1"]', False), ('["127.0.0.1"]', True)])
+def test_only_trusted_proxies_are_believed_who_is_behind_them(
+    migrated_file: Path, tmp_path: Path, proxies: str, is_believed: bool
+) -> None:
+    path = with_an_admin(copy_database(migrated_file, tmp_path / "inkling.db"))
+    forwarded = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+    with serving(path, trusted_proxies=proxies, log_format="json") as (url, process):
+        opened = log_in(url, "ada", PASSWORD, **forwarded)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+    assert opened.status_code == 303
+    assert ("secure" in opened.headers["set-cookie"].lower()) == is_believed
+    database = Database(url_of(path))
+    with database.read() as session:
+        addresses = set(session.scalars(select(AuditEntry.address).where(AuditEntry.action == "login")))
+    database.close()
+    assert addresses == {"203.0.113.7" if is_believed else "127.0.0.1"}
+
+
+def test_the_environment_alone_makes_no_proxy_trusted(
+    migrated_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own word
+    path = with_an_admin(copy_database(migrated_file, tmp_path / "inkling.db"))
+    with serving(path) as (url, _):
+        opened = log_in(url, "ada", PASSWORD, **{"X-Forwarded-Proto": "https"})
+
+    assert "secure" not in opened.headers["set-cookie"].lower()

@@ -13,6 +13,9 @@ from app.oracle.runs import OracleRunner
 from app.pools import SLUG
 from app.settings import Settings
 from app.trainer import Trainer
+from app.web.gate import Gate
+from app.web.metrics import Metrics
+from app.web.throttle import LoginThrottle
 
 MAX_PAGE = 1000
 
@@ -26,6 +29,9 @@ class Services:
     live: Live
     trainer: Trainer
     oracle_runner: OracleRunner
+    gate: Gate
+    login_throttle: LoginThrottle
+    metrics: Metrics
 
 
 # Coroutines, for FastAPI sends a plain function to a thread, which takes longer than these do.

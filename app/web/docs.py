@@ -3,8 +3,9 @@
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
+from app.web.auth import note_caller
 from app.web.problems import Problem
 from app.web.templates import templates
 
@@ -33,7 +34,7 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation says
 
 
-@router.get("/docs")
+@router.get("/docs", dependencies=[Depends(note_caller)])
 def show_docs(request: Request) -> Response:
     """Swagger UI on this server's OpenAPI document."""
     return templates.TemplateResponse(request, "docs.html", {})

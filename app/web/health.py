@@ -3,9 +3,12 @@
 from typing import Literal
 
 from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from app.web.auth import InAdmin
 from app.web.deps import InServices
+from app.web.problems import responses
 
 router = APIRouter(tags=["health"])
 
@@ -29,3 +32,13 @@ def get_readiness(services: InServices, response: Response) -> Health:
         return Health(status="ok")
     response.status_code = 503
     return Health(status="loading")
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=responses(401, 403, ok={"content": {"text/plain": {}}, "description": "Prometheus's text"}),
+)
+def get_metrics(services: InServices, admin: InAdmin) -> Response:  # noqa: ARG001 (being admin is all)
+    """For Prometheus; with accounts, by an admin's token."""
+    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)

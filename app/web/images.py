@@ -3,14 +3,15 @@
 import io
 import zlib
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from PIL import Image as Picture
 
 from app import queries
+from app.web.auth import get_caller
 from app.web.deps import InServices, PathId
 from app.web.problems import responses
 
-router = APIRouter(tags=["images"])
+router = APIRouter(tags=["images"], dependencies=[Depends(get_caller)])
 
 
 def image_url(image_id: int, pixels: bytes) -> str:
@@ -25,7 +26,7 @@ def _checksum(pixels: bytes) -> str:
 @router.get(
     "/images/{image_id}.png",
     response_class=Response,
-    responses=responses(404, 422, ok={"content": {"image/png": {}}, "description": "The image, grey"}),
+    responses=responses(401, 404, 422, ok={"content": {"image/png": {}}, "description": "The image, grey"}),
 )
 def get_image(image_id: PathId, services: InServices, v: str | None = None) -> Response:
     """One image as a PNG, cached for ever if `v` is the checksum of its content, as in a lease's `url`."""
@@ -34,5 +35,5 @@ def get_image(image_id: PathId, services: InServices, v: str | None = None) -> R
     buffer = io.BytesIO()
     Picture.frombytes("L", (width, height), pixels).save(buffer, "PNG")
     is_this = v == _checksum(pixels)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable" if is_this else "no-cache"}
+    headers = {"Cache-Control": "private, max-age=31536000, immutable" if is_this else "no-cache"}
     return Response(buffer.getvalue(), media_type="image/png", headers=headers)

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from app.web.schemas import OracleRunIn
+from app.web.run_schemas import OracleRunIn
 
 FIELDS = tuple(OracleRunIn.model_fields)
 

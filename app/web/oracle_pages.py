@@ -4,7 +4,7 @@ import io
 from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from PIL import Image as Picture
 
@@ -12,12 +12,13 @@ from app import queries
 from app.errors import NotFound, RunFinished
 from app.oracle import runs
 from app.oracle.table import TITLES
+from app.web.auth import get_admin
 from app.web.deps import Cursor, InServices, Now, PathId, Services
 from app.web.oracle_form import InForm, OracleForm, empty_form, form_of, parse_form
 from app.web.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
 from app.web.templates import templates
 
-router = APIRouter(prefix="/oracle", include_in_schema=False)
+router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
 
 RUNS_A_PAGE = 20
 

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import queries
 from app.errors import NotFound
 from app.pools import get_pool
-from app.web.deps import InServices, Now, Slug
+from app.web.auth import InCaller, get_caller
+from app.web.deps import InServices, Now, Services, Slug
 from app.web.schemas import PoolDetail
 from app.web.templates import templates
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +21,41 @@ class LabelPage:
     """The labeling page: where the pool stands as the page is made; its script asks for the images."""
 
     pool: PoolDetail
+    annotator: str
+    lease_seconds: int
 
 
 @router.get("/")
 def show_start(services: InServices) -> Response:
     """To the first pool's labeling page."""
+    return _to_first_pool(services, "label")
+
+
+@router.get("/people")
+def show_people(services: InServices) -> Response:
+    """To those who work in the first pool."""
+    return _to_first_pool(services, "people")
+
+
+@router.get("/me")
+def show_me(services: InServices) -> Response:
+    """To one's own work in the first pool."""
+    return _to_first_pool(services, "me")
+
+
+@router.get("/pools/{slug}/label")
+def show_label_page(slug: Slug, request: Request, services: InServices, caller: InCaller, now: Now) -> Response:
+    """Where people answer."""
+    with services.database.read() as session:
+        view = queries.view_pool(session, get_pool(session, slug), now=now)
+    pool = PoolDetail.of_view(view, services.trainer.training(view.pool.id))
+    page = LabelPage(pool, annotator=caller.name, lease_seconds=services.settings.lease_seconds)
+    return templates.TemplateResponse(request, "label.html", {"page": page})
+
+
+def _to_first_pool(services: Services, name: str) -> Response:
     with services.database.read() as session:
         pools, _ = queries.list_pools(session, limit=1)
     if not pools:
         raise NotFound("There is no pool yet. Create one with: inkling pool create")
-    return RedirectResponse(f"/pools/{pools[0].slug}/label", 302)
-
-
-@router.get("/pools/{slug}/label")
-def show_label_page(slug: Slug, request: Request, services: InServices, now: Now) -> Response:
-    """Where people answer."""
-    with services.database.read() as session:
-        view = queries.view_pool(session, get_pool(session, slug), now=now)
-    page = LabelPage(PoolDetail.of_view(view, services.trainer.training(view.pool.id)))
-    return templates.TemplateResponse(request, "label.html", {"page": page})
+    return RedirectResponse(f"/pools/{pools[0].slug}/{name}", 302)

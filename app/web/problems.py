@@ -3,16 +3,17 @@
 import http
 import logging
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import AppError
+from app.errors import AppError, NotLoggedIn
 from app.web.templates import templates
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def problem_response(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """An error in the one JSON shape."""
+    if status == 401:
+        headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
     problem = Problem(
         title=http.HTTPStatus(status).phrase, status=status, code=code, detail=detail, context=context or {}
     )
@@ -80,13 +83,20 @@ def _respond(request: Request, status: int, code: str, detail: str, context: dic
     return problem_response(status, code, detail, context)
 
 
+def _path_with_query(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
 def _wants_page(request: Request) -> bool:
-    is_api = request.url.path.startswith(("/api/", "/images/"))
-    return not is_api and "text/html" in request.headers.get("accept", "")
+    is_api = request.url.path.startswith("/api/")
+    is_picture = request.url.path.endswith(".png")
+    return not is_api and not is_picture and "text/html" in request.headers.get("accept", "")
 
 
 def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
+    if isinstance(error, NotLoggedIn) and request.method == "GET" and _wants_page(request):
+        return RedirectResponse(f"/login?{urlencode({'next': _path_with_query(request)})}", 303)
     return _respond(request, error.status, type(error).__name__, error.message, error.context)
 
 

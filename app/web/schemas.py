@@ -1,18 +1,15 @@
 """The bodies of the REST API. Every accuracy comes with its count and interval."""
 
 import datetime as dt
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.accuracy import Accuracy
 from app.labeling import Answered, Asked
 from app.labels import Recorded
-from app.learning.ranking import Rule
 from app.leases import LeasedImage
-from app.models import EventKind, OracleRun, Round, RunStatus, Source
-from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
+from app.models import EventKind, Round, Source
 from app.queries import PoolView
 from app.trainer import Training
 from app.web.images import image_url
@@ -22,13 +19,18 @@ T = TypeVar("T")
 Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .@-]{0,63}$")]
 Key = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-ANNOTATOR = Field(default="local", description="Who answers.", examples=["ada"])
 
 
 class Strict(BaseModel):
     """A request's body: an unknown field is an error, not a typo that goes unnoticed."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Acting(Strict):
+    """Who acts: with accounts whoever is logged in, and `annotator` is left out."""
+
+    annotator: Name | None = Field(default=None, description="Who answers, on a server without accounts.")
 
 
 class Page(BaseModel, Generic[T]):
@@ -150,11 +152,10 @@ class PoolDetail(PoolOut):
         )
 
 
-class LeaseIn(Strict):
+class LeaseIn(Acting):
     """Left out, `count` means: what you still hold, or else the next batch."""
 
     count: int | None = Field(default=None, ge=1, le=1000, examples=[10])
-    annotator: Name = ANNOTATOR
 
 
 class LeasedImageOut(BaseModel):
@@ -180,18 +181,53 @@ class LeasedImageOut(BaseModel):
         )
 
 
+class ShortageOut(BaseModel):
+    """Why no image came: of the unlabeled ones some are with others, some were skipped by this annotator."""
+
+    unlabeled: int
+    with_others: int
+    skipped: int
+    next_free_at: dt.datetime | None
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 class LeaseOut(BaseModel):
     """`round` ranked the images; `stale` says that a newer round is due but was not ready within the wait."""
 
     round: int
     stale: bool
     images: list[LeasedImageOut]
+    shortage: ShortageOut | None
 
     @classmethod
     def of(cls, asked: Asked) -> Self:
         """From what was asked."""
         images = [LeasedImageOut.of(image) for image in asked.images]
-        return cls(round=asked.round_number, stale=asked.is_stale, images=images)
+        shortage = ShortageOut.model_validate(asked.shortage) if asked.shortage else None
+        return cls(round=asked.round_number, stale=asked.is_stale, images=images, shortage=shortage)
+
+
+class RenewIn(Acting):
+    """Nothing more to say."""
+
+
+class RenewOut(BaseModel):
+    """How many images are held for longer."""
+
+    renewed: int
+
+
+class ReleaseIn(Acting):
+    """Left out, `image_ids` means all that the annotator holds."""
+
+    image_ids: list[Id] | None = Field(default=None, max_length=1000)
+
+
+class ReleaseOut(BaseModel):
+    """How many images were given back."""
+
+    released: int
 
 
 class LabelIn(Strict):
@@ -202,11 +238,35 @@ class LabelIn(Strict):
     key: Key | None = Field(default=None, examples=["7b0c0c0e-6a3c-4f0e-9d57-0f1c6b1f2a11"])
 
 
-class LabelsIn(Strict):
+class LabelsIn(Acting):
     """1 to 1,000 labels: all are stored, or none."""
 
-    annotator: Name = ANNOTATOR
     labels: list[LabelIn] = Field(min_length=1, max_length=1000)
+
+
+class SkipIn(Acting):
+    """The image that the annotator cannot tell."""
+
+    image_id: Id
+    key: Key | None = None
+
+
+class FlagIn(Acting):
+    """A remark of at most 200 characters."""
+
+    image_id: Id
+    remark: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
+        examples=["two digits in one image"]
+    )
+    key: Key | None = None
+
+
+class ChangeIn(Acting):
+    """Another value for the answer of an event that stands."""
+
+    event_id: Id
+    value: int = Field(ge=-(2**31), lt=2**31, description="Index into the pool's classes.", examples=[7])
+    key: Key | None = None
 
 
 class EventOut(BaseModel):
@@ -221,7 +281,8 @@ class EventOut(BaseModel):
     annotator: str
     round: int
     confidence: float | None
-    undoes: int | None
+    undoes: int | None  # the event that was taken back or changed
+    remark: str | None
     key: str | None
     created_at: dt.datetime
 
@@ -239,6 +300,7 @@ class EventOut(BaseModel):
             round=event.round,
             confidence=event.confidence,
             undoes=event.undoes_id,
+            remark=event.remark,
             key=event.key,
             created_at=event.created_at,
         )
@@ -256,78 +318,21 @@ class LabelsOut(BaseModel):
         return cls(events=[EventOut.of(event) for event in answered.events], until_round=answered.until_round)
 
 
-class UndoIn(Strict):
-    """Left out, `event_id` means the annotator's last answer that stands."""
+class UndoIn(Acting):
+    """Left out, `event_id` means the annotator's last answer, change or skip that stands."""
 
-    annotator: Name = ANNOTATOR
-    event_id: Id | None = None
+    event_id: Id | None = Field(default=None, examples=[3])
     key: Key | None = None
 
 
 class UndoOut(BaseModel):
-    """The undo, and the image: unlabeled again, and held for the annotator for the time of a lease."""
+    """The undo, and the image if it is unlabeled again: it is held for the annotator for the time of a lease."""
 
     event: EventOut
-    image: LeasedImageOut
+    image: LeasedImageOut | None
 
 
 class OracleLabelsIn(Strict):
     """How many images the oracle answers."""
 
     count: int = Field(default=10, ge=1, le=1000, examples=[10])
-
-
-class OracleRunIn(Strict):
-    """What to run; the defaults are the paper's."""
-
-    experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(EXPERIMENTS))
-    pool_start: int = Field(default=0, ge=0, le=10**9, examples=[0])
-    pool_size: int = Field(default=4000, ge=10, le=1_000_000)
-    validation_size: int = Field(default=400, ge=1, le=1_000_000)
-    batch_size: int = Field(default=10, ge=1, le=10_000)
-    budget: int = Field(default=400, ge=1, le=1_000_000)
-    shuffle_seed: int | None = Field(default=None, ge=0, lt=2**32)
-    ranking: Rule = "least_confidence"
-
-    @field_validator("budget")
-    @classmethod
-    def fits_the_pool(cls, budget: int, others: ValidationInfo) -> int:
-        """Refused here, not a second later in a run that has failed."""
-        pool_size = others.data.get("pool_size", budget)  # left out when it is wrong itself
-        if budget > pool_size:
-            raise PydanticCustomError(
-                "budget_over_pool",
-                "A budget of {budget} labels is more than the pool of {pool_size}. Lower the budget.",
-                {"budget": budget, "pool_size": pool_size},
-            )
-        return budget
-
-    def parameters(self) -> Parameters:
-        """The same for the domain."""
-        return Parameters(**self.model_dump() | {"experiments": tuple(dict.fromkeys(self.experiments))})
-
-
-class OracleRunOut(BaseModel):
-    """A run in the list: `progress` holds the experiment under way and its steps done of total."""
-
-    id: int
-    status: RunStatus
-    parameters: dict[str, Any]
-    progress: dict[str, Any]
-    error: str | None
-    created_at: dt.datetime
-    started_at: dt.datetime | None
-    finished_at: dt.datetime | None
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class OracleRunDetail(OracleRunOut):
-    """A run with every curve once it is done, in the shape that `inkling oracle --json` writes."""
-
-    result: dict[str, Any] | None
-
-    @classmethod
-    def of(cls, run: OracleRun) -> Self:
-        """From its row with the result loaded."""
-        return cls.model_validate(run)

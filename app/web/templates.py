@@ -1,6 +1,9 @@
 """Jinja's environment: templates are compiled once, and an undefined name is an error."""
 
+from typing import Any
+
 import jinja2
+from fastapi import Request
 from fastapi.templating import Jinja2Templates
 
 from app.settings import ROOT
@@ -23,4 +26,9 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-templates = Jinja2Templates(env=_environment())
+def _who_is_asking(request: Request) -> dict[str, Any]:
+    """`caller` for the header: None where nobody was asked for, as on the login page and at an unknown address."""
+    return {"caller": getattr(request.state, "caller", None)}
+
+
+templates = Jinja2Templates(env=_environment(), context_processors=[_who_is_asking])

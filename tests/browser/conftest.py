@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from app.db import Database
 
 from ..factories import add_pool
+from .accounts import GuardedServer
 from .label_page import LabelPage
 from .server import Server
 
@@ -85,6 +86,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def pool_numbers() -> Iterator[int]:
     """No two tests share a pool."""
     return itertools.count(1)
+
+
+@pytest.fixture(scope="package")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedServer]:
+    """A server that asks who comes: ada is an admin, ben and cleo are annotators."""
+    server = Server(tmp_path_factory.mktemp("guarded"), dataset="sample", pool_size="500", validation_size="50")
+    try:
+        server.start()
+        guarded = GuardedServer(server)
+        guarded.add("ada", "admin")
+        guarded.add("ben")
+        guarded.add("cleo")
+        yield guarded
+        guarded.database.close()
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def make_guarded_pool(guarded: GuardedServer, pool_numbers: Iterator[int]) -> MakePool:
+    """The same as `make_pool`, on the server with accounts."""
+
+    def make(**values: Any) -> str:
+        slug = f"guarded-{next(pool_numbers)}"
+        add_pool(guarded.database, slug=slug, **{"height": 28, "width": 28} | values)
+        return slug
+
+    return make
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ class LabelPage:
         self.waiting = page.locator("[data-waiting]")
         self.guess = page.locator("[data-guess]")
         self.dialog = page.get_by_role("dialog")
+        self.skip = page.get_by_role("button", name="Can’t tell")
 
     def open(self) -> None:
         """Until the first image can be answered."""
@@ -66,6 +67,20 @@ class LabelPage:
         """The images of the batch in their order."""
         ids = self.tiles.evaluate_all("tiles => tiles.map(tile => tile.dataset.imageId)")
         return [int(image_id) for image_id in ids]
+
+    def flag(self, remark: str) -> None:
+        """Flag the image that is shown."""
+        self.page.keyboard.press("f")
+        self.page.get_by_label("What is odd about it?").fill(remark)
+        self.page.keyboard.press("Enter")
+        expect(self.dialog).to_be_hidden()
+
+    def history(self, image_id: int) -> list[tuple[str, int | None]]:
+        """Kinds and values of what happened to an image, oldest first."""
+        url = self.api_url[: self.api_url.index("/pools/")]
+        response = self.page.request.get(f"{url}/images/{image_id}/events")
+        assert response.ok, response.text()
+        return [(item["kind"], item["value"]) for item in response.json()["items"]]
 
     def stored(self) -> dict[int, int]:
         """The values that stand on the server, by image."""

@@ -4,6 +4,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from app.models import FailedRound
+from app.pools import get_pool
+
+from ..factories import NOW
+from .accounts import GuardedServer, fill_in
 from .conftest import Complaints, MakePool, OpenPage
 from .label_page import LabelPage
 from .server import Server
@@ -50,6 +55,73 @@ def test_the_error_page_is_accessible(
     page.goto(f"{server.url}/nothing-here")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
     expect(page.get_by_text("There is nothing at /nothing-here.")).to_be_visible()
+    check(page)
+
+
+@in_every_theme
+@in_every_form
+def test_the_login_and_the_pages_about_people_are_accessible_and_fit_the_window(
+    open_page: OpenPage,
+    guarded: GuardedServer,
+    make_guarded_pool: MakePool,
+    complaints: Complaints,
+    theme: str,
+    size: str,
+) -> None:
+    complaints.may_requests_fail = True
+    page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
+    page.goto(f"{guarded.url}/login")
+    fill_in(page, "ada", "not the password")
+    expect(page.get_by_role("alert")).to_be_visible()
+    check(page)
+    fill_in(page, "ada")
+    expect(page.get_by_title("Logged in as ada")).to_be_visible()
+    opened = LabelPage(page, guarded.url, make_guarded_pool())
+    opened.open()
+    first, *_ = opened.image_ids()
+    opened.flag("two digits in one image, and neither of them is one that I have ever seen before")
+    opened.press("3", "s", "4")
+    opened.expect_stored()
+    check(page)
+    add_failed_round(guarded, opened)
+    base = opened.url.removesuffix("/label")
+    for url in (*(base + name for name in ("/me", "/answers", "/people")), f"{guarded.url}/images/{first}"):
+        check_at(page, url, SIZES[size]["width"])
+    check_at(page, f"{guarded.url}/audit", SIZES[size]["width"])
+
+
+def check_at(page: Page, url: str, width: int) -> None:
+    """axe, and nothing beside the window's edge."""
+    page.goto(url)
+    expect(page.get_by_title("Logged in as ada")).to_be_visible()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width, url
+
+
+def add_failed_round(guarded: GuardedServer, opened: LabelPage) -> None:
+    """A training that failed, for the people page to show."""
+    slug = opened.api_url.rsplit("/", 1)[1]
+    with guarded.database.write() as session:
+        pool = get_pool(session, slug)
+        error = "The loss was not a number after step 12."
+        session.add(FailedRound(pool_id=pool.id, number=1, n_attempts=3, error=error, failed_at=NOW))
+
+
+@in_every_theme
+@in_every_form
+def test_waiting_for_others_and_flagging_are_accessible(
+    open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
+) -> None:
+    page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
+    opened = LabelPage(page, server.url, make_pool(n_images=10))
+    page.request.post(f"{opened.api_url}/leases", data={"annotator": "ada", "count": 9})
+    opened.open()
+    page.keyboard.press("f")
+    expect(opened.dialog).to_be_visible()
+    check(page)
+    page.keyboard.press("Escape")
+    opened.press("s")
+    expect(page.get_by_role("timer")).to_contain_text("The next is free in")
     check(page)
 
 

@@ -45,6 +45,46 @@ def test_answers_that_wait_survive_a_reload(label_page: LabelPage) -> None:
     assert label_page.image_ids()[0] == third
 
 
+def test_twenty_answers_without_the_server_and_a_reload_arrive_once_and_in_order(
+    page: Page, server: Server, make_pool: MakePool
+) -> None:
+    opened = LabelPage(page, server.url, make_pool(batch_size=20))
+    opened.open()
+    ids, values = opened.image_ids(), [index % 10 for index in range(20)]
+    assert len(ids) == 20
+    opened.cut()
+    opened.press(*map(str, values))
+    expect(opened.waiting).to_have_text("20 answers not yet stored.")
+    page.reload()
+    expect(opened.notice("connection")).to_contain_text("20 answers kept here")
+    opened.mend()
+    opened.wait_for_image()
+    opened.expect_stored()
+    stored = page.request.get(f"{opened.api_url}/labels").json()["items"]
+    assert [(item["image_id"], item["value"]) for item in stored] == list(zip(ids, values, strict=True))
+    assert [opened.history(image_id) for image_id in ids] == [[("label", value)] for value in values]
+
+
+def test_a_full_disk_is_told_in_words_and_answers_are_sent_again(label_page: LabelPage) -> None:
+    is_full = True
+
+    def refuse_while_full(route: Route) -> None:
+        problem = {"status": 503, "code": "DatabaseUnavailable", "detail": "The database cannot be used just now."}
+        if is_full:
+            route.fulfill(status=503, json=problem)
+        else:
+            route.continue_()
+
+    label_page.page.route("**/labels", refuse_while_full)
+    first, second, *_ = label_page.image_ids()
+    label_page.press("1", "2")
+    expect(label_page.notice("connection")).to_contain_text("The server cannot store anything just now")
+    expect(label_page.notice("connection")).to_contain_text("2 answers kept here, sent again until they are stored.")
+    is_full = False
+    label_page.expect_stored()
+    assert label_page.stored() == {first: 1, second: 2}
+
+
 def test_an_answer_whose_receipt_was_lost_counts_once(label_page: LabelPage) -> None:
     lost = 0
 

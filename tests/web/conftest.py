@@ -3,14 +3,18 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.db import Database
+from app.settings import Settings
 from app.web.deps import Services
-from tests.web.person import Person
+from tests.factories import add_account, copy_database, make_settings, url_of
+from tests.web.person import PEOPLE, Person
 
 
 @pytest.fixture
@@ -57,3 +61,20 @@ def server(app: FastAPI, services: Services) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture(scope="session")
+def closed_file(application_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The application's database with an admin and two annotators in it."""
+    path = copy_database(application_file, tmp_path_factory.mktemp("closed") / "inkling.db")
+    database = Database(url_of(path))
+    for name, role in PEOPLE.items():
+        add_account(database, name, role=role)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def closed_settings(closed_file: Path, tmp_path: Path) -> Settings:
+    """Settings of an application that has accounts."""
+    return make_settings(url_of(copy_database(closed_file, tmp_path / "closed.db")))

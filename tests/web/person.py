@@ -5,7 +5,11 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from app.models import Role
+
 POOL = "/api/v1/pools/digits"
+
+PEOPLE: dict[str, Role] = {"boss": "admin", "ada": "annotator", "ben": "annotator"}
 
 Json = dict[str, Any]
 

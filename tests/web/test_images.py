@@ -24,7 +24,7 @@ def test_the_picture_is_the_image_pixel_by_pixel(client: TestClient, ada: Person
 def test_a_browser_may_keep_it_for_ever(client: TestClient, ada: Person) -> None:
     (image,) = ada.lease(1)["images"]
 
-    assert client.get(image["url"]).headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert client.get(image["url"]).headers["cache-control"] == "private, max-age=31536000, immutable"
 
 
 def test_the_address_names_the_content(ada: Person) -> None:

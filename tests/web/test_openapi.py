@@ -1,6 +1,9 @@
 """The OpenAPI document says what the server does: tried with requests that are made from it."""
 
+import datetime as dt
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -19,7 +22,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from app import accounts
+from app.db import Database
+from app.main import create_app
+from app.settings import Settings
 from app.web.deps import Services
+
+logger = logging.getLogger(__name__)
 
 DOCUMENT = "/api/v1/openapi.json"
 HOST = {"host": "localhost"}
@@ -32,6 +41,16 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+
+
+@dataclass
+class Tried:
+    """How many operations and requests were tried, what came back, and what was broken."""
+
+    n_operations: int = 0
+    n_cases: int = 0
+    statuses: set[int] = field(default_factory=set)
+    broken: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture
@@ -59,7 +78,7 @@ def test_every_operation_says_what_it_does(document: dict[str, Any]) -> None:
 
 def test_every_body_has_examples_to_try(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    for name in ("LeaseIn", "LabelIn", "UndoIn", "OracleLabelsIn", "OracleRunIn"):
+    for name in ("LeaseIn", "LabelIn", "FlagIn", "ChangeIn", "UndoIn", "OracleLabelsIn", "OracleRunIn"):
         schema = schemas[name]
         fields = schema["properties"].values()
         assert "example" in schema or "examples" in schema or any("examples" in field for field in fields), name
@@ -102,23 +121,39 @@ def test_the_documentation_page_needs_no_other_server(client: TestClient) -> Non
     assert "//cdn" not in page.text
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_what_the_document_promises_is_kept_whatever_is_sent(
-    app: FastAPI, services: Services, mode: GenerationMode
-) -> None:
-    services.trainer.warm_up()  # or /readyz would rightly answer 503
+@pytest.fixture
+def closed_app(closed_settings: Settings) -> Iterator[FastAPI]:
+    """An application with accounts; its trainer is warm, or /readyz would rightly answer 503."""
+    app = create_app(closed_settings)
+    app.state.services.trainer.warm_up()
+    yield app
+    app.state.services.database.close()
+
+
+def headers_of(app: FastAPI, caller: str) -> dict[str, str]:
+    """What this caller sends: nobody shows no token."""
+    if caller == "nobody":
+        return HOST
+    database: Database = app.state.services.database
+    with database.write() as session:
+        account = accounts.get_account(session, caller)
+        plain = accounts.create_token(session, account, "api", "script", now=dt.datetime.now(dt.UTC))
+    return HOST | {"authorization": f"Bearer {plain}"}
+
+
+def try_all(app: FastAPI, headers: dict[str, str], mode: GenerationMode, n_examples: int) -> Tried:
+    """Send requests made from the document; what it promised and the server did not keep."""
     schema = schemathesis.openapi.from_asgi(DOCUMENT, app, headers=HOST).exclude(path_regex="/events$")
-    broken: dict[str, str] = {}
-    n_operations = 0
+    tried = Tried()
     for result in schema.get_all_operations():
         assert isinstance(result, Ok)
         operation = result.ok()
         if mode is GenerationMode.NEGATIVE and not (operation.body or list(operation.iter_parameters())):
             continue  # nothing to get wrong
-        n_operations += 1
+        tried.n_operations += 1
 
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=n_examples,
             deadline=None,
             derandomize=True,
             database=None,
@@ -129,11 +164,39 @@ def test_what_the_document_promises_is_kept_whatever_is_sent(
         def try_it(case: Any) -> None:
             if mode is GenerationMode.POSITIVE and "slug" in case.path_parameters:
                 case.path_parameters["slug"] = "digits"  # any other pool is just not found
-            case.call_and_validate(checks=CHECKS, headers=HOST)
+            tried.n_cases += 1
+            response = case.call_and_validate(checks=CHECKS, headers=headers)
+            tried.statuses.add(response.status_code)
 
         try:
             try_it()
         except FailureGroup as failures:
-            broken[operation.label] = "; ".join(map(str, failures.exceptions))
-    assert broken == {}
-    assert n_operations >= 12
+            tried.broken[operation.label] = "; ".join(map(str, failures.exceptions))
+    logger.info("%s: %d operations, %d cases", mode.value, tried.n_operations, tried.n_cases)
+    return tried
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_what_the_document_promises_is_kept_whatever_is_sent(
+    app: FastAPI, services: Services, mode: GenerationMode
+) -> None:
+    services.trainer.warm_up()  # or /readyz would rightly answer 503
+
+    tried = try_all(app, HOST, mode, EXAMPLES)
+
+    assert tried.broken == {}
+    assert tried.n_operations >= 18
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("caller", "n_examples"), [("nobody", 3), ("ada", EXAMPLES), ("boss", EXAMPLES)])
+def test_what_the_document_promises_is_kept_whoever_asks(
+    closed_app: FastAPI, caller: str, n_examples: int, mode: GenerationMode
+) -> None:
+    tried = try_all(closed_app, headers_of(closed_app, caller), mode, n_examples)
+
+    assert tried.broken == {}
+    assert tried.n_operations >= 18
+    assert (401 in tried.statuses) == (caller == "nobody")
+    assert caller != "ada" or 403 in tried.statuses
+    assert (201 in tried.statuses) == (caller != "nobody" and mode is GenerationMode.POSITIVE)

@@ -1,14 +1,18 @@
 """Oracle runs: queue one, watch it, read its curves, stop it."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from app import queries
 from app.oracle import runs
+from app.web.auth import get_admin
 from app.web.deps import Cursor, InServices, Limit, Now, PathId
 from app.web.problems import responses
-from app.web.schemas import OracleRunDetail, OracleRunIn, OracleRunOut, Page
+from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut
+from app.web.schemas import Page
 
-router = APIRouter(prefix="/oracle-runs", tags=["oracle runs"])
+router = APIRouter(
+    prefix="/oracle-runs", tags=["oracle runs"], responses=responses(403), dependencies=[Depends(get_admin)]
+)
 
 
 @router.post("", status_code=202)

@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app import export, queries
 from app.pools import get_pool
+from app.web.auth import InAdmin, InCaller
 from app.web.deps import Cursor, InServices, Limit, Now, Slug
 from app.web.problems import responses
 from app.web.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
@@ -50,10 +51,14 @@ def get_round(slug: Slug, number: Annotated[int, Path(ge=0, le=2**63 - 1)], serv
 
 
 @router.get("/{slug}/labels", responses=responses(404))
-def list_labels(slug: Slug, services: InServices, cursor: Cursor = None, limit: Limit = 100) -> Page[EventOut]:
-    """The labels that stand, in the order in which they were given."""
+def list_labels(
+    slug: Slug, services: InServices, caller: InCaller, cursor: Cursor = None, limit: Limit = 100
+) -> Page[EventOut]:
+    """The labels that stand, in the order in which they were given; to an annotator, their own."""
+    only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        events, following = queries.list_labels(session, get_pool(session, slug), after=cursor or 0, limit=limit)
+        pool = get_pool(session, slug)
+        events, following = queries.list_labels(session, pool, annotator_id=only, after=cursor or 0, limit=limit)
     return Page(items=[EventOut.of(event) for event in events], next=following)
 
 
@@ -61,6 +66,7 @@ def list_labels(slug: Slug, services: InServices, cursor: Cursor = None, limit: 
     "/{slug}/export",
     response_class=StreamingResponse,
     responses=responses(
+        403,
         404,
         ok={
             "description": "Every label that stands, by position in the pool",
@@ -69,7 +75,10 @@ def list_labels(slug: Slug, services: InServices, cursor: Cursor = None, limit: 
     ),
 )
 def export_labels(
-    slug: Slug, services: InServices, format: Annotated[Literal["csv", "jsonl", "npz"], Query()] = "csv"
+    slug: Slug,
+    services: InServices,
+    admin: InAdmin,  # noqa: ARG001 (being admin is all)
+    format: Annotated[Literal["csv", "jsonl", "npz"], Query()] = "csv",
 ) -> StreamingResponse:
     """Labels with value, source, annotator, time, round and confidence; npz carries the images too."""
     with services.database.read() as session:
@@ -83,6 +92,6 @@ def export_labels(
 async def stream_pool(
     services: InServices, watched: Annotated[Watched, Depends(find_watched)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events `round` (with its number), `labels`, `due`, `training`: what changed; fetch the rest."""
+    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`: fetch what has changed."""
     async for event in stream_changes(services.live, watched):
         yield event

@@ -1,62 +1,26 @@
-"""The command line: parse, one domain call, print. Results go to stdout, everything else to stderr."""
+"""`inkling oracle`: the paper's experiments in the terminal."""
 
 import json
-import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich import box
-from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError
 
-from app import datasets, export
+from app import datasets
 from app.accuracy import Accuracy
-from app.db import Database
-from app.errors import AppError
+from app.cli.console import failures_in_words, get_settings, notes, screen
 from app.learning.ranking import Rule
-from app.main import make_pool
 from app.oracle import runs, table
 from app.oracle.scenarios import EXPERIMENTS, Parameters, Results
 from app.oracle.scenarios import Progress as RunProgress
-from app.pools import get_pool
-from app.queries import list_pools
-from app.server import serve as serve_application
-from app.settings import Settings
-
-app = typer.Typer(
-    help="Inkling: label the digits the model is least sure of.", no_args_is_help=True, add_completion=False
-)
-pool_app = typer.Typer(help="The pools of images to label.", no_args_is_help=True)
-app.add_typer(pool_app, name="pool")
-
-screen = Console()
-notes = Console(stderr=True)
 
 
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (INKLING_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (INKLING_PORT); 0 takes a free one.")] = None,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open the labeling page in a browser.")] = False,
-) -> None:
-    """Serve the labeling page, the oracle page and the REST API."""
-    given = {"host": host, "port": port}
-    with _failures_in_words():
-        settings = _settings(**{name: value for name, value in given.items() if value is not None})
-        serve_application(settings, open_browser=open_browser)
-
-
-@app.command()
 def oracle(
     experiment: Annotated[
         list[str] | None,
@@ -88,8 +52,8 @@ def oracle(
         shuffle_seed=shuffle_seed,
         ranking=ranking,
     )
-    with _failures_in_words():
-        data = datasets.load(_settings())
+    with failures_in_words():
+        data = datasets.load(get_settings())
         notes.print(f"Data: {escape(data.description)}")
         if json_file is not None:
             json_file.touch()  # a folder that is not there is better known before the run
@@ -101,91 +65,6 @@ def oracle(
             json_file.write_text(json.dumps(result, indent=1), encoding="utf-8")
     if table.matches_paper(table.compare(results, parameters, data.name)) is False:
         raise typer.Exit(1)
-
-
-@pool_app.command("list")
-def list_all_pools() -> None:
-    """The pools of the database."""
-    with _failures_in_words(), _database().read() as session:
-        pools, _ = list_pools(session, limit=1000)
-        shown = Table("pool", "images", "batch", "ranking", "data")
-        for pool in pools:
-            shown.add_row(pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.ranking, pool.dataset_description)
-    screen.print(shown)
-
-
-@pool_app.command("create")
-def create_pool(slug: Annotated[str, typer.Argument(help="Its name in addresses: a-z, 0-9 and hyphens.")]) -> None:
-    """Make a further pool from the settings INKLING_POOL_START, INKLING_POOL_SIZE and so on."""
-    with _failures_in_words():
-        make_pool(_database(), _settings(), slug=slug)
-    screen.print(f"The pool {slug} is made: /pools/{slug}/label")
-
-
-@app.command("export")
-def export_labels(
-    slug: Annotated[str, typer.Argument(help="The pool.")],
-    file: Annotated[Path, typer.Argument(help="Where to; the ending .csv, .jsonl or .npz says how.")],
-) -> None:
-    """Write the labels of a pool to a file."""
-    with _failures_in_words():
-        kinds = {f".{kind}": kind for kind in export.MEDIA_TYPES}
-        if file.suffix not in kinds:
-            raise typer.BadParameter(f"{file} should end in {', '.join(kinds)}.")
-        database = _database()
-        with database.read() as session:
-            pool = get_pool(session, slug)
-        with file.open("wb") as target:
-            target.writelines(export.stream(database, pool, kinds[file.suffix]))
-    screen.print(f"The labels of {slug} are in {file} ({file.stat().st_size:,} bytes)")
-
-
-def _settings(**given: object) -> Settings:
-    settings = Settings.model_validate({**Settings().model_dump(), **given})
-    level = settings.log_level.upper()
-    logging.basicConfig(
-        level=level, format="%(message)s", handlers=[RichHandler(console=notes, show_path=False)], force=True
-    )
-    if settings.log_level != "debug":
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return settings
-
-
-def _database() -> Database:
-    database = Database(_settings().database_url)
-    database.migrate()
-    return database
-
-
-@contextmanager
-def _failures_in_words() -> Iterator[None]:
-    """Expected failures end the command with their message alone."""
-    try:
-        yield
-    except AppError as error:
-        notes.print(f"[bold red]{type(error).__name__}[/]: {escape(error.message)}", soft_wrap=True)
-        sys.exit(1)
-    except DBAPIError as error:
-        notes.print(
-            f"[bold red]The database cannot be used[/]: {escape(str(error.orig))}. Is there room on the disk, and may "
-            "this user write to the file and its folder?",
-            soft_wrap=True,
-        )
-        sys.exit(1)
-    except OSError as error:
-        notes.print(f"[bold red]{escape(str(error.filename))}[/]: {error.strerror}", soft_wrap=True)
-        sys.exit(1)
-    except SettingsError as error:
-        notes.print(f'[bold red]Wrong setting[/]: {escape(str(error))}. Lists are JSON: ["a", "b"].', soft_wrap=True)
-        sys.exit(2)
-    except ValidationError as error:
-        for wrong in error.errors():
-            name = f"INKLING_{'_'.join(map(str, wrong['loc'])).upper()}"
-            notes.print(
-                f"[bold red]{name}[/] is {escape(repr(wrong['input']))}: {escape(wrong['msg'])}", soft_wrap=True
-            )
-        sys.exit(2)
 
 
 @contextmanager
@@ -252,7 +131,3 @@ def _as_table(rows: list[table.Row]) -> Table:
 def _with_interval(accuracy: Accuracy) -> str:
     low, high = accuracy.interval
     return f"{accuracy.value:.4f} ({low:.2f}–{high:.2f})".replace("0.", ".")
-
-
-if __name__ == "__main__":
-    app()

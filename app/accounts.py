@@ -1,0 +1,221 @@
+"""Who may come in: accounts with passwords, tokens for scripts, sessions of browsers. Only hashes are stored."""
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Sequence
+from functools import cache
+
+from pwdlib import PasswordHash
+from sqlalchemy import ColumnElement, CursorResult, delete, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from app.errors import NameTaken, NotFound, PasswordTooShort, WrongLogin
+from app.models import ORACLE, AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
+
+MIN_PASSWORD = 10  # characters
+
+
+def has_accounts(session: Session) -> bool:
+    """Whether anybody has a password: from then on nobody comes in without one, disabled accounts or not."""
+    return session.scalar(select(Annotator.id).where(Annotator.password_hash.is_not(None)).limit(1)) is not None
+
+
+def list_accounts(session: Session) -> Sequence[Annotator]:
+    """Everybody with a password, by name."""
+    return session.scalars(select(Annotator).where(Annotator.password_hash.is_not(None)).order_by(Annotator.name)).all()
+
+
+def add_account(session: Session, name: str, role: Role, password: str, *, now: dt.datetime) -> Annotator:
+    """An account; somebody who labeled without one before keeps the labels.
+
+    Raises:
+        NameTaken: there is such an account, or the name is the oracle's.
+        PasswordTooShort
+    """
+    annotator = session.scalar(select(Annotator).where(Annotator.name == name))
+    if name == ORACLE or (annotator is not None and annotator.password_hash is not None):
+        raise NameTaken(f"There is an account {name} already. Choose another name.", name=name)
+    if annotator is None:
+        annotator = Annotator(name=name, created_at=now)
+        session.add(annotator)
+    annotator.role = role
+    annotator.password_hash = _hash(password)
+    session.flush()
+    note_audit(session, f"{role} added", name, now=now)
+    return annotator
+
+
+def set_password(session: Session, name: str, password: str, *, now: dt.datetime) -> None:
+    """A new password; all sessions opened with the old one end.
+
+    Raises:
+        NotFound: there is no such account.
+        PasswordTooShort
+    """
+    annotator = get_account(session, name)
+    annotator.password_hash = _hash(password)
+    _revoke(session, AccessToken.annotator_id == annotator.id, AccessToken.kind == "session", now=now)
+    note_audit(session, "password set", name, now=now)
+
+
+def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.datetime) -> None:
+    """Shut an account out, with its sessions and tokens, and free what it held; or let it in again.
+
+    Raises:
+        NotFound: there is no such account.
+    """
+    annotator = get_account(session, name)
+    annotator.is_disabled = is_disabled
+    if is_disabled:
+        _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
+        session.execute(delete(Lease).where(Lease.annotator_id == annotator.id))
+    note_audit(session, "account disabled" if is_disabled else "account enabled", name, now=now)
+
+
+def get_account(session: Session, name: str) -> Annotator:
+    """
+    Raises:
+        NotFound: there is no such account.
+    """
+    account = session.scalar(select(Annotator).where(Annotator.name == name, Annotator.password_hash.is_not(None)))
+    if account is None:
+        raise NotFound(f"There is no account {name}. `inkling user list` shows them.", name=name)
+    return account
+
+
+def check_password(session: Session, name: str, password: str) -> Annotator:
+    """The account of this name and password. An unknown name takes as long as a wrong password.
+
+    Raises:
+        WrongLogin: no such account, a wrong password, or an account that is disabled: all alike.
+    """
+    annotator = session.scalar(select(Annotator).where(Annotator.name == name))
+    stored = annotator.password_hash if annotator else None
+    is_right = _hasher().verify(password, stored or _nobodys_hash())
+    if annotator is None or stored is None or not is_right or annotator.is_disabled:
+        raise WrongLogin("The name or the password is wrong. Check both; an admin can set a new password.")
+    return annotator
+
+
+def create_token(
+    session: Session,
+    annotator: Annotator,
+    kind: TokenKind,
+    name: str,
+    *,
+    now: dt.datetime,
+    lifetime: dt.timedelta | None = None,
+) -> str:
+    """A new token in plain text: it is shown this once, stored is its hash."""
+    plain = secrets.token_urlsafe(32)
+    session.add(
+        AccessToken(
+            annotator_id=annotator.id,
+            kind=kind,
+            name=name,
+            sha256=_digest(plain),
+            created_at=now,
+            expires_at=None if lifetime is None else now + lifetime,
+        )
+    )
+    if kind == "api":
+        note_audit(session, "token created", annotator.name, now=now)
+    return plain
+
+
+def find_token(session: Session, plain: str, kind: TokenKind, *, now: dt.datetime) -> AccessToken | None:
+    """The token with its annotator, if it is in force."""
+    token = session.scalar(
+        select(AccessToken)
+        .where(AccessToken.sha256 == _digest(plain), AccessToken.kind == kind, AccessToken.revoked_at.is_(None))
+        .options(joinedload(AccessToken.annotator, innerjoin=True))
+    )
+    if token is None or token.annotator.is_disabled or (token.expires_at is not None and token.expires_at <= now):
+        return None
+    return token
+
+
+def list_tokens(session: Session) -> Sequence[AccessToken]:
+    """The tokens of scripts that are in force, with their annotators."""
+    return session.scalars(
+        select(AccessToken)
+        .where(AccessToken.kind == "api", AccessToken.revoked_at.is_(None))
+        .options(joinedload(AccessToken.annotator, innerjoin=True))
+        .order_by(AccessToken.id)
+    ).all()
+
+
+def revoke_token(session: Session, token_id: int, *, now: dt.datetime) -> None:
+    """End a token at once.
+
+    Raises:
+        NotFound: there is no such token in force.
+    """
+    if not _revoke(session, AccessToken.id == token_id, AccessToken.kind == "api", now=now):
+        raise NotFound(f"There is no token {token_id} in force. `inkling token list` shows them.", token_id=token_id)
+    token = session.get_one(AccessToken, token_id)
+    note_audit(session, "token revoked", token.annotator.name, now=now)
+
+
+def end_session(session: Session, plain: str, *, now: dt.datetime) -> None:
+    """Log out: this session's token is worth nothing any more."""
+    _revoke(session, AccessToken.sha256 == _digest(plain), AccessToken.kind == "session", now=now)
+
+
+def forget_ended_sessions(session: Session, *, now: dt.datetime) -> None:
+    """Drop the tokens of browsers that are worth nothing any more."""
+    is_over = AccessToken.revoked_at.is_not(None) | (AccessToken.expires_at <= now)
+    session.execute(delete(AccessToken).where(AccessToken.kind == "session", is_over))
+
+
+def get_secret(session: Session) -> str:
+    """The key that signs cookies, made at the first call; needs a session that may write."""
+    row = session.get(ServerSecret, 1)
+    if row is None:
+        row = ServerSecret(id=1, value=secrets.token_hex(32))
+        session.add(row)
+        session.flush()
+    return row.value
+
+
+def note_audit(
+    session: Session,
+    action: str,
+    name: str,
+    *,
+    now: dt.datetime,
+    address: str | None = None,
+    request_id: str | None = None,
+) -> None:
+    """Write down who did what, or what was done to whom."""
+    session.add(AuditEntry(at=now, action=action, name=name[:64], address=address, request_id=request_id))
+
+
+def _revoke(session: Session, *which: ColumnElement[bool], now: dt.datetime) -> bool:
+    revoked = session.execute(
+        update(AccessToken).where(AccessToken.revoked_at.is_(None), *which).values(revoked_at=now)
+    )
+    assert isinstance(revoked, CursorResult)  # an UPDATE's result has a row count
+    return revoked.rowcount > 0
+
+
+def _digest(plain: str) -> str:
+    # A token is 256 random bits: a plain hash is enough, and quick enough for each request.
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _hash(password: str) -> str:
+    if len(password) < MIN_PASSWORD:
+        raise PasswordTooShort(f"The password has {len(password)} characters; take {MIN_PASSWORD} or more.")
+    return _hasher().hash(password)
+
+
+@cache
+def _hasher() -> PasswordHash:
+    return PasswordHash.recommended()
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher().hash(secrets.token_hex(16))

@@ -1,0 +1,99 @@
+"""Copy a database while it is served, and put a copy back. SQLite's online backup, checked before it counts."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from app.errors import BackupFailed
+
+KEPT_SUFFIX = ".before-restore"
+
+
+def back_up(source: Path, file: Path) -> None:
+    """Write a consistent copy, whatever is written meanwhile. The file appears only once it is checked.
+
+    Raises:
+        BackupFailed: the file exists, the database does not, there is no room, or the copy is not sound.
+    """
+    if not source.exists():
+        raise BackupFailed(f"There is no database {source}. Set INKLING_DATABASE_URL to the one to back up.")
+    if file.exists():
+        raise BackupFailed(f"{file} exists already. Choose another name, or remove it first.")
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with closing(sqlite3.connect(source)) as database, closing(sqlite3.connect(part)) as copy:
+            database.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
+        _check(part)
+        _sync(part)
+        part.rename(file)
+    except (sqlite3.Error, OSError) as error:
+        raise BackupFailed(f"The backup {file} could not be written: {error}. Nothing was left behind.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def restore(file: Path, target: Path) -> Path | None:
+    """Put a backup in the place of the database; where the old one was kept, if there was one.
+
+    Raises:
+        BackupFailed: the backup is not sound, or a server still has the database open.
+    """
+    if not file.exists():
+        raise BackupFailed(f"There is no backup {file}.")
+    _check(file)
+    if target.exists() and file.samefile(target):
+        raise BackupFailed(f"{file} is the database itself. Name a backup.")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        shutil.copyfile(file, part)  # first, so that nothing is moved unless there is room for it
+        _sync(part)
+        kept = _move_aside(target) if target.exists() else None
+        part.replace(target)
+    except OSError as error:
+        raise BackupFailed(f"{file} could not be restored to {target}: {error}.") from error
+    finally:
+        if part.is_file():
+            part.unlink()
+    return kept
+
+
+def _move_aside(target: Path) -> Path:
+    """Keep the old database under a name of its own, with the log that a killed server may have left beside it."""
+    _claim(target)
+    names = (target.with_name(f"{target.name}{KEPT_SUFFIX}{number}") for number in ("", *map(str, range(2, 1000))))
+    kept = next(name for name in names if not name.exists())
+    for suffix in ("", "-wal", "-shm"):
+        old = target.with_name(f"{target.name}{suffix}")
+        if old.exists():
+            old.replace(kept.with_name(f"{kept.name}{suffix}"))
+    return kept
+
+
+def _check(file: Path) -> None:
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
+            answer = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            copy.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise BackupFailed(f"{file} is not a sound database of Inkling: {error}.") from error
+    if answer != "ok":
+        raise BackupFailed(f"{file} is damaged: {answer}.")
+
+
+def _claim(target: Path) -> None:
+    """Leaving WAL mode takes the database alone: it fails while any server has it open, idle or not."""
+    try:
+        with closing(sqlite3.connect(target, timeout=1)) as database:
+            database.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.OperationalError as error:
+        raise BackupFailed(f"{target} is in use ({error}). Stop the server first.") from error
+    except sqlite3.DatabaseError:
+        return  # damaged: that may be why a backup is restored
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())

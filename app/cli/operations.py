@@ -1,0 +1,65 @@
+"""`inkling verify`, `inkling backup` and `inkling restore`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from app import backup
+from app.cli.console import failures_in_words, get_settings, notes, open_database, screen
+from app.db import Database
+from app.models import Pool
+from app.pools import get_pool
+from app.queries import list_pools
+from app.verify import Difference, verify_pool
+
+
+def verify(
+    pool: Annotated[list[str] | None, typer.Option(help="Which pool, repeatable; all if left out.")] = None,
+) -> None:
+    """Compute every round again from its events, and compare it bit for bit with what is stored.
+
+    Ends with exit code 1 and the first place that differs.
+    """
+    is_same = True
+    with failures_in_words():
+        database = open_database()
+        with database.read() as session:
+            slugs = pool or [found.slug for found in list_pools(session, limit=1000)[0]]
+            pools = [get_pool(session, slug) for slug in slugs]
+        for one in pools:
+            difference = _verify_one(database, one)
+            if difference is None:
+                screen.print(f"{one.slug}: every round comes out the same, bit for bit.", highlight=False)
+            else:
+                is_same = False
+                screen.print(f"[bold red]Different[/] at {difference}", highlight=False, soft_wrap=True)
+    if not is_same:
+        raise typer.Exit(1)
+
+
+def _verify_one(database: Database, pool: Pool) -> Difference | None:
+    with Progress(console=notes) as bars:
+        task = bars.add_task(f"{pool.slug}: rounds", total=None)
+
+        def show(number: int, last: int) -> None:
+            bars.update(task, completed=number + 1, total=last + 1)
+
+        return verify_pool(database, pool, show)
+
+
+def back_up(file: Annotated[Path, typer.Argument(help="Where to; it must not exist yet.")]) -> None:
+    """Copy the database into one file, also while it is served; the copy is checked."""
+    with failures_in_words():
+        backup.back_up(Database(get_settings().database_url).path, file)
+    screen.print(f"The backup is in {file} ({file.stat().st_size:,} bytes), checked.", highlight=False)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `inkling backup` wrote.")],
+) -> None:
+    """Put a backup in the place of the database, while no server runs. The old file is kept beside it."""
+    with failures_in_words():
+        kept = backup.restore(file, Database(get_settings().database_url).path)
+    screen.print(f"{file} is restored." + (f" The old database is kept as {kept}." if kept else ""), highlight=False)

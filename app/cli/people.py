@@ -1,0 +1,120 @@
+"""`inkling user` and `inkling token`: who may come in."""
+
+import datetime as dt
+import re
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from app import accounts
+from app.cli.console import failures_in_words, notes, open_database, screen
+
+user_app = typer.Typer(help="Accounts: who may log in.", no_args_is_help=True)
+token_app = typer.Typer(help="Tokens: what scripts show instead of a password.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The account's name.")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+NAME_PATTERN = re.compile(r"[\w][\w .@-]{0,63}")
+
+
+@user_app.command("add")
+def add_user(
+    name: Name,
+    admin: Annotated[bool, typer.Option("--admin", help="May do everything; else label only.")] = False,
+    password_stdin: FromStdin = False,
+) -> None:
+    """Create an account. The first one closes the server to everybody without one."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise typer.BadParameter("A name has letters, digits, spaces and . @ - _, at most 64 of them.")
+    with failures_in_words():
+        database, password = open_database(), _read_password(password_stdin)
+        with database.write() as session:
+            is_first = not accounts.has_accounts(session)
+            accounts.add_account(session, name, "admin" if admin else "annotator", password, now=_now())
+    screen.print(f"{name} may log in as {'admin' if admin else 'annotator'}.", highlight=False)
+    if is_first and not admin:
+        notes.print("There is no admin yet. Create one with: inkling user add NAME --admin")
+
+
+@user_app.command("list")
+def list_users() -> None:
+    """All accounts."""
+    with failures_in_words(), open_database().read() as session:
+        shown = Table("name", "role", "may log in", "since")
+        for account in accounts.list_accounts(session):
+            may = "no" if account.is_disabled else "yes"
+            shown.add_row(account.name, account.role, may, f"{account.created_at:%Y-%m-%d}")
+    screen.print(shown)
+
+
+@user_app.command("disable")
+def disable_user(name: Name) -> None:
+    """Shut an account out at once; its labels stay."""
+    with failures_in_words(), open_database().write() as session:
+        accounts.set_disabled(session, name, True, now=_now())
+    screen.print(f"{name} is shut out: sessions and tokens have ended, held images are free.", highlight=False)
+
+
+@user_app.command("enable")
+def enable_user(name: Name) -> None:
+    """Let a disabled account in again, by its old password."""
+    with failures_in_words(), open_database().write() as session:
+        accounts.set_disabled(session, name, False, now=_now())
+    screen.print(f"{name} may log in again. Tokens have to be created anew.", highlight=False)
+
+
+@user_app.command("password")
+def set_password(name: Name, password_stdin: FromStdin = False) -> None:
+    """Set a new password; open sessions end."""
+    with failures_in_words():
+        database, password = open_database(), _read_password(password_stdin)
+        with database.write() as session:
+            accounts.set_password(session, name, password, now=_now())
+    screen.print(f"{name} has a new password; open sessions have ended.", highlight=False)
+
+
+@token_app.command("create")
+def create_token(
+    name: Name,
+    purpose: Annotated[str, typer.Option("--for", help="What it is for, to tell tokens apart.")] = "script",
+    days: Annotated[int | None, typer.Option(min=1, help="How long it is good; for ever if left out.")] = None,
+) -> None:
+    """Create a token that acts as this account. It is shown once."""
+    with failures_in_words(), open_database().write() as session:
+        account = accounts.get_account(session, name)
+        lifetime = dt.timedelta(days=days) if days is not None else None
+        plain = accounts.create_token(session, account, "api", purpose[:64], now=_now(), lifetime=lifetime)
+    screen.print(plain, highlight=False, soft_wrap=True)
+    notes.print("Keep it now: it is not shown again. Use it as  Authorization: Bearer <token>", highlight=False)
+
+
+@token_app.command("list")
+def list_tokens() -> None:
+    """The tokens in force."""
+    with failures_in_words(), open_database().read() as session:
+        shown = Table("id", "account", "for", "created", "expires")
+        for token in accounts.list_tokens(session):
+            expires = f"{token.expires_at:%Y-%m-%d}" if token.expires_at else "never"
+            shown.add_row(str(token.id), token.annotator.name, token.name, f"{token.created_at:%Y-%m-%d}", expires)
+    screen.print(shown)
+
+
+@token_app.command("revoke")
+def revoke_token(token_id: Annotated[int, typer.Argument(help="Its id, as `inkling token list` shows it.")]) -> None:
+    """End a token at once."""
+    with failures_in_words(), open_database().write() as session:
+        accounts.revoke_token(session, token_id, now=_now())
+    screen.print(f"The token {token_id} is worth nothing any more.", highlight=False)
+
+
+def _read_password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt="Again"))
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,191 @@
+"""Who works in a pool, how fast, and how often they agree with the model and with the truth; and the audit."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import Session
+
+from app.labels import RECORDED, Recorded
+from app.models import (
+    Annotator,
+    AuditEntry,
+    FailedRound,
+    Image,
+    Label,
+    LabelEvent,
+    Lease,
+    Pool,
+    RankedImage,
+    Role,
+    Skip,
+)
+
+PAUSE_SECONDS = 60  # a longer gap between two answers is a pause, not slowness
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorWork:
+    """One annotator in one pool. Agreements are (agreeing, comparable) counts of answers that stand."""
+
+    name: str
+    role: Role
+    labels: int
+    skips: int
+    flags: int
+    held: int
+    labels_last_hour: int
+    seconds_per_label: float | None
+    model_agreement: tuple[int, int]
+    truth_agreement: tuple[int, int]
+    last_event_at: dt.datetime | None
+
+
+def list_work(
+    session: Session, pool: Pool, *, annotator_id: int | None = None, now: dt.datetime
+) -> list[AnnotatorWork]:
+    """Everybody who did anything in the pool, busiest first; or only one annotator.
+
+    The model's opinion is the one it had when it asked; images from beyond the stored ranking have none.
+    """
+    standing = _standing(session, pool)
+    acts, pace = _acts(session, pool), _pace(session, pool, now)
+    held = dict(
+        session.execute(
+            select(Lease.annotator_id, func.count())
+            .where(Lease.pool_id == pool.id, Lease.expires_at > now)
+            .group_by(Lease.annotator_id)
+        ).all()
+    )
+    people = session.scalars(select(Annotator).where(Annotator.id.in_({*acts, *held}))).all()
+    work = []
+    for person in people:
+        if annotator_id not in (None, person.id):
+            continue
+        labels, like_model, with_model, like_truth, with_truth = standing.get(person.id, (0, 0, 0, 0, 0))
+        skips, flags, last_at = acts.get(person.id, (0, 0, None))
+        last_hour, seconds_per_label = pace.get(person.id, (0, None))
+        work.append(
+            AnnotatorWork(
+                name=person.name,
+                role=person.role,
+                labels=labels,
+                skips=skips,
+                flags=flags,
+                held=held.get(person.id, 0),
+                labels_last_hour=last_hour,
+                seconds_per_label=seconds_per_label,
+                model_agreement=(like_model, with_model),
+                truth_agreement=(like_truth, with_truth),
+                last_event_at=last_at,
+            )
+        )
+    return sorted(work, key=lambda one: (-one.labels, one.name))
+
+
+def list_image_events(session: Session, image_id: int, *, annotator_id: int | None) -> Sequence[Recorded]:
+    """The history of an image, oldest first; only one annotator's part of it, if one is named."""
+    query = RECORDED.where(LabelEvent.image_id == image_id).order_by(LabelEvent.id)
+    if annotator_id is not None:
+        query = query.where(LabelEvent.annotator_id == annotator_id)
+    return [Recorded(*tuple(row)) for row in session.execute(query)]
+
+
+def list_flags(
+    session: Session, pool: Pool, *, annotator_id: int | None = None, before: int | None = None, limit: int = 100
+) -> tuple[Sequence[Recorded], int | None]:
+    """Flags, newest first, and the cursor of the next page; only one annotator's, if one is named."""
+    query = (
+        RECORDED.where(LabelEvent.pool_id == pool.id, LabelEvent.kind == "flag")
+        .order_by(LabelEvent.id.desc())
+        .limit(limit + 1)
+    )
+    if annotator_id is not None:
+        query = query.where(LabelEvent.annotator_id == annotator_id)
+    if before is not None:
+        query = query.where(LabelEvent.id < before)
+    rows = [Recorded(*tuple(row)) for row in session.execute(query)]
+    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
+
+
+def list_failed_rounds(session: Session, pool: Pool, *, limit: int = 20) -> Sequence[FailedRound]:
+    """The trainings that failed last, newest first."""
+    query = select(FailedRound).where(FailedRound.pool_id == pool.id).order_by(FailedRound.number.desc())
+    return session.scalars(query.limit(limit)).all()
+
+
+def list_audit(
+    session: Session, *, before: int | None = None, limit: int = 100
+) -> tuple[Sequence[AuditEntry], int | None]:
+    """Audit entries, newest first, and the cursor of the next page."""
+    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(AuditEntry.id < before)
+    rows = session.scalars(query).all()
+    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
+
+
+def _standing(session: Session, pool: Pool) -> dict[int, tuple[int, int, int, int, int]]:
+    """Per annotator: standing labels; like the model of with a prediction; like the truth of with a truth."""
+    rows = session.execute(
+        select(
+            LabelEvent.annotator_id,
+            func.count(),
+            _count(RankedImage.prediction == Label.value),
+            _count(RankedImage.prediction.is_not(None)),
+            _count(Image.truth == Label.value),
+            _count(Image.truth.is_not(None)),
+        )
+        .select_from(Label)
+        .join(LabelEvent, LabelEvent.id == Label.event_id)
+        .join(Image, Image.id == Label.image_id)
+        .outerjoin(RankedImage, (RankedImage.round_id == LabelEvent.round_id) & (RankedImage.rank == LabelEvent.rank))
+        .where(Label.pool_id == pool.id)
+        .group_by(LabelEvent.annotator_id)
+    )
+    return {row[0]: (row[1], row[2], row[3], row[4], row[5]) for row in rows}
+
+
+def _acts(session: Session, pool: Pool) -> dict[int, tuple[int, int, dt.datetime]]:
+    """Per annotator: skips, flags, and when they did anything last."""
+    rows = session.execute(
+        select(
+            LabelEvent.annotator_id,
+            _count(select(Skip.event_id).where(Skip.event_id == LabelEvent.id).exists()),
+            _count(LabelEvent.kind == "flag"),
+            func.max(LabelEvent.created_at),
+        )
+        .where(LabelEvent.pool_id == pool.id)
+        .group_by(LabelEvent.annotator_id)
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+def _pace(session: Session, pool: Pool, now: dt.datetime) -> dict[int, tuple[int, float | None]]:
+    """Per annotator: answers of the last hour, and the median seconds between two of them, pauses left out."""
+    rows = session.execute(
+        select(LabelEvent.annotator_id, LabelEvent.created_at)
+        .where(
+            LabelEvent.pool_id == pool.id,
+            LabelEvent.kind == "label",
+            LabelEvent.created_at > now - dt.timedelta(hours=1),
+        )
+        .order_by(LabelEvent.id)
+    )
+    times = defaultdict(list)
+    for annotator_id, at in rows:
+        times[annotator_id].append(at)
+    pace = {}
+    for annotator_id, ats in times.items():
+        gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(ats)]
+        working = [gap for gap in gaps if 0 < gap <= PAUSE_SECONDS]
+        pace[annotator_id] = (len(ats), median(working) if working else None)
+    return pace
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))

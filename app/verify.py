@@ -1,0 +1,165 @@
+"""Compute every round again from its events, and compare it bit for bit with what is stored."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, undefer
+
+from app import labels
+from app.db import Database
+from app.labels import Recorded
+from app.learning.softmax import SoftmaxRegression, State
+from app.models import Label, LabelEvent, Pool, RankedImage, Round, Skip
+from app.pools import PoolArrays, read_arrays
+from app.rounds import Outcome, TrainingSet
+from app.training import train
+
+_RANKED = (
+    select(RankedImage.image_id, RankedImage.confidence, RankedImage.prediction)
+    .where(RankedImage.round_id == bindparam("round_id"))
+    .order_by(RankedImage.rank)
+)
+NO_RANK = 1 << 62  # behind every rank: an image from beyond the stored head
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place where what is stored is not what the events say."""
+
+    place: str
+    stored: str
+    computed: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: stored is {self.stored}, computed {self.computed}"
+
+
+def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], None]) -> Difference | None:
+    """The first difference of a pool, or None. `on_round` hears of each round done, and how many there are.
+
+    Each round is computed from the state computed before it, so one damaged round is not hidden by the next.
+    """
+    with database.read() as session:
+        arrays = read_arrays(session, pool)
+        if (difference := _compare_labels(session, pool)) is not None:
+            return difference
+        last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
+    model = SoftmaxRegression(len(pool.classes), pool.height * pool.width)
+    state = State.zeros(len(pool.classes), pool.height * pool.width)
+    for number in range(last + 1):
+        with database.read() as session:
+            difference, state = _verify_round(session, pool, number, arrays, model, state)
+        if difference is not None:
+            return difference
+        on_round(number, last)
+    return None
+
+
+def _verify_round(
+    session: Session, pool: Pool, number: int, arrays: PoolArrays, model: SoftmaxRegression, state: State
+) -> tuple[Difference | None, State]:
+    place = f"{pool.slug}, round {number}"
+    stored = session.scalar(
+        select(Round).where(Round.pool_id == pool.id, Round.number == number).options(undefer(Round.state))
+    )
+    if stored is None:
+        return Difference(place, "nothing", "a round"), state
+    if number == 0:
+        return _first(_round_0(session, place, pool, stored, arrays, state)), state
+    training = _training_set(session, pool, stored.last_event_id)
+    outcome = train(model, arrays, pool, state, training, number=number)
+    after = State.from_bytes(outcome.state)
+    pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
+    if stored.test_correct is not None:  # else it is still being counted
+        test = arrays.test
+        pairs.append((f"{place}, right on test", stored.test_correct, model.count_correct(after, test.x, test.y)))
+    return _first(pairs), after
+
+
+def _round_0(
+    session: Session, place: str, pool: Pool, stored: Round, arrays: PoolArrays, state: State
+) -> Iterator[tuple[str, object, object]]:
+    """The model of zeros, which ranks by position and knows no confidence."""
+    yield f"{place}, the model's state", stored.state, state.to_bytes()
+    yield f"{place}, labels", stored.n_labels, 0
+    yield f"{place}, right on validation", stored.validation_correct, int((arrays.validation.y == 0).sum())
+    yield f"{place}, right on test", stored.test_correct, int((arrays.test.y == 0).sum())
+    found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
+    computed = [(image_id, None, None) for image_id in arrays.image_ids[: pool.queue_size].tolist()]
+    yield f"{place}, length of the ranking", len(found), len(computed)
+    for rank, pair in enumerate(zip(found, computed, strict=False)):
+        yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
+
+
+def _training_set(session: Session, pool: Pool, last_event_id: int) -> TrainingSet:
+    """What stood after that event, from the events alone, in the order of training."""
+    rows = sorted(
+        (event.round, NO_RANK if event.rank is None else event.rank, event.position, event.value)
+        for event in labels.fold(_events(session, pool, last_event_id)).values()
+        if event.value is not None
+    )
+    table = np.array(rows, np.int64).reshape(len(rows), 4)
+    return TrainingSet(table[:, 2], table[:, 3], last_event_id)
+
+
+def _events(session: Session, pool: Pool, last_event_id: int | None) -> Iterator[Recorded]:
+    query = labels.RECORDED.where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id)
+    if last_event_id is not None:
+        query = query.where(LabelEvent.id <= last_event_id)
+    return (Recorded(*tuple(row)) for row in session.execute(query))
+
+
+def _compare_labels(session: Session, pool: Pool) -> Difference | None:
+    """Whether the labels that stand are those that the events leave."""
+    events = list(_events(session, pool, None))
+    folded = labels.fold(events)
+    rows = session.execute(select(Label.image_id, Label.event_id, Label.value).where(Label.pool_id == pool.id))
+    stored = {image_id: (event_id, value) for image_id, event_id, value in rows}
+    for image_id in sorted({*folded, *stored}):
+        event = folded.get(image_id)
+        computed = (event.id, event.value) if event else None
+        if stored.get(image_id) != computed:
+            place = f"{pool.slug}, the label of image {image_id} (event, value)"
+            return Difference(place, str(stored.get(image_id)), str(computed))
+    undone = {event.undoes_id for event in events if event.kind == "undo"}
+    skipped = sorted(event.id for event in events if event.kind == "skip" and event.id not in undone)
+    standing = sorted(session.scalars(select(Skip.event_id).where(Skip.pool_id == pool.id)))
+    return _first([(f"{pool.slug}, the skips that stand (events)", standing, skipped)])
+
+
+def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
+    yield f"{place}, labels", stored.n_labels, len(training.positions)
+    yield f"{place}, steps", stored.steps, outcome.steps
+    yield f"{place}, right on validation", stored.validation_correct, outcome.validation.correct
+    yield f"{place}, validation images", stored.validation_total, outcome.validation.total
+    yield f"{place}, test images", stored.test_total, outcome.test_total
+    yield f"{place}, the model's state", stored.state, outcome.state
+
+
+def _ranks(session: Session, place: str, stored: Round, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
+    found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
+    computed = list(
+        zip(outcome.ranking.tolist(), outcome.confidence.tolist(), outcome.prediction.tolist(), strict=True)
+    )
+    yield f"{place}, length of the ranking", len(found), len(computed)
+    for rank, pair in enumerate(zip(found, computed, strict=False)):
+        yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
+
+
+def _first(pairs: Iterable[tuple[str, object, object]]) -> Difference | None:
+    for place, stored, computed in pairs:
+        if stored != computed:
+            return Difference(place, _in_short(stored, computed), _in_short(computed, stored))
+    return None
+
+
+def _in_short(value: object, other: object) -> str:
+    """Of bytes, the first that differs."""
+    if not isinstance(value, bytes) or not isinstance(other, bytes):
+        return str(value)
+    differs = next(
+        (i for i, (a, b) in enumerate(zip(value, other, strict=False)) if a != b), min(len(value), len(other))
+    )
+    return f"{len(value)} bytes, byte {differs} is {value[differs] if differs < len(value) else 'missing'}"

@@ -1,0 +1,57 @@
+"""What an endpoint depends on to know its caller."""
+
+import datetime as dt
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
+
+from app import labeling
+from app.errors import NotAllowed, NotLoggedIn
+from app.models import Annotator
+from app.web.deps import InServices, Now
+from app.web.gate import LOCAL_ANNOTATOR, Caller
+
+
+def get_caller(connection: HTTPConnection, services: InServices, now: Now) -> Caller:
+    """Whoever is logged in; the pages' header reads it from the request's state."""
+    caller = services.gate.identify(connection, now)
+    connection.state.caller = caller
+    return caller
+
+
+InCaller = Annotated[Caller, Depends(get_caller)]
+
+
+def note_caller(connection: HTTPConnection, services: InServices, now: Now) -> None:
+    """For a page that is open to all: its header shows whoever is logged in, if anybody is."""
+    with suppress(NotLoggedIn):
+        get_caller(connection, services, now)
+
+
+def get_admin(caller: InCaller) -> Caller:
+    """
+    Raises:
+        NotAllowed: an annotator asks for what only admins may do.
+    """
+    if not caller.is_admin:
+        raise NotAllowed(f"{caller.name} is an annotator; this takes an admin.")
+    return caller
+
+
+InAdmin = Annotated[Caller, Depends(get_admin)]
+
+
+def get_annotator(session: Session, caller: Caller, claimed: str | None, *, now: dt.datetime) -> Annotator:
+    """The annotator behind the caller. Only on an open server does the request's `annotator` say who.
+
+    Raises:
+        NotAllowed: the request names somebody else than who is logged in.
+    """
+    if caller.annotator_id is None:
+        return labeling.get_annotator(session, claimed or LOCAL_ANNOTATOR, now=now)
+    if claimed not in (None, caller.name):
+        raise NotAllowed(f"You are logged in as {caller.name}: leave `annotator` out.", name=caller.name)
+    return session.get_one(Annotator, caller.annotator_id)

@@ -1,0 +1,101 @@
+"""Tells callers apart: a script by its token, a browser by its signed cookie, or the local person while nobody has a
+password.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from fastapi import Response
+from itsdangerous import BadSignature, TimestampSigner
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
+
+from app import accounts
+from app.db import Database
+from app.errors import NotLoggedIn
+from app.models import Annotator, Role
+from app.settings import Settings
+
+COOKIE = "inkling_session"
+LOCAL_ANNOTATOR = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling. `annotator_id` is None for the local person of an open server, who may take any name."""
+
+    annotator_id: int | None
+    name: str
+    role: Role
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether everything is allowed; on an open server it is."""
+        return self.role == "admin"
+
+
+class Gate:
+    """Opens sessions and tells callers apart."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._lifetime = dt.timedelta(days=settings.session_days)
+        with database.write() as session:
+            self._signer = TimestampSigner(accounts.get_secret(session), salt="inkling.session")
+        self._is_closed = False
+
+    def identify(self, connection: HTTPConnection, now: dt.datetime) -> Caller:
+        """
+        Raises:
+            NotLoggedIn: accounts exist, and the request shows no token and no session that is in force.
+        """
+        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+        cookie = self._unsign(connection.cookies.get(COOKIE))
+        with self._database.read() as session:
+            token = None
+            if scheme.lower() == "bearer":
+                token = accounts.find_token(session, bearer.strip(), "api", now=now)
+            elif cookie is not None:
+                token = accounts.find_token(session, cookie, "session", now=now)
+            if token is not None:
+                return Caller(token.annotator_id, token.annotator.name, token.annotator.role)
+            if scheme or self._has_closed(session):
+                raise NotLoggedIn("Log in at /login, or send a token: Authorization: Bearer <token>.")
+        return Caller(None, LOCAL_ANNOTATOR, "admin")
+
+    def open_session(
+        self, session: Session, annotator: Annotator, response: Response, *, is_https: bool, now: dt.datetime
+    ) -> None:
+        """A new session for whoever just showed the password, as a cookie of the response."""
+        accounts.forget_ended_sessions(session, now=now)
+        plain = accounts.create_token(session, annotator, "session", "browser", now=now, lifetime=self._lifetime)
+        response.set_cookie(
+            COOKIE,
+            self._signer.sign(plain).decode(),
+            max_age=int(self._lifetime.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=is_https,
+        )
+
+    def end_session(
+        self, session: Session, connection: HTTPConnection, response: Response, *, now: dt.datetime
+    ) -> None:
+        """Log out: the token is revoked, so a copy of the cookie is worth nothing either."""
+        plain = self._unsign(connection.cookies.get(COOKIE))
+        if plain is not None:
+            accounts.end_session(session, plain, now=now)
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+
+    def _unsign(self, cookie: str | None) -> str | None:
+        if cookie is None:
+            return None
+        try:
+            return self._signer.unsign(cookie, max_age=int(self._lifetime.total_seconds())).decode()
+        except BadSignature:
+            return None
+
+    def _has_closed(self, session: Session) -> bool:
+        # An account closes the server for good; one that is added while it runs counts from the next request.
+        self._is_closed = self._is_closed or accounts.has_accounts(session)
+        return self._is_closed

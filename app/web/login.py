@@ -1,0 +1,96 @@
+"""Log in and out."""
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from app import accounts
+from app.errors import AppError, TooManyAttempts, WrongLogin
+from app.logs import request_id
+from app.web.deps import InServices, Now, Services
+from app.web.templates import templates
+
+logger = logging.getLogger(__name__)
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """The form, with what was typed and what was wrong with it; `following` is where to go then."""
+
+    name: str = ""
+    following: str = "/"
+    problem: str | None = None
+
+
+@router.get("/login")
+def show_login(request: Request, next: str = "/") -> Response:
+    """The form."""
+    return templates.TemplateResponse(request, "login.html", {"page": LoginPage(following=_own_path(next))})
+
+
+@router.post("/login")
+def log_in(
+    request: Request,
+    services: InServices,
+    now: Now,
+    name: Annotated[str, Form(max_length=64)],
+    password: Annotated[str, Form(max_length=1000)],
+    next: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Open a session, or show the form again with the reason."""
+    address = request.client.host if request.client else "unknown"
+    try:
+        return _log_in(request, services, name, password, _own_path(next), address, now)
+    except (WrongLogin, TooManyAttempts) as error:
+        logger.warning("login of %s from %s failed: %s", name, address, type(error).__name__)
+        return _show_again(request, name, _own_path(next), error)
+
+
+@router.post("/logout")
+def log_out(request: Request, services: InServices, now: Now) -> Response:
+    """End the session, here and wherever its cookie was copied to."""
+    response = RedirectResponse("/login", 303)
+    with services.database.write() as session:
+        services.gate.end_session(session, request, response, now=now)
+    return response
+
+
+def _log_in(
+    request: Request, services: Services, name: str, password: str, following: str, address: str, now: dt.datetime
+) -> Response:
+    throttle = services.login_throttle
+    throttle.begin(name, address, now=now)
+    try:
+        with throttle.hashing, services.database.read() as session:
+            annotator = accounts.check_password(session, name, password)
+    except WrongLogin:
+        with services.database.write() as session:
+            accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=request_id.get())
+        raise
+    throttle.succeed(name, address, now=now)
+    response = RedirectResponse(following, 303)
+    with services.database.write() as session:
+        services.gate.end_session(session, request, response, now=now)
+        services.gate.open_session(session, annotator, response, is_https=request.url.scheme == "https", now=now)
+        accounts.note_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
+    logger.info("%s logged in from %s", name, address, extra={"annotator": name, "address": address})
+    return response
+
+
+def _show_again(request: Request, name: str, following: str, error: AppError) -> Response:
+    page = LoginPage(name=name, following=following, problem=error.message)
+    response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.context["seconds"])
+    return response
+
+
+def _own_path(following: str) -> str:
+    """Only a path of this server: `//elsewhere` and `/\\elsewhere` are other sites to a browser."""
+    is_own = following.startswith("/") and not following.startswith(("//", "/\\")) and following.isprintable()
+    return following if is_own else "/"

@@ -1,0 +1,138 @@
+"""Who works in a pool and how; one's own work; and the audit."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
+
+from app import people, queries
+from app.accuracy import Accuracy
+from app.models import AuditEntry, FailedRound, Pool
+from app.people import AnnotatorWork
+from app.pools import get_pool
+from app.web.auth import InCaller, get_admin, get_caller
+from app.web.deps import Cursor, InServices, Now, Slug
+from app.web.event_views import EventView, view_events
+from app.web.templates import templates
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
+
+FLAGS_A_PAGE = 20
+ENTRIES_A_PAGE = 50
+WORKING = dt.timedelta(minutes=10)  # whoever did nothing for longer, and holds nothing, is not at work
+
+
+@dataclass(frozen=True, slots=True)
+class WorkView:
+    """Somebody's work; an agreement is None where there was nothing to agree with."""
+
+    work: AnnotatorWork
+    is_working: bool
+    like_model: Accuracy | None
+    like_truth: Accuracy | None
+
+    @classmethod
+    def of(cls, work: AnnotatorWork, now: dt.datetime) -> "WorkView":
+        """From a query's row."""
+        is_recent = work.last_event_at is not None and now - work.last_event_at < WORKING
+        return cls(
+            work=work,
+            is_working=work.held > 0 or is_recent,
+            like_model=Accuracy(*work.model_agreement) if work.model_agreement[1] else None,
+            like_truth=Accuracy(*work.truth_agreement) if work.truth_agreement[1] else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """Everybody's work in a pool, what they flagged, and the trainings that failed."""
+
+    slug: str
+    pool_name: str
+    work: Sequence[WorkView]
+    flags: Sequence[EventView]
+    older: int | None
+    is_first_page: bool
+    failed_rounds: Sequence[FailedRound]
+
+
+@dataclass(frozen=True, slots=True)
+class MyPage:
+    """One's own work in a pool; None before the first act."""
+
+    slug: str
+    pool_name: str
+    name: str
+    mine: WorkView | None
+    flags: Sequence[EventView]
+    older: int | None
+    is_first_page: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Who came in and what was done to accounts, newest first."""
+
+    entries: Sequence[AuditEntry]
+    older: int | None
+    is_first_page: bool
+
+
+@router.get("/pools/{slug}/people", dependencies=[Depends(get_admin)])
+def show_people(slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None) -> Response:
+    """Who works in the pool."""
+    with services.database.read() as session:
+        pool = get_pool(session, slug)
+        work = people.list_work(session, pool, now=now)
+        flags, older = _read_flags(session, pool, None, cursor)
+        failed = people.list_failed_rounds(session, pool)
+    page = PeoplePage(
+        slug=slug,
+        pool_name=pool.name,
+        work=[WorkView.of(one, now) for one in work],
+        flags=flags,
+        older=older,
+        is_first_page=cursor is None,
+        failed_rounds=failed,
+    )
+    return templates.TemplateResponse(request, "people.html", {"page": page})
+
+
+@router.get("/pools/{slug}/me")
+def show_me(
+    slug: Slug, request: Request, services: InServices, caller: InCaller, now: Now, cursor: Cursor = None
+) -> Response:
+    """One's own work in the pool."""
+    with services.database.read() as session:
+        pool = get_pool(session, slug)
+        whose = queries.find_annotator_id(session, caller.name)
+        work = people.list_work(session, pool, annotator_id=whose or 0, now=now)
+        flags, older = _read_flags(session, pool, whose or 0, cursor)
+    page = MyPage(
+        slug=slug,
+        pool_name=pool.name,
+        name=caller.name,
+        mine=WorkView.of(work[0], now) if work else None,
+        flags=flags,
+        older=older,
+        is_first_page=cursor is None,
+    )
+    return templates.TemplateResponse(request, "me.html", {"page": page})
+
+
+@router.get("/audit", dependencies=[Depends(get_admin)])
+def show_audit(request: Request, services: InServices, cursor: Cursor = None) -> Response:
+    """The audit."""
+    with services.database.read() as session:
+        entries, older = people.list_audit(session, before=cursor, limit=ENTRIES_A_PAGE)
+    page = AuditPage(entries=entries, older=older, is_first_page=cursor is None)
+    return templates.TemplateResponse(request, "audit.html", {"page": page})
+
+
+def _read_flags(
+    session: Session, pool: Pool, annotator_id: int | None, cursor: int | None
+) -> tuple[list[EventView], int | None]:
+    flags, older = people.list_flags(session, pool, annotator_id=annotator_id, before=cursor, limit=FLAGS_A_PAGE)
+    return view_events(session, pool, flags), older

@@ -1,0 +1,64 @@
+"""The bodies about people: who is logged in, who works, what the audit holds."""
+
+import datetime as dt
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from app.models import Role
+from app.people import AnnotatorWork
+from app.web.schemas import AccuracyOut
+
+
+class AnnotatorOut(BaseModel):
+    """Somebody's work in a pool. Agreement counts standing answers that had a prediction, or a known truth."""
+
+    name: str
+    role: Role
+    labels: int
+    skips: int
+    flags: int
+    held: int
+    labels_last_hour: int
+    seconds_per_label: float | None
+    agrees_with_model: AccuracyOut | None
+    agrees_with_truth: AccuracyOut | None
+    last_event_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, work: AnnotatorWork) -> Self:
+        """From a query's row."""
+        return cls(
+            name=work.name,
+            role=work.role,
+            labels=work.labels,
+            skips=work.skips,
+            flags=work.flags,
+            held=work.held,
+            labels_last_hour=work.labels_last_hour,
+            seconds_per_label=work.seconds_per_label,
+            agrees_with_model=AccuracyOut.of(*work.model_agreement) if work.model_agreement[1] else None,
+            agrees_with_truth=AccuracyOut.of(*work.truth_agreement) if work.truth_agreement[1] else None,
+            last_event_at=work.last_event_at,
+        )
+
+
+class CallerOut(BaseModel):
+    """Who is logged in; `open` says that the server has no accounts and anybody here may do everything."""
+
+    name: str
+    role: Role
+    open: bool
+
+
+class AuditEntryOut(BaseModel):
+    """Who came in, who was kept out, what was done to accounts."""
+
+    id: int
+    at: dt.datetime
+    action: str
+    name: str
+    address: str | None
+    request_id: str | None
+
+    model_config = ConfigDict(from_attributes=True)

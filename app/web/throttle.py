@@ -1,0 +1,62 @@
+"""Slow down whoever guesses passwords: per account and per address, in a bounded memory."""
+
+import datetime as dt
+import math
+import threading
+from collections import OrderedDict, deque
+
+from app.errors import TooManyAttempts
+
+WINDOW = dt.timedelta(minutes=15)
+PER_ACCOUNT = 10  # failures within the window
+PER_ADDRESS = 50
+MAX_REMEMBERED = 10_000  # accounts and addresses; the ones heard of longest ago are forgotten
+
+
+class LoginThrottle:
+    """Failed logins of the last minutes. One lock around a hash keeps Argon2's memory bounded, too."""
+
+    CONCURRENT_HASHES = 2  # 64 MB each
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[str, deque[dt.datetime]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.hashing = threading.BoundedSemaphore(self.CONCURRENT_HASHES)
+
+    def begin(self, name: str, address: str, *, now: dt.datetime) -> None:
+        """An attempt, which counts as failed until it succeeds: many at once find no gap.
+
+        Raises:
+            TooManyAttempts: with the seconds to wait in the context.
+        """
+        limits = ((f"account {name}", PER_ACCOUNT), (f"address {address}", PER_ADDRESS))
+        with self._lock:
+            seconds = math.ceil(max(self._wait(key, limit, now) for key, limit in limits))
+            if seconds <= 0:
+                self._note(name, address, now)
+        if seconds > 0:
+            raise TooManyAttempts(
+                f"Too many failed logins. Try again in {max(1, seconds // 60)} min, or ask an admin.", seconds=seconds
+            )
+
+    def succeed(self, name: str, address: str, *, now: dt.datetime) -> None:
+        """The attempt that began at `now` was a login: the account's failures are forgotten."""
+        with self._lock:
+            self._failures.pop(f"account {name}", None)
+            of_address = self._failures.get(f"address {address}")
+            if of_address is not None and now in of_address:
+                of_address.remove(now)
+
+    def _note(self, name: str, address: str, now: dt.datetime) -> None:
+        for key in (f"account {name}", f"address {address}"):
+            self._failures.setdefault(key, deque(maxlen=PER_ADDRESS)).append(now)
+            self._failures.move_to_end(key)
+        while len(self._failures) > MAX_REMEMBERED:
+            self._failures.popitem(last=False)
+
+    def _wait(self, key: str, limit: int, now: dt.datetime) -> float:
+        """Seconds until there are fewer than `limit` failures in the window."""
+        recent = [at for at in self._failures.get(key, ()) if now - WINDOW < at <= now]
+        if len(recent) < limit:
+            return 0.0
+        return (recent[-limit] + WINDOW - now).total_seconds()

@@ -1,0 +1,57 @@
+/**
+ * Why no image could be given, in words, with the time until one may be free. Needs [data-shortage-title],
+ * [data-shortage] and [data-countdown] inside `place`; the last is a timer, which is not read out each second.
+ */
+import { plural, waitingTime } from "./format.js";
+
+const ASK_AGAIN_MS = 10_000; // not every way for an image to come free is announced
+
+/** Dispatches "over" when it is time to ask again. */
+export class ShortageView extends EventTarget {
+  #place;
+  #timer = null;
+  #askAgainAt = 0;
+  #freeAt = null;
+
+  constructor(place) {
+    super();
+    this.#place = place;
+  }
+
+  /** `nextFreeMs` is how long the first lease of somebody else lasts, or null. */
+  show({ with_others: others, skipped }, nextFreeMs) {
+    this.hide();
+    const skips = skipped && `${plural(skipped, "image")} that you skipped ${skipped === 1 ? "is" : "are"} left for others.`;
+    const held = others && `${plural(others, "image")} ${others === 1 ? "is" : "are"} with other people.`;
+    this.#find("[data-shortage]").textContent = [held, skips].filter(Boolean).join(" ");
+    this.#find("[data-shortage-title]").textContent = others ? "Everything that is left is with others" : "Nothing is left for you";
+    this.#freeAt = others && nextFreeMs !== null ? performance.now() + nextFreeMs : null;
+    this.#askAgainAt = performance.now() + ASK_AGAIN_MS;
+    this.#timer = setInterval(() => this.#tick(), 1000);
+    this.#count();
+  }
+
+  hide() {
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #tick() {
+    this.#count();
+    const now = performance.now();
+    if (now < this.#askAgainAt && (this.#freeAt === null || now < this.#freeAt)) return;
+    this.#askAgainAt = now + ASK_AGAIN_MS;
+    if (this.#freeAt !== null && now >= this.#freeAt) this.#freeAt = null; // once: a lease may have been renewed
+    this.dispatchEvent(new Event("over"));
+  }
+
+  #count() {
+    const left = this.#freeAt === null ? null : this.#freeAt - performance.now();
+    const text = left === null ? "" : left > 0 ? `The next is free in ${waitingTime(left)}.` : "The next is free now.";
+    this.#find("[data-countdown]").textContent = text;
+  }
+
+  #find(selector) {
+    return this.#place.querySelector(selector);
+  }
+}

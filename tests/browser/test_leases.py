@@ -1,0 +1,175 @@
+"""Images are held while they are looked at, given back when the page goes, and waited for while others have them."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import update
+
+from app.db import Database
+from app.models import Lease
+
+from .conftest import Complaints, MakePool
+from .label_page import LabelPage
+from .server import Server
+
+NOTHING_LEFT = "Everything that is left is with others"
+
+
+@pytest.fixture
+def small_pool(server: Server, page: Page, make_pool: MakePool) -> LabelPage:
+    """The labeling page, not yet opened, of a pool of ten images that ada holds."""
+    opened = LabelPage(page, server.url, make_pool(n_images=10))
+    page.request.post(f"{opened.api_url}/leases", data={"annotator": "ada"})
+    return opened
+
+
+def test_the_page_holds_its_images_for_longer_while_it_is_open(page: Page, server: Server, make_pool: MakePool) -> None:
+    page.clock.install()
+    opened = LabelPage(page, server.url, make_pool())
+    opened.open()
+    with page.expect_response("**/leases/renew") as renewal:
+        page.clock.run_for(210_000)
+    assert renewal.value.json() == {"renewed": 10}
+
+
+def test_images_that_went_to_others_meanwhile_are_closed(page: Page, server: Server, make_pool: MakePool) -> None:
+    page.clock.install()
+    opened = LabelPage(page, server.url, make_pool(n_images=20))
+    opened.open()
+    before = opened.image_ids()
+    page.request.post(f"{opened.api_url}/leases/release", data={})
+    page.request.post(f"{opened.api_url}/leases", data={"annotator": "ada", "count": 4})
+    page.clock.run_for(210_000)
+    opened.expect_answers(*["×"] * 4, *["·"] * 6)
+    assert opened.image_ids() == before
+
+
+def test_closing_the_page_gives_back_what_is_not_answered(label_page: LabelPage, server: Server) -> None:
+    label_page.answer_batch([1, 2, 3])
+    assert label_page.counts()["held"] == 7
+    context = label_page.page.context
+    other = context.new_page()
+    label_page.page.close(run_before_unload=True)
+    other.goto(f"{server.url}/docs")
+    wait_until_held(other, label_page, 0)
+
+
+def wait_until_held(page: Page, opened: LabelPage, count: int) -> None:
+    """What a page sends as it goes arrives a moment later, and no test sees it go."""
+    page.wait_for_function(
+        "([url, count]) => fetch(url).then(r => r.json()).then(pool => pool.counts.held === count)",
+        arg=[opened.api_url, count],
+    )
+
+
+def test_leaving_the_page_with_answers_under_way_keeps_their_images(
+    label_page: LabelPage, server: Server, complaints: Complaints
+) -> None:
+    complaints.may_requests_fail = True
+    label_page.cut("/labels")
+    label_page.press("6")
+    expect(label_page.notice("connection")).to_be_visible()
+    label_page.page.goto(f"{server.url}/docs")
+    wait_until_held(label_page.page, label_page, 1)
+
+
+def test_a_countdown_says_when_the_next_image_is_free_and_the_page_goes_on_by_itself(
+    small_pool: LabelPage, server: Server
+) -> None:
+    database = Database(server.database_url)
+    with database.write() as session:
+        soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)
+        session.execute(update(Lease).values(expires_at=soon))
+    database.close()
+    page = small_pool.page
+    page.goto(small_pool.url)
+    expect(page.get_by_role("heading", name=NOTHING_LEFT)).to_be_visible()
+    expect(page.get_by_text("10 images are with other people.")).to_be_visible()
+    expect(page.get_by_role("timer")).to_have_text("The next is free in 3\u202fs.")
+    small_pool.wait_for_image()
+    expect(small_pool.tiles).to_have_count(10)
+
+
+def test_the_page_goes_on_as_soon_as_somebody_gives_images_back(small_pool: LabelPage) -> None:
+    page = small_pool.page
+    page.goto(small_pool.url)
+    expect(page.get_by_role("timer")).to_have_text("The next is free in 10\u202fmin.")
+    with page.expect_response("**/events"):
+        page.reload()
+    page.request.post(f"{small_pool.api_url}/leases/release", data={"annotator": "ada"})
+    small_pool.wait_for_image()
+    expect(small_pool.tiles).to_have_count(10)
+
+
+def test_skipped_images_are_named_when_nothing_else_is_left(page: Page, server: Server, make_pool: MakePool) -> None:
+    opened = LabelPage(page, server.url, make_pool(n_images=10))
+    opened.open()
+    opened.press("s", "s", "s", *"1234567")
+    expect(page.get_by_role("heading", name="Nothing is left for you")).to_be_visible()
+    expect(page.get_by_text("3 images that you skipped are left for others.")).to_be_visible()
+    page.keyboard.press("Backspace")
+    opened.wait_for_image()
+
+
+def test_two_tabs_show_the_same_images_and_each_others_answers(
+    open_context: Callable[..., BrowserContext], complaints: Complaints, server: Server, make_pool: MakePool
+) -> None:
+    context, slug = open_context(), make_pool()
+    one, two = (LabelPage(context.new_page(), server.url, slug) for _ in range(2))
+    for tab in (one, two):
+        complaints.watch(tab.page)
+        tab.open()
+    assert one.image_ids() == two.image_ids()
+    one.press("1", "s")
+    two.expect_answers("1", "?", *["·"] * 8)
+    two.press("3")
+    one.expect_answers("1", "?", "3", *["·"] * 7)
+    one.press("Backspace")
+    two.expect_answers("1", "?", *["·"] * 8)
+    one.press(*"34567890")
+    one.expect_stored()
+    two.wait_for_image()
+    two.expect_answers(*["·"] * len(two.image_ids()))
+    assert len(one.stored()) == 9
+
+
+def test_closing_one_of_two_tabs_gives_nothing_back(
+    open_context: Callable[..., BrowserContext], server: Server, make_pool: MakePool
+) -> None:
+    context, slug = open_context(), make_pool()
+    one, two = (LabelPage(context.new_page(), server.url, slug) for _ in range(2))
+    one.open()
+    two.open()
+    one.page.goto(f"{server.url}/docs")
+    two.answer_batch([1])
+    assert two.counts()["held"] == 9
+
+
+def test_two_tabs_without_a_server_send_everything_once_and_in_order(
+    open_context: Callable[..., BrowserContext], complaints: Complaints, server: Server, make_pool: MakePool
+) -> None:
+    complaints.may_requests_fail = True
+    context, slug = open_context(), make_pool()
+    one, two = (LabelPage(context.new_page(), server.url, slug) for _ in range(2))
+    one.open()
+    two.open()
+    ids = one.image_ids()
+    sent: list[str] = []
+    context.set_offline(True)
+    one.press("0", "1")
+    two.expect_answers("0", "1", *["·"] * 8)
+    two.press("2", "3")
+    one.expect_answers("0", "1", "2", "3", *["·"] * 6)
+    one.press("4")
+    for tab in (one, two):
+        expect(tab.waiting).to_have_text("5 answers not yet stored.")
+    context.on("request", lambda request: sent.append(request.url))
+    context.set_offline(False)
+    one.expect_stored()
+    two.expect_stored()
+    assert [one.history(image_id) for image_id in ids[:5]] == [[("label", value)] for value in range(5)]
+    stored = one.page.request.get(f"{one.api_url}/labels").json()["items"]
+    assert [item["value"] for item in stored] == [0, 1, 2, 3, 4]
+    assert sum(url.endswith("/labels") for url in sent) == 5

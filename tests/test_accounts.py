@@ -1,0 +1,438 @@
+"""Accounts, tokens and sessions: only hashes are stored, and what is taken away is gone at once."""
+
+import datetime as dt
+import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import pytest
+from sqlalchemy import select, text
+
+from app import accounts
+from app.accounts import MIN_PASSWORD
+from app.db import Database
+from app.errors import NameTaken, NotFound, PasswordTooShort, WrongLogin
+from app.models import AccessToken, Annotator, AuditEntry, Pool, TokenKind
+
+from .factories import (
+    NOW,
+    PASSWORD,
+    add_account,
+    add_annotator,
+    after,
+    ask,
+    ask_and_answer,
+    count_events,
+    held_by,
+    race,
+    standing,
+)
+
+DAY = dt.timedelta(days=1)
+
+
+def set_password(
+    database: Database, name: str = "ada", password: str = "quite another one", *, seconds: float = 0
+) -> None:
+    with database.write() as session:
+        accounts.set_password(session, name, password, now=after(seconds))
+
+
+def set_disabled(database: Database, is_disabled: bool, name: str = "ada") -> None:
+    with database.write() as session:
+        accounts.set_disabled(session, name, is_disabled, now=NOW)
+
+
+def create_token(
+    database: Database,
+    annotator: Annotator,
+    kind: TokenKind = "api",
+    *,
+    name: str = "script",
+    lifetime: dt.timedelta | None = None,
+) -> str:
+    with database.write() as session:
+        return accounts.create_token(session, annotator, kind, name, now=NOW, lifetime=lifetime)
+
+
+def owner_of(database: Database, plain: str, kind: TokenKind = "api", *, seconds: float = 0) -> str | None:
+    with database.read() as session:
+        token = accounts.find_token(session, plain, kind, now=after(seconds))
+        return None if token is None else token.annotator.name
+
+
+def may_log_in(database: Database, password: str, name: str = "ada") -> bool:
+    try:
+        with database.read() as session:
+            return accounts.check_password(session, name, password).name == name
+    except WrongLogin:
+        return False
+
+
+def audited(database: Database) -> list[tuple[str, str]]:
+    with database.read() as session:
+        return [(row.action, row.name) for row in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
+
+
+def everything_stored(database: Database) -> str:
+    """All rows of all tables about people, as text."""
+    with database.read() as session:
+        tables = ("annotator", "access_token", "audit_entry")
+        return "\n".join(str(row) for table in tables for row in session.execute(text(f"SELECT * FROM {table}")))
+
+
+# Accounts
+
+
+def test_an_account_may_log_in_by_its_password_and_by_no_other(database: Database) -> None:
+    added = add_account(database, "ada", role="admin")
+
+    assert (added.name, added.role, added.is_disabled, added.created_at) == ("ada", "admin", False, NOW)
+    assert may_log_in(database, PASSWORD)
+    for wrong in (PASSWORD + " ", PASSWORD.upper(), "", added.password_hash or "?"):
+        assert not may_log_in(database, wrong)
+
+
+def test_accounts_are_listed_by_name_and_people_without_a_password_are_none(database: Database) -> None:
+    for name in ("eve", "ada"):
+        add_account(database, name)
+    add_annotator(database, "ben")
+    set_disabled(database, True, "eve")
+
+    with database.read() as session:
+        assert [(each.name, each.is_disabled) for each in accounts.list_accounts(session)] == [
+            ("ada", False),
+            ("eve", True),
+        ]
+
+
+def test_the_server_is_closed_by_the_first_account_even_a_disabled_one(database: Database, ada: Annotator) -> None:
+    def is_closed() -> bool:
+        with database.read() as session:
+            return accounts.has_accounts(session)
+
+    assert not is_closed()
+    add_account(database, ada.name)
+    assert is_closed()
+    set_disabled(database, True)
+    assert is_closed()
+
+
+def test_a_password_is_stored_only_as_an_argon2_hash(database: Database) -> None:
+    first, second = add_account(database, "ada"), add_account(database, "ben")
+
+    assert PASSWORD not in everything_stored(database)
+    assert first.password_hash is not None
+    assert first.password_hash.startswith("$argon2id$")
+    assert first.password_hash != second.password_hash  # a salt each
+
+
+@pytest.mark.parametrize("length", [0, 1, MIN_PASSWORD - 1])
+def test_a_short_password_is_refused_and_nothing_stored(database: Database, length: int) -> None:
+    with pytest.raises(PasswordTooShort, match=f"has {length} characters; take {MIN_PASSWORD} or more"):
+        add_account(database, "ada", password="x" * length)
+
+    with database.read() as session:
+        assert session.scalars(select(Annotator)).all() == []
+
+
+def test_a_short_password_does_not_replace_the_one_that_is_set(database: Database) -> None:
+    add_account(database)
+
+    with pytest.raises(PasswordTooShort):
+        set_password(database, password="short")
+
+    assert may_log_in(database, PASSWORD)
+
+
+def test_the_shortest_password_and_any_letters_will_do(database: Database) -> None:
+    password = "ö" * MIN_PASSWORD
+    add_account(database, password=password)
+
+    assert may_log_in(database, password)
+    assert not may_log_in(database, "o" * MIN_PASSWORD)
+
+
+def test_a_name_is_given_once(database: Database) -> None:
+    add_account(database, "ada")
+
+    with pytest.raises(NameTaken, match="There is an account ada already"):
+        add_account(database, "ada", role="admin", password="quite another one")
+
+    assert may_log_in(database, PASSWORD)
+    with database.read() as session:
+        assert session.scalars(select(Annotator)).one().role == "annotator"
+
+
+@pytest.mark.parametrize("has_labeled", [True, False], ids=["after its first label", "before"])
+def test_nobody_gets_the_oracles_name(database: Database, has_labeled: bool) -> None:
+    if has_labeled:
+        add_annotator(database, "oracle", role="oracle")
+
+    with pytest.raises(NameTaken):
+        add_account(database, "oracle", role="admin")
+
+
+def test_of_those_who_take_a_name_at_once_one_gets_it(database: Database) -> None:
+    outcomes = race(4, lambda index: add_account(database, "ada", password=f"password number {index}"))
+
+    assert sum(isinstance(outcome, NameTaken) for outcome in outcomes) == 3
+    assert sum(may_log_in(database, f"password number {index}") for index in range(4)) == 1
+
+
+def test_somebody_who_labeled_without_an_account_keeps_the_labels(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    ask_and_answer(database, pool, ada, 3)
+    ask(database, pool, ada, 2)
+
+    account = add_account(database, "ada", role="admin", now=after(60))
+
+    assert (account.id, account.role, account.created_at) == (ada.id, "admin", NOW)
+    assert len(standing(database)) == 3
+    assert len(held_by(database, account)) == 2
+    assert may_log_in(database, PASSWORD)
+
+
+def test_somebody_without_a_password_cannot_log_in(database: Database, ada: Annotator) -> None:
+    for password in ("", "None", PASSWORD):
+        assert not may_log_in(database, password, ada.name)
+
+
+def test_a_new_password_replaces_the_old_one_and_ends_the_sessions(database: Database) -> None:
+    ada, ben = add_account(database, "ada"), add_account(database, "ben")
+    session, others = create_token(database, ada, "session"), create_token(database, ben, "session")
+    script = create_token(database, ada)
+
+    set_password(database, "ada", "quite another one")
+
+    assert (may_log_in(database, PASSWORD), may_log_in(database, "quite another one")) == (False, True)
+    assert owner_of(database, session, "session") is None
+    assert owner_of(database, others, "session") == "ben"
+    assert owner_of(database, script) == "ada"
+
+
+def test_a_disabled_account_is_out_at_once_and_what_it_held_is_free(
+    database: Database, pool: Pool, ben: Annotator
+) -> None:
+    ada = add_account(database, "ada")
+    session, script = create_token(database, ada, "session"), create_token(database, ada)
+    ask_and_answer(database, pool, ada, 2)
+    ask(database, pool, ada, 3)
+
+    set_disabled(database, True)
+
+    assert not may_log_in(database, PASSWORD)
+    assert owner_of(database, session, "session") is owner_of(database, script) is None
+    assert held_by(database, ada) == set()
+    assert [image.position for image in ask(database, pool, ben, 3).images] == [2, 3, 4]
+    assert (len(standing(database)), count_events(database)) == (2, 2)
+
+
+def test_an_account_that_is_enabled_again_logs_in_anew(database: Database) -> None:
+    ada = add_account(database, "ada")
+    session, script = create_token(database, ada, "session"), create_token(database, ada)
+    set_disabled(database, True)
+
+    set_disabled(database, False)
+
+    assert may_log_in(database, PASSWORD)
+    assert owner_of(database, session, "session") is owner_of(database, script) is None
+
+
+@pytest.mark.parametrize("who", ["nobody", "a person without a password"])
+def test_an_account_that_is_not_there_is_not_found(database: Database, who: str) -> None:
+    add_annotator(database, "a person without a password")
+
+    with pytest.raises(NotFound, match=f"There is no account {who}. `inkling user list` shows them"):
+        set_password(database, who)
+    with pytest.raises(NotFound, match=f"There is no account {who}"):
+        set_disabled(database, True, who)
+    assert audited(database) == []
+
+
+@contextmanager
+def hashes_counted() -> Iterator[list[str]]:
+    """The password verifications that run inside the block, seen from outside of the program."""
+    calls: list[str] = []
+
+    def look(frame: FrameType, what: str, _: object) -> None:
+        if what == "call" and frame.f_code.co_name == "verify" and "/argon2/" in frame.f_code.co_filename:
+            calls.append(frame.f_code.co_filename)
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
+
+
+def test_whoever_is_refused_costs_the_same_work(database: Database) -> None:
+    # A quicker answer to an unknown name would tell strangers who has an account.
+    add_account(database, "ada")
+    add_account(database, "gone")
+    set_disabled(database, True, "gone")
+    add_annotator(database, "without a password")
+    work = {}
+    for name, password in (
+        ("ada", "a wrong password"),
+        ("nobody", PASSWORD),
+        ("gone", PASSWORD),
+        ("without a password", PASSWORD),
+    ):
+        with hashes_counted() as calls:
+            assert not may_log_in(database, password, name)
+        work[name] = len(calls)
+
+    assert set(work.values()) == {1}
+
+
+def test_whoever_is_refused_hears_the_same(database: Database) -> None:
+    add_account(database, "ada")
+    add_account(database, "gone")
+    set_disabled(database, True, "gone")
+    heard = set()
+    for name, password in (("ada", "a wrong password"), ("nobody", PASSWORD), ("gone", PASSWORD), ("", "")):
+        with pytest.raises(WrongLogin) as caught, database.read() as session:
+            accounts.check_password(session, name, password)
+        heard.add((caught.value.message, str(caught.value.context)))
+
+    assert len(heard) == 1
+
+
+# Tokens and sessions
+
+
+def test_a_token_is_known_by_its_hash_alone(database: Database) -> None:
+    ada = add_account(database)
+    plain = create_token(database, ada)
+
+    assert owner_of(database, plain) == "ada"
+    assert plain not in everything_stored(database)
+    with database.read() as session:
+        assert session.scalars(select(AccessToken.sha256)).one() == hashlib.sha256(plain.encode()).hexdigest()
+
+
+def test_no_two_tokens_are_alike_and_none_can_be_guessed(database: Database) -> None:
+    ada = add_account(database)
+    tokens = {create_token(database, ada) for _ in range(50)}
+
+    assert len(tokens) == 50
+    assert min(map(len, tokens)) >= 43  # 256 bits
+    for guess in ("", "x", next(iter(tokens))[:-1], hashlib.sha256(next(iter(tokens)).encode()).hexdigest()):
+        assert owner_of(database, guess) is None
+
+
+def test_a_token_of_a_script_is_no_session_and_the_other_way_round(database: Database) -> None:
+    ada = add_account(database)
+    script, session = create_token(database, ada), create_token(database, ada, "session")
+
+    assert owner_of(database, script, "session") is None
+    assert owner_of(database, session, "api") is None
+
+
+def test_a_token_ends_with_its_lifetime(database: Database) -> None:
+    ada = add_account(database)
+    plain, for_ever = create_token(database, ada, lifetime=DAY), create_token(database, ada)
+
+    assert owner_of(database, plain, seconds=DAY.total_seconds() - 0.001) == "ada"
+    assert owner_of(database, plain, seconds=DAY.total_seconds()) is None
+    assert owner_of(database, for_ever, seconds=10_000 * DAY.total_seconds()) == "ada"
+
+
+def test_a_revoked_token_is_worth_nothing_and_the_others_stay(database: Database) -> None:
+    ada = add_account(database)
+    first, second = create_token(database, ada), create_token(database, ada)
+
+    with database.write() as session:
+        accounts.revoke_token(session, 1, now=NOW)
+
+    assert owner_of(database, first) is None
+    assert owner_of(database, second) == "ada"
+
+
+@pytest.mark.parametrize("which", ["revoked", "session", "unknown"])
+def test_only_a_scripts_token_in_force_can_be_revoked(database: Database, which: str) -> None:
+    ada = add_account(database)
+    create_token(database, ada, "session" if which == "session" else "api")
+    if which == "revoked":
+        with database.write() as session:
+            accounts.revoke_token(session, 1, now=NOW)
+
+    token_id = 99 if which == "unknown" else 1
+    with pytest.raises(NotFound, match=f"There is no token {token_id} in force"), database.write() as session:
+        accounts.revoke_token(session, token_id, now=NOW)
+
+
+def test_the_tokens_in_force_are_listed_with_what_they_are_for(database: Database) -> None:
+    ada = add_account(database)
+    for name in ("nightly", "import", "export"):
+        create_token(database, ada, name=name)
+    create_token(database, ada, "session")
+    with database.write() as session:
+        accounts.revoke_token(session, 2, now=NOW)
+    with database.read() as session:
+        listed = [(token.id, token.name, token.annotator.name) for token in accounts.list_tokens(session)]
+
+    assert listed == [(1, "nightly", "ada"), (3, "export", "ada")]
+
+
+def test_logging_out_ends_one_session(database: Database) -> None:
+    ada = add_account(database)
+    first, second = create_token(database, ada, "session"), create_token(database, ada, "session")
+    with database.write() as session:
+        accounts.end_session(session, first, now=NOW)
+
+    assert owner_of(database, first, "session") is None
+    assert owner_of(database, second, "session") == "ada"
+
+
+def test_sessions_that_are_over_are_forgotten_and_nothing_else_is(database: Database) -> None:
+    ada = add_account(database)
+    ended = create_token(database, ada, "session", lifetime=DAY)
+    create_token(database, ada, "session", lifetime=DAY / 2)
+    lasting = create_token(database, ada, "session", lifetime=2 * DAY)
+    script = create_token(database, ada, lifetime=DAY)
+    with database.write() as session:
+        accounts.end_session(session, ended, now=NOW)
+        accounts.forget_ended_sessions(session, now=NOW + DAY)
+        kept = set(session.scalars(select(AccessToken.sha256)))
+
+    assert kept == {hashlib.sha256(plain.encode()).hexdigest() for plain in (lasting, script)}
+
+
+# Audit and secret
+
+
+def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
+    ada = add_account(database, "ada", role="admin")
+    set_password(database)
+    create_token(database, ada)
+    create_token(database, ada, "session")
+    with database.write() as session:
+        accounts.revoke_token(session, 1, now=NOW)
+    set_disabled(database, True)
+    set_disabled(database, False)
+
+    assert audited(database) == [
+        ("admin added", "ada"),
+        ("password set", "ada"),
+        ("token created", "ada"),
+        ("token revoked", "ada"),
+        ("account disabled", "ada"),
+        ("account enabled", "ada"),
+    ]
+
+
+def test_the_secret_is_made_once_and_kept(database: Database) -> None:
+    def read(_: int) -> str:
+        with database.write() as session:
+            return accounts.get_secret(session)
+
+    secrets = race(4, read)
+
+    assert len(set(secrets)) == 1
+    assert len(str(secrets[0])) == 64

@@ -1,0 +1,562 @@
+"""Several annotators at once, in any order, with crashes between: the database does what a model in memory does.
+
+`Rules` is that model: the rules of labeling told once more, in dictionaries. Every step is done by both; what came
+out and what is stored afterwards have to be equal. INKLING_STATEFUL_EXAMPLES=2000 runs longer.
+"""
+
+import datetime as dt
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from app import labeling, labels, leases, queries, revising, rounds
+from app.db import Database
+from app.errors import AlreadyLabeled, AlreadySkipped, AppError, LeasedByAnother, NotFound, NothingToUndo
+from app.labeling import GivenLabel
+from app.models import Annotator, Label, LabelEvent, Lease, Pool, Skip
+from app.pools import get_pool
+
+from .factories import LEASE_SECONDS, NOW, add_annotator, add_pool, copy_database, image_ids, make_outcome, url_of
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+USUAL_EXAMPLES, STEPS = 30, 40
+EXAMPLES = int(os.environ.get("INKLING_STATEFUL_EXAMPLES", USUAL_EXAMPLES))  # before the tests hide the environment
+N_IMAGES, BATCH_SIZE, QUEUE_SIZE = 8, 3, 4
+NAMES = ("ada", "ben", "eve", "boss")
+
+who = st.sampled_from(NAMES)
+place = st.integers(0, N_IMAGES - 1)
+value = st.integers(0, 9)
+some_event = st.integers(0, 10**6)  # of those there are, modulo their number
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lease: whose, until when, and where the image stood when it was asked. No rank: behind all ranks."""
+
+    name: str
+    until: dt.datetime
+    round_number: int
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """An event of the model."""
+
+    id: int
+    kind: str
+    image: int
+    name: str
+    value: int | None = None
+    undoes: int | None = None
+    round_number: int = 0
+    rank: int | None = None
+
+
+@dataclass
+class Rules:
+    """The rules of labeling, in memory."""
+
+    images: list[int]
+    events: list[Done] = field(default_factory=list)
+    label: dict[int, int] = field(default_factory=dict)  # image -> event that stands
+    skips: dict[tuple[int, str], int] = field(default_factory=dict)  # image and annotator -> event
+    held: dict[int, Held] = field(default_factory=dict)
+    rankings: list[list[int]] = field(default_factory=list)
+    last_seen: int = 0
+
+    @property
+    def n_new(self) -> int:
+        """Labels that the newest round has not seen."""
+        return sum(event_id > self.last_seen for event_id in self.label.values())
+
+    def ask(self, name: str, count: int | None, now: dt.datetime) -> list[int]:
+        """The images that come, in their order."""
+        until, mine = now + dt.timedelta(seconds=LEASE_SECONDS), self.mine(name)[:count]
+        for image in mine:
+            was = self.held[image]
+            self.held[image] = Held(name, until, was.round_number, was.rank)
+        missing = 0 if count is None else count - len(mine)
+        if missing or (count is None and not mine):
+            self.held = {i: h for i, h in self.held.items() if h.name == name or h.until > now}
+            if count is None:
+                missing = max(0, BATCH_SIZE - self.n_new - len(self.held)) or BATCH_SIZE
+            ranking = self.rankings[-1]
+            ranks = {image: rank for rank, image in enumerate(ranking)}
+            free = [
+                image for image in [*ranking, *(i for i in self.images if i not in ranks)] if self.is_free(image, name)
+            ]
+            for image in free[:missing]:
+                self.held[image] = Held(name, until, len(self.rankings) - 1, ranks.get(image))
+        return self.mine(name)[:count]
+
+    def mine(self, name: str) -> list[int]:
+        """What somebody holds, in the order in which it is shown."""
+
+        def order(image: int) -> tuple[int, bool, int, int]:
+            held = self.held[image]
+            return held.round_number, held.rank is None, held.rank or 0, image
+
+        return sorted((image for image, held in self.held.items() if held.name == name), key=order)
+
+    def is_free(self, image: int, name: str) -> bool:
+        """Whether it may be given to somebody."""
+        return image not in self.label and image not in self.held and (image, name) not in self.skips
+
+    def answer(self, name: str, given: dict[int, int], now: dt.datetime) -> list[int]:
+        """All or nothing; the ids of the events."""
+        if any(image in self.label for image in given):
+            raise AlreadyLabeled("")
+        if any(self.is_with_another(image, name, now) for image in given):
+            raise LeasedByAnother("")
+        asked = {image: self.asked(image, name) for image in given}
+        done = [self.append("label", image, name, asked[image], value=v) for image, v in given.items()]
+        for event in done:
+            self.label[event.image] = event.id
+            self.held.pop(event.image, None)
+        return [event.id for event in done]
+
+    def skip(self, name: str, image: int, now: dt.datetime) -> list[int]:
+        """Leave it to others."""
+        if self.is_with_another(image, name, now):
+            raise LeasedByAnother("")
+        if image in self.label:
+            raise AlreadyLabeled("")
+        if (image, name) in self.skips:
+            raise AlreadySkipped("")
+        event = self.append("skip", image, name, self.asked(image, name))
+        self.skips[image, name] = event.id
+        self.held.pop(image, None)
+        return [event.id]
+
+    def flag(self, name: str, image: int) -> list[int]:
+        """A remark changes nothing."""
+        return [self.append("flag", image, name, self.asked(image, name)).id]
+
+    def change(self, name: str, event_id: int, new: int) -> list[int]:
+        """Another value for an answer that stands."""
+        event = self.find(event_id)
+        if event is None or event.value is None or (event.name != name and name != "boss"):
+            raise NotFound("")
+        if self.label.get(event.image) != event_id:
+            raise NothingToUndo("")
+        where = (event.round_number, event.rank)
+        self.label[event.image] = self.append("change", event.image, name, where, value=new, undoes=event_id).id
+        return [self.events[-1].id]
+
+    def undo(self, name: str, event_id: int | None, now: dt.datetime) -> list[int]:
+        """Take back an act that stands."""
+        standing = {*self.label.values(), *self.skips.values()}
+        if event_id is None:
+            own = [event.id for event in self.events if event.name == name and event.id in standing]
+            if not own:
+                raise NothingToUndo("")
+            event_id = max(own)
+        event = self.find(event_id)
+        if event is None or event.name != name or event.kind not in ("label", "change", "skip"):
+            raise NotFound("")
+        if event_id not in standing:
+            raise NothingToUndo("")
+        if event.kind == "skip":
+            del self.skips[event.image, name]
+        elif event.undoes is not None:
+            self.label[event.image] = event.undoes
+        else:
+            del self.label[event.image]
+        where = (event.round_number, event.rank)
+        undone = self.append("undo", event.image, name, where, undoes=event_id)
+        if event.image not in self.label and not self.is_with_another(event.image, name, now):
+            self.held[event.image] = Held(name, now + dt.timedelta(seconds=LEASE_SECONDS), *where)
+        return [undone.id]
+
+    def renew(self, name: str, now: dt.datetime) -> int:
+        """Hold it all for longer."""
+        for image in self.mine(name):
+            was = self.held[image]
+            self.held[image] = Held(name, now + dt.timedelta(seconds=LEASE_SECONDS), was.round_number, was.rank)
+        return len(self.mine(name))
+
+    def release(self, name: str, images: list[int] | None) -> int:
+        """Give some or all of it back."""
+        given = [image for image in self.mine(name) if images is None or image in images]
+        for image in given:
+            del self.held[image]
+        return len(given)
+
+    def train(self, ranking: list[int]) -> None:
+        """A round has seen everything so far."""
+        self.last_seen = len(self.events)
+        self.rankings.append(ranking)
+
+    def is_with_another(self, image: int, name: str, now: dt.datetime) -> bool:
+        """Whether somebody else's lease of it lasts."""
+        held = self.held.get(image)
+        return held is not None and held.name != name and held.until > now
+
+    def asked(self, image: int, name: str) -> tuple[int, int | None]:
+        """In which round and at which rank it was asked."""
+        held = self.held.get(image)
+        if held is not None and held.name == name:
+            return held.round_number, held.rank
+        ranking = self.rankings[-1]
+        return len(self.rankings) - 1, ranking.index(image) if image in ranking else None
+
+    def find(self, event_id: int) -> Done | None:
+        """The event of this id; ids count from 1."""
+        return self.events[event_id - 1] if 1 <= event_id <= len(self.events) else None
+
+    def append(self, kind: str, image: int, name: str, where: tuple[int, int | None], **more: Any) -> Done:
+        """A new event."""
+        event = Done(len(self.events) + 1, kind, image, name, round_number=where[0], rank=where[1], **more)
+        self.events.append(event)
+        return event
+
+
+class Crash(Exception):
+    """The process dies within a transaction."""
+
+
+class Labeling(RuleBasedStateMachine):
+    """The steps. `template` is a database with the pool and the annotators in it."""
+
+    template: Path
+    n_rules: dict[str, int] = {}  # noqa: RUF012 (all runs together: which steps were taken how often)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="inkling-stateful-"))
+        self.n_starts = self.n_keys = 0
+        self.now = NOW
+        self.sent: list[tuple[Callable[[], list[int]], list[int]]] = []
+        self.known: list[tuple[Any, ...]] = []
+
+    @initialize()
+    def begin(self) -> None:
+        """A pool that nobody has worked in."""
+        self.database = Database(url_of(copy_database(self.template, self.folder / "0.db")))
+        with self.database.read() as session:
+            self.pool: Pool = get_pool(session, "patterns")
+            self.people = {one.name: one for one in session.scalars(select(Annotator))}
+        ids = image_ids(self.database, self.pool)
+        self.model = Rules(ids, rankings=[ids[:QUEUE_SIZE]])
+
+    def teardown(self) -> None:
+        """Nothing is left behind."""
+        if hasattr(self, "database"):
+            self.database.close()
+        shutil.rmtree(self.folder)
+
+    # What people do
+
+    @rule(name=who, count=st.none() | st.integers(1, 5))
+    def ask(self, name: str, count: int | None) -> None:
+        def real() -> list[int]:
+            with self.database.write() as session:
+                asked = labeling.ask(
+                    session, self.pool, self.people[name], count, now=self.now, lease_seconds=LEASE_SECONDS
+                )
+                assert (asked.shortage is None) == bool(asked.images)
+                return [image.image_id for image in asked.images]
+
+        self.both("ask", real, lambda: self.model.ask(name, count, self.now))
+
+    @rule(name=who, places=st.lists(place, min_size=1, max_size=3, unique=True), given=value)
+    def answer_anything(self, name: str, places: list[int], given: int) -> None:
+        self.answer(name, {self.model.images[each]: given for each in places})
+
+    @rule(name=who, n=st.integers(1, 4), given=value)
+    def answer_what_is_held(self, name: str, n: int, given: int) -> None:
+        if mine := self.model.mine(name)[:n]:
+            self.answer(name, dict.fromkeys(mine, given))
+
+    def answer(self, name: str, given: dict[int, int]) -> None:
+        keys = {image: self.new_key() for image in given}
+
+        def real() -> list[int]:
+            with self.database.write() as session:
+                answers = [GivenLabel(image, v, keys[image]) for image, v in given.items()]
+                answered = labeling.answer(session, self.pool, self.people[name], answers, now=self.now)
+                return [event.id for event in answered.events]
+
+        self.act("answer", real, lambda: self.model.answer(name, given, self.now))
+
+    @rule(name=who, where=place)
+    def skip(self, name: str, where: int) -> None:
+        image, key = self.model.images[where], self.new_key()
+
+        def real() -> list[int]:
+            with self.database.write() as session:
+                return [revising.skip(session, self.pool, self.people[name], image, key=key, now=self.now).id]
+
+        self.act("skip", real, lambda: self.model.skip(name, image, self.now))
+
+    @rule(name=who, where=place)
+    def flag(self, name: str, where: int) -> None:
+        image, key = self.model.images[where], self.new_key()
+
+        def real() -> list[int]:
+            with self.database.write() as session:
+                person = self.people[name]
+                return [revising.flag(session, self.pool, person, image, "smudged", key=key, now=self.now).id]
+
+        self.act("flag", real, lambda: self.model.flag(name, image))
+
+    @precondition(lambda self: self.model.events)
+    @rule(name=who, number=some_event, new=value)
+    def change_anything(self, name: str, number: int, new: int) -> None:
+        self.change(name, number % (len(self.model.events) + 1) + 1, new)
+
+    @precondition(lambda self: self.model.label)
+    @rule(name=who, number=some_event, new=value)
+    def change_what_stands(self, name: str, number: int, new: int) -> None:
+        standing = sorted(self.model.label.values())
+        self.change(name, standing[number % len(standing)], new)
+
+    def change(self, name: str, event_id: int, new: int) -> None:
+        key = self.new_key()
+
+        def real() -> list[int]:
+            with self.database.write() as session:
+                person = self.people[name]
+                return [revising.change(session, self.pool, person, event_id, new, key=key, now=self.now).id]
+
+        self.act("change", real, lambda: self.model.change(name, event_id, new))
+
+    @rule(name=who)
+    def undo_the_last(self, name: str) -> None:
+        self.undo(name, None)
+
+    @precondition(lambda self: self.model.events)
+    @rule(name=who, number=some_event)
+    def undo_anything(self, name: str, number: int) -> None:
+        self.undo(name, number % (len(self.model.events) + 1) + 1)
+
+    def undo(self, name: str, event_id: int | None) -> None:
+        key = self.new_key()
+
+        def real() -> list[int]:
+            with self.database.write() as session:
+                person, seconds = self.people[name], LEASE_SECONDS
+                undone = revising.undo(
+                    session, self.pool, person, event_id, key=key, now=self.now, lease_seconds=seconds
+                )
+                return [undone.event.id]
+
+        self.act("undo", real, lambda: self.model.undo(name, event_id, self.now))
+
+    @precondition(lambda self: self.sent)
+    @rule(number=some_event)
+    def send_again(self, number: int) -> None:
+        """A retry with the key of something that was acknowledged: the same answer, and nothing stored twice."""
+        real, ids = self.sent[number % len(self.sent)]
+        self.both("send again", real, lambda: ids)
+
+    @rule(name=who)
+    def renew(self, name: str) -> None:
+        def real() -> int:
+            with self.database.write() as session:
+                return leases.renew(session, self.pool, self.people[name], now=self.now, seconds=LEASE_SECONDS)
+
+        self.both("renew", real, lambda: self.model.renew(name, self.now))
+
+    @rule(name=who, places=st.none() | st.lists(place, max_size=3))
+    def release(self, name: str, places: list[int] | None) -> None:
+        images = None if places is None else [self.model.images[each] for each in places]
+
+        def real() -> int:
+            with self.database.write() as session:
+                return leases.release(session, self.pool, self.people[name], images)
+
+        self.both("release", real, lambda: self.model.release(name, images))
+
+    # What happens
+
+    @rule(seconds=st.sampled_from([1, LEASE_SECONDS // 2, LEASE_SECONDS, -30]))
+    def time_passes(self, seconds: int) -> None:
+        """Now and then the clock is set back."""
+        self.now += dt.timedelta(seconds=seconds)
+        self.count("time")
+
+    @rule(places=st.permutations(range(N_IMAGES)))
+    def train(self, places: list[int]) -> None:
+        """A round comes in, with any ranking of what is not labeled."""
+        free = [self.model.images[each] for each in places if self.model.images[each] not in self.model.label]
+        with self.database.write() as session:
+            training = rounds.read_training_set(session, self.pool)
+            assert len(training.positions) == len(self.model.label)
+            assert training.last_event_id == len(self.model.events)
+            outcome = make_outcome(free[:QUEUE_SIZE])
+            assert rounds.store(session, rounds.get_newest(session, self.pool), training, outcome, now=self.now)
+        self.model.train(free[:QUEUE_SIZE])
+        self.count("train")
+
+    @rule()
+    def restart(self) -> None:
+        """The process ends as it should, and another one opens the file."""
+        path = self.database.path
+        self.database.close()
+        self.database = Database(url_of(path))
+        self.count("restart")
+
+    @rule()
+    def be_killed(self) -> None:
+        """The process is gone at once: another one finds the file and SQLite's log as they lie there."""
+        self.n_starts += 1
+        killed, path = self.database, self.folder / f"{self.n_starts}.db"
+        for suffix in ("", "-wal"):
+            source = killed.path.with_name(killed.path.name + suffix)
+            if source.exists():
+                shutil.copyfile(source, path.with_name(path.name + suffix))
+        killed.close()
+        self.database = Database(url_of(path))
+        self.count("be killed")
+
+    @rule(name=who, where=place)
+    def crash_within_a_transaction(self, name: str, where: int) -> None:
+        """What was not committed has not happened."""
+        image, person = self.model.images[where], self.people[name]
+        with pytest.raises((Crash, AppError)), self.database.write() as session:
+            labeling.ask(session, self.pool, person, 3, now=self.now, lease_seconds=LEASE_SECONDS)
+            labeling.answer(session, self.pool, person, [GivenLabel(image, 1)], now=self.now)
+            revising.undo(session, self.pool, person, now=self.now, lease_seconds=LEASE_SECONDS)
+            revising.skip(session, self.pool, person, image, key=None, now=self.now)
+            raise Crash
+        self.count("crash")
+
+    # What holds at all times
+
+    @invariant()
+    def what_is_stored_is_what_the_rules_say(self) -> None:
+        """Labels, skips and leases; and the labels are the fold of the events."""
+        with self.database.read() as session:
+            events = list(
+                session.scalars(
+                    select(LabelEvent)
+                    .order_by(LabelEvent.id)
+                    .options(joinedload(LabelEvent.annotator), joinedload(LabelEvent.round))
+                )
+            )
+            stored = {row.image_id: (row.event_id, row.value) for row in session.scalars(select(Label))}
+            skips = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Skip))}
+            held = {
+                row.image_id: (row.annotator_id, row.expires_at, row.rank) for row in session.scalars(select(Lease))
+            }
+            view = queries.view_pool(session, self.pool, now=self.now)
+        ids = {name: person.id for name, person in self.people.items()}
+        assert stored == {image: (each, self.model.events[each - 1].value) for image, each in self.model.label.items()}
+        assert stored == {image: (each.id, each.value) for image, each in labels.fold(events).items()}
+        assert skips == {(image, ids[name]): each for (image, name), each in self.model.skips.items()}
+        assert held == {image: (ids[lease.name], lease.until, lease.rank) for image, lease in self.model.held.items()}
+        assert held.keys().isdisjoint(stored)
+        self.check_events(events)
+        counts = view.counts
+        assert (counts.labeled, counts.unlabeled) == (len(stored), N_IMAGES - len(stored))
+        assert counts.held == sum(lease.until > self.now for lease in self.model.held.values())
+        assert view.until_round == max(0, BATCH_SIZE - self.model.n_new)
+        assert view.newest.number == len(self.model.rankings) - 1
+
+    def check_events(self, events: list[LabelEvent]) -> None:
+        """They are the model's, they only grow, and nobody labels what has a label."""
+        told = [
+            Done(e.id, e.kind, e.image_id, e.annotator.name, e.value, e.undoes_id, e.round.number, e.rank)
+            for e in events
+        ]
+        assert told == self.model.events
+        rows = [(e.id, e.kind, e.value, e.annotator_id, e.key, e.remark, e.created_at) for e in events]
+        assert rows[: len(self.known)] == self.known
+        self.known = rows
+        labeled: dict[int, int] = {}
+        for event in events:
+            if event.kind == "label":
+                assert event.image_id not in labeled
+                labeled[event.image_id] = event.id
+            elif event.kind == "undo" and labeled.get(event.image_id) == event.undoes_id:
+                del labeled[event.image_id]
+
+    # Both ways
+
+    def both(self, step: str, real: Callable[[], T], expected: Callable[[], T]) -> bool:
+        """Do it in the model and in the database: the same result or the same refusal. Whether it was done."""
+        self.count(step)
+        try:
+            wanted = expected()
+        except AppError as error:
+            with pytest.raises(type(error)):
+                real()
+            return False
+        assert real() == wanted
+        self.count(f"{step}, done")
+        return True
+
+    def act(self, step: str, real: Callable[[], list[int]], expected: Callable[[], list[int]]) -> None:
+        """The same for what carries a key: it may be sent again later."""
+        before = len(self.model.events)
+        if self.both(step, real, expected):
+            self.sent.append((real, list(range(before + 1, len(self.model.events) + 1))))
+
+    def new_key(self) -> str:
+        """A key that was not used yet."""
+        self.n_keys += 1
+        return f"key {self.n_keys}"
+
+    def count(self, step: str) -> None:
+        """Count what is tried, and what of it is done."""
+        self.n_rules[step] = self.n_rules.get(step, 0) + 1
+
+
+@contextmanager
+def machine_on(migrated: Path, folder: Path) -> Iterator[type[Labeling]]:
+    """The machine with its template."""
+    template = copy_database(migrated, folder / "template.db")
+    database = Database(url_of(template))
+    add_pool(database, n_images=N_IMAGES, n_validation=2, n_test=0, batch_size=BATCH_SIZE, queue_size=QUEUE_SIZE)
+    for name in NAMES:
+        add_annotator(database, name, role="admin" if name == "boss" else "annotator")
+    database.close()
+    Labeling.template = template
+    Labeling.n_rules.clear()
+    yield Labeling
+
+
+def test_whatever_happens_the_database_does_what_the_rules_say(migrated_file: Path, tmp_path: Path) -> None:
+    with machine_on(migrated_file, tmp_path) as machine:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                derandomize=EXAMPLES == USUAL_EXAMPLES,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+
+    n_steps = sum(n for step, n in machine.n_rules.items() if not step.endswith("done"))
+    logger.info("%d steps: %s", n_steps, machine.n_rules)  # shown with --log-cli-level info
+    assert n_steps > EXAMPLES * 10
+    assert len(machine.n_rules) == 14 + 9  # each step was taken, and what can be refused was done, too

@@ -1,0 +1,284 @@
+"""Every round comes out of its events again, bit for bit; and one changed byte is found, with its place."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.db import Database
+from app.models import Annotator, Pool
+from app.pools import get_pool
+from app.trainer import Trainer
+from app.verify import Difference, verify_pool
+
+from .factories import (
+    add_annotator,
+    add_pool,
+    answer,
+    ask,
+    ask_and_answer,
+    change,
+    copy_database,
+    flag,
+    image_ids,
+    make_trainer,
+    skip,
+    undo,
+    url_of,
+)
+
+
+@pytest.fixture(scope="module")
+def trained_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pool of three rounds, whose history has undos, changes, skips and flags between them."""
+    path = tmp_path_factory.mktemp("trained") / "inkling.db"
+    database = Database(url_of(copy_database(migrated_file, path)))
+    pool = add_pool(database, queue_size=15)
+    ada, boss = add_annotator(database, "ada"), add_annotator(database, "boss", role="admin")
+    trainer = make_trainer(database)
+    first = ask_and_answer(database, pool, ada)
+    train(trainer)
+    change(database, pool, ada, first[0].id, 1)  # of a label that round 1 has used
+    undo(database, pool, ada, first[1].id)  # and of another
+    skip(database, pool, ada, ask(database, pool, ada, 3).images[2].image_id)
+    answer(database, pool, boss, image_ids(database, pool)[40:52])
+    undo(database, pool, boss)
+    train(trainer)
+    undo(database, pool, ada)
+    changed = change(database, pool, boss, first[2].id, 2)
+    change(database, pool, boss, changed.id, 3)
+    undo(database, pool, boss)
+    flag(database, pool, ada, first[2].image_id)
+    skip(database, pool, ada, image_ids(database, pool)[55])
+    ask_and_answer(database, pool, ada, 10)
+    train(trainer)
+    change(database, pool, ada, first[3].id, 4)  # not used by any round yet
+    database.close()
+    return path
+
+
+def train(trainer: Trainer) -> None:
+    """One round, which has to be due, and the count of its test images."""
+    assert trainer.run_one()
+    assert trainer.run_one()
+
+
+@pytest.fixture
+def path(trained_file: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return copy_database(trained_file, tmp_path / "trained.db")
+
+
+@pytest.fixture
+def verify(path: Path) -> Iterator[Callable[[], Difference | None]]:
+    """Compute all of it again."""
+    database = Database(url_of(path))
+
+    def run() -> Difference | None:
+        with database.read() as session:
+            pool = get_pool(session, "patterns")
+        return verify_pool(database, pool, lambda _number, _last: None)
+
+    yield run
+    database.close()
+
+
+def spoil(path: Path, statement: str, *values: object) -> None:
+    """Change rows behind the program's back."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute(statement, values).rowcount == 1
+
+
+def value_of(path: Path, query: str) -> bytes:
+    with closing(sqlite3.connect(path)) as connection:
+        found: bytes = connection.execute(query).fetchone()[0]
+    return found
+
+
+def test_what_was_trained_comes_out_the_same(verify: Callable[[], Difference | None]) -> None:
+    assert verify() is None
+
+
+def test_it_tells_of_each_round(path: Path) -> None:
+    database = Database(url_of(path))
+    with database.read() as session:
+        pool = get_pool(session, "patterns")
+    heard: list[tuple[int, int]] = []
+
+    verify_pool(database, pool, lambda number, last: heard.append((number, last)))
+
+    assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    database.close()
+
+
+def test_a_pool_without_labels_is_sound(database: Database, pool: Pool) -> None:
+    assert verify_pool(database, pool, lambda _number, _last: None) is None
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+@pytest.mark.parametrize("byte", [100, -1])
+def test_one_byte_of_a_models_state_is_found(
+    path: Path, verify: Callable[[], Difference | None], number: int, byte: int
+) -> None:
+    state = bytearray(value_of(path, f"SELECT state FROM round WHERE number = {number}"))
+    state[byte] ^= 1
+    spoil(path, "UPDATE round SET state = ? WHERE number = ?", bytes(state), number)
+
+    difference = verify()
+
+    assert difference is not None
+    assert difference.place == f"patterns, round {number}, the model's state"
+    assert f"byte {byte % len(state)} is {state[byte]}" in difference.stored
+    assert f"byte {byte % len(state)} is {state[byte] ^ 1}" in difference.computed
+
+
+@pytest.mark.parametrize(
+    ("column", "place"),
+    [
+        ("n_labels", "labels"),
+        ("steps", "steps"),
+        ("validation_correct", "right on validation"),
+        ("test_correct", "right on test"),
+    ],
+)
+def test_one_count_of_a_round_is_found(
+    path: Path, verify: Callable[[], Difference | None], column: str, place: str
+) -> None:
+    stored = int(value_of(path, f"SELECT {column} FROM round WHERE number = 2"))
+    spoil(path, f"UPDATE round SET {column} = {column} - 1 WHERE number = 2")
+
+    assert verify() == Difference(f"patterns, round 2, {place}", str(stored - 1), str(stored))
+
+
+@pytest.mark.parametrize(
+    "change_", ["confidence = confidence + 1e-9", "prediction = 9 - prediction", "image_id = image_id + 1"]
+)
+def test_one_row_of_a_ranking_is_found(path: Path, verify: Callable[[], Difference | None], change_: str) -> None:
+    which = "round_id = (SELECT id FROM round WHERE number = 2) AND rank = 4"
+    spoil(path, f"UPDATE ranked_image SET {change_} WHERE {which}")
+
+    difference = verify()
+
+    assert difference is not None
+    assert difference.place == "patterns, round 2, rank 4 (image, confidence, prediction)"
+    assert difference.stored != difference.computed
+
+
+def test_a_ranking_that_lost_its_end_is_found(path: Path, verify: Callable[[], Difference | None]) -> None:
+    spoil(path, "DELETE FROM ranked_image WHERE round_id = (SELECT id FROM round WHERE number = 3) AND rank = 14")
+
+    assert verify() == Difference("patterns, round 3, length of the ranking", "14", "15")
+
+
+def test_the_ranking_of_round_0_is_verified_too(path: Path, verify: Callable[[], Difference | None]) -> None:
+    which = "round_id = (SELECT id FROM round WHERE number = 0) AND rank = 4"
+    spoil(path, f"UPDATE ranked_image SET image_id = image_id + 1 WHERE {which}")
+
+    difference = verify()
+
+    assert difference is not None
+    assert difference.place.startswith("patterns, round 0")
+
+
+def test_a_round_that_is_missing_is_found(path: Path, verify: Callable[[], Difference | None]) -> None:
+    spoil(path, "UPDATE round SET number = 9 WHERE number = 2")
+
+    assert verify() == Difference("patterns, round 2", "nothing", "a round")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE label SET value = 9 - value WHERE image_id = ?",
+        "UPDATE label SET event_id = 1 WHERE image_id = ?",
+        "DELETE FROM label WHERE image_id = ?",
+    ],
+)
+def test_a_label_that_its_events_do_not_leave_is_found(
+    path: Path, verify: Callable[[], Difference | None], statement: str
+) -> None:
+    image_id = value_of(path, "SELECT max(image_id) FROM label")
+    spoil(path, statement, image_id)
+
+    difference = verify()
+
+    assert difference is not None
+    assert difference.place == f"patterns, the label of image {image_id!s} (event, value)"
+
+
+def test_a_label_out_of_nowhere_is_found(path: Path, verify: Callable[[], Difference | None]) -> None:
+    free = "SELECT min(id) FROM image WHERE id NOT IN (SELECT image_id FROM label)"
+    flagged = "SELECT id FROM label_event WHERE kind = 'flag'"
+    spoil(
+        path,
+        f"INSERT INTO label (image_id, pool_id, event_id, value, source) SELECT ({free}), 1, ({flagged}), 3, 'human'",
+    )
+
+    difference = verify()
+
+    assert difference is not None
+    assert difference.computed == "None"
+
+
+def test_a_skip_that_its_events_do_not_leave_is_found(path: Path, verify: Callable[[], Difference | None]) -> None:
+    spoil(path, "DELETE FROM skip")
+
+    assert verify() is not None
+
+
+def test_an_event_that_was_rewritten_is_found_though_its_label_was_rewritten_too(
+    path: Path, verify: Callable[[], Difference | None]
+) -> None:
+    event_id = value_of(path, "SELECT min(event_id) FROM label WHERE event_id IN (SELECT id FROM label_event)")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TRIGGER label_event_refuses_update")
+    spoil(path, "UPDATE label_event SET value = 9 - value WHERE id = ?", event_id)
+    difference = verify()
+    assert difference is not None
+    assert "the label of image" in difference.place
+
+    spoil(path, "UPDATE label SET value = 9 - value WHERE event_id = ?", event_id)
+    difference = verify()
+    assert difference is not None
+    assert difference.place.startswith("patterns, round 1, ")
+
+
+def test_an_event_behind_all_rounds_that_was_rewritten_is_found(
+    path: Path, verify: Callable[[], Difference | None]
+) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TRIGGER label_event_refuses_update")
+    spoil(path, "UPDATE label_event SET value = 0 WHERE id = (SELECT max(id) FROM label_event)")
+
+    difference = verify()
+
+    assert difference is not None
+    assert "the label of image" in difference.place
+
+
+def test_pixels_that_were_changed_are_found(path: Path, verify: Callable[[], Difference | None]) -> None:
+    spoil(
+        path,
+        "UPDATE image SET pixels = zeroblob(length(pixels)) WHERE id = (SELECT min(image_id) FROM label)",
+    )
+
+    difference = verify()
+
+    assert difference is not None
+    assert difference.place.startswith("patterns, round ")
+
+
+def test_a_difference_is_told_in_one_line() -> None:
+    assert str(Difference("patterns, round 3, steps", "11", "12")) == (
+        "patterns, round 3, steps: stored is 11, computed 12"
+    )
+
+
+def test_a_pool_of_a_round_that_failed_in_between_is_sound(database: Database, pool: Pool, ada: Annotator) -> None:
+    ask_and_answer(database, pool, ada, 25)
+    trainer = make_trainer(database)
+    train(trainer)
+
+    assert verify_pool(database, pool, lambda _number, _last: None) is None
