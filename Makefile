@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test bench format screenshots lock browser
+.PHONY: setup run test bench crash format screenshots lock browser
 
 setup: .venv/run.stamp
 
@@ -50,3 +50,7 @@ lock: .venv/test.stamp
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --custom-compile-command "make lock" --extra dev -c requirements.lock \
 		pyproject.toml -o requirements-dev.lock
+
+# Kill the server a hundred times while a client labels, and count what is lost: ten minutes.
+crash: .venv/test.stamp
+	$(BIN)/python -m benchmarks.crash

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,12 +57,7 @@ def running_floor(folder: Path) -> Iterator[Running]:
 def running(command: list[str], environment: Mapping[str, str]) -> Iterator[Running]:
     """The command with a free port as its last argument; stopped at the end, killed if it does not stop."""
     port = _free_port()
-    # Of the caller's settings only those that say where the images are.
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("INKLING_") or name in ("INKLING_MNIST", "INKLING_DATASET")
-    }
+    kept = _kept_environment()
     started = time.monotonic()
     process = subprocess.Popen([*command, str(port)], cwd=ROOT, env={**kept, **environment}, stdout=subprocess.DEVNULL)
     try:
@@ -73,6 +69,47 @@ def running(command: list[str], environment: Mapping[str, str]) -> Iterator[Runn
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+class Restartable:
+    """A server that can be killed at any moment, and is started again at once on the same port and database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = _free_port()
+        self._environment = {
+            **_kept_environment(),
+            "INKLING_DATABASE_URL": f"sqlite:///{folder}/inkling.db",
+            "INKLING_LOG_LEVEL": "warning",
+        }
+        self._process = self._start()
+        self._killer: threading.Thread | None = None
+
+    @property
+    def is_dying(self) -> bool:
+        """Whether a kill is under way."""
+        return self._killer is not None and self._killer.is_alive()
+
+    def kill_after(self, seconds: float) -> None:
+        """SIGKILL after that time, while the caller goes on."""
+        self._killer = threading.Thread(target=self._kill, args=(seconds,))
+        self._killer.start()
+
+    def stop(self) -> None:
+        """End it for good."""
+        if self._killer is not None:
+            self._killer.join()
+        self._process.kill()
+        self._process.wait()
+
+    def _kill(self, seconds: float) -> None:
+        time.sleep(seconds)
+        self._process.kill()
+        self._process.wait()
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port)]
+        return subprocess.Popen(command, cwd=ROOT, env=self._environment, stderr=subprocess.DEVNULL)
 
 
 def wait_for(server: Running, path: str) -> float:
@@ -90,6 +127,15 @@ def wait_for(server: Running, path: str) -> float:
             pass  # not listening yet, or bound and not yet serving
         time.sleep(POLL_SECONDS)
     raise TimeoutError(f"The server did not answer {path} with 200 within {START_SECONDS:g} s")
+
+
+def _kept_environment() -> dict[str, str]:
+    """The caller's, but of the settings only those that say where the images are."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("INKLING_") or name in ("INKLING_MNIST", "INKLING_DATASET")
+    }
 
 
 def _free_port() -> int:
