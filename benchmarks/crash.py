@@ -41,7 +41,7 @@ def run(data: DataSet, folder: Path, *, kills: int, labels: int, seed: int) -> t
     """Label until there are enough; the log, and the rounds that the server ends up with."""
     rng = random.Random(seed)
     # Kills are spread over the labels; those behind a batch's last label fall into training or loading.
-    moments = sorted(rng.randrange(labels) for _ in range(kills))
+    moments = sorted(rng.randrange(labels * 4 // 5) for _ in range(kills))  # room for those that come together
     log = Log()
     server = Restartable(folder)
     try:

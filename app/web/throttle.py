@@ -56,7 +56,8 @@ class LoginThrottle:
 
     def _wait(self, key: str, limit: int, now: dt.datetime) -> float:
         """Seconds until there are fewer than `limit` failures in the window."""
-        recent = [at for at in self._failures.get(key, ()) if now - WINDOW < at <= now]
+        # Requests that come at once were not clocked in the order in which they come here: a little later counts too.
+        recent = [at for at in self._failures.get(key, ()) if abs(now - at) < WINDOW]
         if len(recent) < limit:
             return 0.0
         return (recent[-limit] + WINDOW - now).total_seconds()
