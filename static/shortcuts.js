@@ -5,12 +5,17 @@ const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]
 /** `actions`: {digit(n), skip(), flag(), undo(), move(step), help()}. */
 export function listenToKeys(actions) {
   document.addEventListener("keydown", (event) => {
-    if (event.repeat || event.target.closest?.(WRITING) || document.querySelector("dialog[open]")) return;
+    if (event.repeat || isWriting(event.target) || document.querySelector("dialog[open]")) return;
     const action = findAction(event, actions);
     if (action === null) return;
     event.preventDefault(); // Backspace and arrows have a meaning for the browser too
     action();
   });
+}
+
+/** A field keeps the focus for a moment after its dialog is closed: a key pressed then is meant for the page. */
+function isWriting(target) {
+  return target.closest?.(WRITING) && !target.closest("dialog:not([open])");
 }
 
 function findAction(event, actions) {

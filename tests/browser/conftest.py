@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
 from app.db import Database
 
@@ -31,8 +31,6 @@ FAILED_REQUEST = "Failed to load resource"  # the browser's own words for every 
 
 MakePool = Callable[..., str]
 OpenPage = Callable[..., Page]
-
-expect.set_options(timeout=15_000)  # a busy machine is slow, not wrong
 
 
 @dataclass

@@ -79,7 +79,7 @@ def test_an_empty_remark_is_not_sent_and_escape_leaves_the_dialog(label_page: La
     expect(label_page.dialog).to_be_visible()
     label_page.page.keyboard.press("Escape")
     expect(label_page.dialog).to_be_hidden()
-    label_page.button(3).click()
+    label_page.press("3")
     expect(label_page.answered).to_have_count(1)
     label_page.expect_stored()
     assert label_page.history(first) == [("label", 3)]
