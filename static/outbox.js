@@ -183,7 +183,10 @@ export class Outbox extends EventTarget {
   }
 }
 
-/** Without TLS browsers have no locks; then two pages may send the same entry at once, which its key makes harmless. */
+/**
+ * Two pages may still send one entry, which its key makes harmless: the storage of one shows what the other did a
+ * moment late, and without TLS browsers have no locks.
+ */
 function withLock(name, action) {
   return navigator.locks ? navigator.locks.request(name, action) : action();
 }
