@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
@@ -25,6 +25,7 @@ from app.labels import Answer, Recorded
 from app.leases import LeasedImage, Shortage
 from app.live import Change, note
 from app.models import ORACLE, Annotator, Image, Label, Lease, Pool, Role, Round
+from app.rounds import Newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,10 @@ def ask(
     lease_seconds: int,
 ) -> Asked:
     """Lease the images that the newest ranking puts first: see `leases.claim`."""
-    newest = rounds.get_newest(session, pool)
-    n_new = rounds.count_new_labels(session, newest)
-    images = leases.claim(session, pool, newest, annotator, count, n_new, now=now, seconds=lease_seconds)
+    newest = rounds.find_newest(session, pool)
+    images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
     shortage = None if images else leases.find_shortage(session, pool, annotator, now=now)
-    return Asked(newest.number, n_new >= pool.batch_size, images, shortage)
+    return Asked(newest.number, newest.until_due(pool) == 0, images, shortage)
 
 
 def answer(
@@ -107,10 +107,10 @@ def answer(
     known = labels.events_by_key(session, annotator, [label.key for label in given if label.key is not None])
     new = [label for label in given if label.key not in known]
     _check_replayed([label for label in given if label.key in known], known, pool)
-    newest = rounds.get_newest(session, pool)
+    newest = rounds.find_newest(session, pool)
     stored = iter(_store(session, pool, annotator, newest, new, now) if new else ())
     events = [known[label.key] if label.key in known else next(stored) for label in given]
-    until_round = rounds.count_until_due(session, pool, newest)
+    until_round = replace(newest, n_new=newest.n_new + len(new)).until_due(pool)
     if new:
         note(session, Change("labels", pool.id))
     if new and until_round == 0:
@@ -155,7 +155,7 @@ def _store(
     session: Session,
     pool: Pool,
     annotator: Annotator,
-    newest: Round,
+    newest: Newest,
     given: Sequence[GivenLabel],
     now: dt.datetime,
 ) -> list[Recorded]:
@@ -244,7 +244,7 @@ _STANDING = (
 
 def _read_standing(session: Session, pool: Pool, image_ids: Sequence[int]) -> dict[int, Row[*tuple[Any, ...]]]:
     """For each image of the pool: the event of its label if it has one, and its lease if it is with somebody."""
-    rows = session.execute(_STANDING, {"image_ids": image_ids, "pool_id": pool.id})
+    rows = session.connection().execute(_STANDING, {"image_ids": image_ids, "pool_id": pool.id})
     return {row.id: row for row in rows}
 
 

@@ -104,7 +104,8 @@ def append_labels(
         }
         for answer in answers
     ]
-    event_ids: list[int] = list(session.scalars(_INSERT_EVENTS, events))
+    connection = session.connection()  # Core: the ORM would take as long again
+    event_ids: list[int] = list(connection.scalars(_INSERT_EVENTS, events))
     folded = [
         {
             "image_id": answer.image_id,
@@ -115,7 +116,7 @@ def append_labels(
         }
         for answer, event_id in zip(answers, event_ids, strict=True)
     ]
-    session.execute(_INSERT_LABELS, folded)
+    connection.execute(_INSERT_LABELS, folded)
     return event_ids
 
 
@@ -179,11 +180,11 @@ def events_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -
     """The events that these keys of the annotator made already."""
     if not keys:
         return {}
-    rows = session.execute(_BY_KEY, {"annotator_id": annotator.id, "keys": keys})
+    rows = session.connection().execute(_BY_KEY, {"annotator_id": annotator.id, "keys": keys})
     return {event.key: event for event in (Recorded(*tuple(row)) for row in rows) if event.key is not None}
 
 
 def read_events(session: Session, event_ids: Sequence[int]) -> list[Recorded]:
     """Events in the order of the ids."""
-    found = {row.id: Recorded(*tuple(row)) for row in session.execute(_BY_ID, {"ids": event_ids})}
+    found = {row.id: Recorded(*tuple(row)) for row in session.connection().execute(_BY_ID, {"ids": event_ids})}
     return [found[event_id] for event_id in event_ids]

@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.live import Change, note
-from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Round, Skip
+from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Skip
+from app.rounds import Newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,9 @@ class Shortage:
 def claim(
     session: Session,
     pool: Pool,
-    newest: Round,
+    newest: Newest,
     annotator: Annotator,
     count: int | None,
-    n_new: int,
     *,
     now: dt.datetime,
     seconds: int,
@@ -63,7 +63,7 @@ def claim(
     """Up to `count` images for the annotator: those already held first, then the head of the ranking.
 
     Without a count, what is held comes alone. If nothing is, a batch comes, or what the next round still waits
-    for beside the `n_new` labels it has and the images that are out: so a batch that was broken off is finished
+    for beside the labels it has and the images that are out: so a batch that was broken off is finished
     before a new one starts. Expired leases of one's own that nobody took count as held. What the annotator
     skipped does not come again.
     """
@@ -81,7 +81,7 @@ def claim(
     missing = max(0, count - len(held)) if count is not None else 0
     if missing or (count is None and not held):
         _drop_expired(session, pool, annotator, now)
-        missing = missing or _next_batch(session, pool, n_new)
+        missing = missing or _next_batch(session, pool, newest.n_new)
         missing -= _insert(session, _ranked(pool, newest, annotator, until, missing))
     if missing:
         _insert(session, _unranked(pool, newest, annotator, until, missing))
@@ -138,7 +138,7 @@ _END = delete(_LEASES).where(_LEASES.c.image_id.in_(bindparam("image_ids", expan
 
 def end(session: Session, image_ids: Sequence[int]) -> None:
     """The images are with nobody any more."""
-    session.execute(_END, {"image_ids": image_ids})
+    session.connection().execute(_END, {"image_ids": image_ids})
 
 
 def _next_batch(session: Session, pool: Pool, n_new: int) -> int:
@@ -174,7 +174,7 @@ def _is_free(image_id: ColumnElement[int], annotator: Annotator) -> tuple[Column
 
 
 def _ranked(
-    pool: Pool, newest: Round, annotator: Annotator, until: dt.datetime, count: int
+    pool: Pool, newest: Newest, annotator: Annotator, until: dt.datetime, count: int
 ) -> Select[*tuple[Any, ...]]:
     return (
         select(
@@ -194,7 +194,7 @@ def _ranked(
 
 
 def _unranked(
-    pool: Pool, newest: Round, annotator: Annotator, until: dt.datetime, count: int
+    pool: Pool, newest: Newest, annotator: Annotator, until: dt.datetime, count: int
 ) -> Select[*tuple[Any, ...]]:
     """Beyond the stored head of the ranking: by position, so that nobody runs dry before the next round."""
     return (

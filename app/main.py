@@ -17,7 +17,7 @@ from app.datasets.splits import split
 from app.db import Database
 from app.live import Live
 from app.oracle.runs import OracleRunner
-from app.pools import create_pool
+from app.pools import Pools, create_pool
 from app.queries import list_pools
 from app.settings import ROOT, Settings
 from app.trainer import Trainer
@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     services = Services(
         settings=settings,
         database=database,
+        pools=Pools(),
         live=live,
         trainer=Trainer(database, live, retry_seconds=settings.retry_seconds),
         oracle_runner=OracleRunner(database, partial(datasets.load, settings)),

@@ -99,6 +99,26 @@ def get_pool(session: Session, slug: str) -> Pool:
     return pool
 
 
+class Pools:
+    """Pools by slug, each read once: the row of a pool never changes. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Pool] = {}
+
+    def get(self, session: Session, slug: str) -> Pool:
+        """A pool that belongs to no session.
+
+        Raises:
+            NotFound: there is no such pool.
+        """
+        pool = self._read.get(slug)
+        if pool is None:
+            pool = get_pool(session, slug)
+            session.expunge(pool)
+            self._read[slug] = pool
+        return pool
+
+
 def read_arrays(session: Session, pool: Pool) -> PoolArrays:
     """The whole pool, uint8: 47 MB for 60,000 digits."""
     image_ids, x, _ = _read_split(session, pool, "pool")

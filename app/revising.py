@@ -89,7 +89,7 @@ def change(
     changed = labels.append_event(session, annotator, "change", event, **values)
     labels.let_stand(session, changed)
     note(session, Change("labels", pool.id))
-    if rounds.is_due(session, pool, rounds.get_newest(session, pool)):
+    if rounds.is_due(session, pool):
         note(session, Change("due", pool.id))
     return _recorded(session, changed)
 
@@ -159,7 +159,7 @@ def _get_asked(
         return lease
     if lease is not None and must_be_free_at is not None and lease.expires_at > must_be_free_at:
         raise LeasedByAnother(f"Image {image_id} is with somebody else. Go on with others.", image_ids=[image_id])
-    newest = rounds.get_newest(session, pool)
+    newest = rounds.find_newest(session, pool)
     rank, confidence = rounds.read_ranks(session, newest, [image_id]).get(image_id, (None, None))
     return Lease(image_id=image_id, round_id=newest.id, rank=rank, confidence=confidence)
 

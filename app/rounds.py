@@ -45,32 +45,42 @@ class Outcome:
     prediction: NDArray[np.int64]
 
 
-_NEWEST = select(Round).where(Round.pool_id == bindparam("pool_id")).order_by(Round.number.desc()).limit(1)
-_COUNT_NEW = select(func.count()).where(
-    Label.pool_id == bindparam("pool_id"), Label.event_id > bindparam("last_event_id"), Label.source != "model"
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """A pool's newest round, and the standing labels by people or the oracle that it has not seen."""
+
+    id: int
+    number: int
+    n_new: int
+
+    def until_due(self, pool: Pool) -> int:
+        """How many labels the next round still waits for; 0 once it is due."""
+        return max(0, pool.batch_size - self.n_new)
+
+
+_NEWEST_ROUND = select(Round).where(Round.pool_id == bindparam("pool_id")).order_by(Round.number.desc()).limit(1)
+_N_NEW = (
+    select(func.count())
+    .where(Label.pool_id == Round.pool_id, Label.event_id > Round.last_event_id, Label.source != "model")
+    .scalar_subquery()
 )
+_NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, _N_NEW)
 
 
-def get_newest(session: Session, pool: Pool, *, with_state: bool = False) -> Round:
+def get_newest_round(session: Session, pool: Pool, *, with_state: bool = False) -> Round:
     """The pool's newest round; there is always one, for round 0 comes with the pool."""
-    newest = _NEWEST.options(undefer(Round.state)) if with_state else _NEWEST
-    return session.scalars(newest, {"pool_id": pool.id}).one()
+    query = _NEWEST_ROUND.options(undefer(Round.state)) if with_state else _NEWEST_ROUND
+    return session.scalars(query, {"pool_id": pool.id}).one()
 
 
-def count_new_labels(session: Session, newest: Round) -> int:
-    """Standing labels by people or the oracle that the newest round has not seen."""
-    since = {"pool_id": newest.pool_id, "last_event_id": newest.last_event_id}
-    return session.scalar(_COUNT_NEW, since) or 0
+def find_newest(session: Session, pool: Pool) -> Newest:
+    """What ask and answer need to know of it, in one quick query."""
+    return Newest(*session.connection().execute(_NEWEST, {"pool_id": pool.id}).one())
 
 
-def count_until_due(session: Session, pool: Pool, newest: Round) -> int:
-    """How many labels the next round still waits for; 0 once it is due."""
-    return max(0, pool.batch_size - count_new_labels(session, newest))
-
-
-def is_due(session: Session, pool: Pool, newest: Round) -> bool:
+def is_due(session: Session, pool: Pool) -> bool:
     """Whether enough new labels are there for the next round."""
-    return count_until_due(session, pool, newest) == 0
+    return find_newest(session, pool).until_due(pool) == 0
 
 
 def read_training_set(session: Session, pool: Pool) -> TrainingSet:
@@ -100,7 +110,7 @@ def note_failure(session: Session, pool: Pool, number: int, error: str, *, now: 
     failed.failed_at = now
 
 
-def read_ranks(session: Session, newest: Round, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
+def read_ranks(session: Session, newest: Newest, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
     """Rank and confidence of those of the images that the stored head of the ranking has."""
     if not image_ids:
         return {}

@@ -133,11 +133,10 @@ class Trainer:
         if time.monotonic() < self._retry_at.get(pool.id, 0.0):
             return False
         with self._database.read() as session:
-            previous = rounds.get_newest(session, pool)
-            if not rounds.is_due(session, pool, previous):
+            if not rounds.is_due(session, pool):
                 self._recover(pool)  # an undo may have taken a failed round off the list
                 return False
-            previous = rounds.get_newest(session, pool, with_state=True)
+            previous = rounds.get_newest_round(session, pool, with_state=True)
             training = rounds.read_training_set(session, pool)
         self._running = pool.id
         try:

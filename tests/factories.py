@@ -310,11 +310,11 @@ def add_round(
 ) -> Round:
     """The next round as a trainer would store it, without training."""
     with database.write() as session:
-        previous = rounds.get_newest(session, pool)
+        previous = rounds.get_newest_round(session, pool)
         training = training or rounds.read_training_set(session, pool)
         outcome = make_outcome(ranking, confidence=confidence, prediction=prediction)
         assert rounds.store(session, previous, training, outcome, now=now)
-        return rounds.get_newest(session, pool)
+        return rounds.get_newest_round(session, pool)
 
 
 def ranked_ids(database: Database, round_: Round) -> list[int]:

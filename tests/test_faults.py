@@ -55,7 +55,7 @@ BUSY_MS = 50  # instead of the 5 s that people wait
 
 def newest(database: Database, pool: Pool) -> Round:
     with database.read() as session:
-        return rounds.get_newest(session, pool, with_state=True)
+        return rounds.get_newest_round(session, pool, with_state=True)
 
 
 def failed_rounds(database: Database) -> list[tuple[int, int, str]]:

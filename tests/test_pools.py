@@ -11,7 +11,7 @@ from app.learning.softmax import SoftmaxRegression, State
 from app.main import make_pool
 from app.models import Image, Pool, RankedImage, Round
 from app.pools import create_pool, get_pool, read_arrays
-from app.rounds import get_newest
+from app.rounds import get_newest_round
 
 from .factories import NOW, add_pool, image_ids, make_data_set, make_settings, make_splits, ranked_ids
 
@@ -44,7 +44,7 @@ def test_a_pool_without_test_images_has_empty_arrays_and_no_test_accuracy(databa
     pool = add_pool(database, n_test=0)
     with database.read() as session:
         arrays = read_arrays(session, pool)
-        newest = get_newest(session, pool)
+        newest = get_newest_round(session, pool)
 
     assert (arrays.test.x.shape, arrays.test.y.shape) == ((0, 16), (0,))
     assert (newest.test_correct, newest.test_total) == (0, 0)
@@ -69,7 +69,7 @@ def test_two_pools_keep_their_images_apart(database: Database) -> None:
 def test_round_0_ranks_by_position_and_knows_no_confidence(database: Database) -> None:
     pool = add_pool(database, n_images=60, queue_size=25)
     with database.read() as session:
-        newest = get_newest(session, pool)
+        newest = get_newest_round(session, pool)
         rows = session.scalars(select(RankedImage).where(RankedImage.round_id == newest.id)).all()
 
     assert (newest.number, newest.n_labels, newest.steps, newest.last_event_id) == (0, 0, 0, 0)
@@ -79,7 +79,7 @@ def test_round_0_ranks_by_position_and_knows_no_confidence(database: Database) -
 
 def test_round_0_counts_what_a_model_of_zeros_gets_right(database: Database, pool: Pool) -> None:
     with database.read() as session:
-        newest, arrays = get_newest(session, pool, with_state=True), read_arrays(session, pool)
+        newest, arrays = get_newest_round(session, pool, with_state=True), read_arrays(session, pool)
     model, state = SoftmaxRegression(10, 16), State.from_bytes(newest.state)
 
     validation, test = arrays.validation, arrays.test

@@ -397,7 +397,7 @@ def test_a_label_that_rounds_have_used_is_trained_with_its_new_value_next(
     assert used.positions.tolist()[:10] == before.positions.tolist()  # the place in the order stays
     assert used.values.tolist()[:10] == [(wrong.value + 1) % 10, *(event.value for event in others)]
     with database.read() as session:
-        assert rounds.get_newest(session, pool).n_labels == 19
+        assert rounds.get_newest_round(session, pool).n_labels == 19
 
 
 def test_ten_changes_make_a_round_due_as_ten_labels_do(database: Database, pool: Pool, ada: Annotator) -> None:

@@ -31,7 +31,7 @@ from .factories import (
 
 def is_due(database: Database, pool: Pool) -> bool:
     with database.read() as session:
-        return rounds.is_due(session, pool, rounds.get_newest(session, pool))
+        return rounds.is_due(session, pool)
 
 
 def training_set(database: Database, pool: Pool) -> TrainingSet:
@@ -41,7 +41,7 @@ def training_set(database: Database, pool: Pool) -> TrainingSet:
 
 def label_by_model(database: Database, pool: Pool, annotator: Annotator, ids: list[int]) -> None:
     with database.write() as session:
-        round_id = rounds.get_newest(session, pool).id
+        round_id = rounds.get_newest_round(session, pool).id
         for image_id in ids:
             event = LabelEvent(
                 pool_id=pool.id,
@@ -206,7 +206,7 @@ def test_a_round_is_stored_with_its_ranking_and_announced(database: Database, po
 def test_a_round_is_stored_once_and_the_second_trainer_is_told(database: Database, pool: Pool) -> None:
     ids = image_ids(database, pool)
     with database.read() as session:
-        previous, training = rounds.get_newest(session, pool), rounds.read_training_set(session, pool)
+        previous, training = rounds.get_newest_round(session, pool), rounds.read_training_set(session, pool)
     first, second = make_outcome(ids[:3], confidence=0.1), make_outcome(ids[5:9], confidence=0.9)
 
     with database.write() as session:
@@ -215,7 +215,7 @@ def test_a_round_is_stored_once_and_the_second_trainer_is_told(database: Databas
         assert not rounds.store(session, previous, training, second, now=NOW)
 
     with database.read() as session:
-        newest = rounds.get_newest(session, pool)
+        newest = rounds.get_newest_round(session, pool)
         assert newest.number == 1
         assert session.scalar(select(func.count()).where(RankedImage.round_id != previous.id)) == 3
     assert ranked_ids(database, newest) == ids[:3]
@@ -224,7 +224,7 @@ def test_a_round_is_stored_once_and_the_second_trainer_is_told(database: Databas
 def test_of_trainers_that_store_a_round_at_once_exactly_one_wins(database: Database, pool: Pool) -> None:
     ids = image_ids(database, pool)
     with database.read() as session:
-        previous, training = rounds.get_newest(session, pool), rounds.read_training_set(session, pool)
+        previous, training = rounds.get_newest_round(session, pool), rounds.read_training_set(session, pool)
 
     def store(index: int) -> bool:
         with database.write() as session:
@@ -234,7 +234,7 @@ def test_of_trainers_that_store_a_round_at_once_exactly_one_wins(database: Datab
 
     assert sorted(map(str, outcomes)) == ["False"] * 5 + ["True"]
     with database.read() as session:
-        newest = rounds.get_newest(session, pool)
+        newest = rounds.get_newest_round(session, pool)
         assert session.scalar(select(func.count()).select_from(Round)) == 2
     assert ranked_ids(database, newest) == ids[outcomes.index(True) :][:2]
 
@@ -250,7 +250,7 @@ def test_labels_that_come_while_a_round_is_trained_wait_for_the_next(
 
     assert stored.n_labels == 10
     with database.read() as session:
-        assert rounds.count_new_labels(session, rounds.get_newest(session, pool)) == 4
+        assert rounds.find_newest(session, pool).n_new == 4
 
 
 def test_an_undo_while_a_round_is_trained_is_not_counted_as_seen(
@@ -265,7 +265,7 @@ def test_an_undo_while_a_round_is_trained_is_not_counted_as_seen(
     assert stored.last_event_id < undone.id
     (again,) = ask_and_answer(database, pool, ada)
     with database.read() as session:
-        assert rounds.count_new_labels(session, rounds.get_newest(session, pool)) == 1
+        assert rounds.find_newest(session, pool).n_new == 1
     assert again.id > undone.id
 
 
@@ -278,9 +278,9 @@ def test_a_pool_with_every_image_labeled_has_a_round_without_a_ranking(database:
 
 def test_the_state_is_loaded_on_demand_only(database: Database, pool: Pool) -> None:
     with database.read() as session:
-        assert "state" not in rounds.get_newest(session, pool).__dict__
+        assert "state" not in rounds.get_newest_round(session, pool).__dict__
         session.expunge_all()
-        assert rounds.get_newest(session, pool, with_state=True).__dict__["state"][:4] == b"INKS"
+        assert rounds.get_newest_round(session, pool, with_state=True).__dict__["state"][:4] == b"INKS"
 
 
 def test_rounds_are_counted_for_each_pool(database: Database, pool: Pool) -> None:

@@ -410,7 +410,7 @@ class Labeling(RuleBasedStateMachine):
             assert len(training.positions) == len(self.model.label)
             assert training.last_event_id == len(self.model.events)
             outcome = make_outcome(free[:QUEUE_SIZE])
-            assert rounds.store(session, rounds.get_newest(session, self.pool), training, outcome, now=self.now)
+            assert rounds.store(session, rounds.get_newest_round(session, self.pool), training, outcome, now=self.now)
         self.model.train(free[:QUEUE_SIZE])
         self.count("train")
 

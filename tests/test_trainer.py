@@ -49,7 +49,7 @@ def trainer(database: Database) -> Trainer:
 
 def newest(database: Database, pool: Pool) -> Round:
     with database.read() as session:
-        return rounds.get_newest(session, pool, with_state=True)
+        return rounds.get_newest_round(session, pool, with_state=True)
 
 
 def trace(database: Database, pool: Pool) -> Trace:

@@ -11,8 +11,16 @@ from starlette.requests import HTTPConnection
 from app import labeling
 from app.errors import NotAllowed, NotLoggedIn
 from app.models import Annotator
-from app.web.deps import InServices, Now
-from app.web.gate import LOCAL_ANNOTATOR, Caller
+from app.web.deps import InServices, Now, Services
+from app.web.gate import LOCAL_ANNOTATOR, Caller, Credentials
+
+
+async def get_credentials(connection: HTTPConnection, services: InServices) -> Credentials:
+    """What the request shows, for an endpoint that finds out in its own transaction whose it is."""
+    return services.gate.read_credentials(connection)
+
+
+InCredentials = Annotated[Credentials, Depends(get_credentials)]
 
 
 def get_caller(connection: HTTPConnection, services: InServices, now: Now) -> Caller:
@@ -42,6 +50,19 @@ def get_admin(caller: InCaller) -> Caller:
 
 
 InAdmin = Annotated[Caller, Depends(get_admin)]
+
+
+def find_annotator(
+    session: Session, services: Services, credentials: Credentials, claimed: str | None, *, now: dt.datetime
+) -> Annotator:
+    """The annotator behind the credentials, found in the transaction in which they act.
+
+    Raises:
+        NotLoggedIn: the credentials are none that are in force.
+        NotAllowed: the request names somebody else than who is logged in.
+    """
+    caller = services.gate.find_caller(session, credentials, now=now)
+    return get_annotator(session, caller, claimed, now=now)
 
 
 def get_annotator(session: Session, caller: Caller, claimed: str | None, *, now: dt.datetime) -> Annotator:

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from app.db import Database
 from app.live import Live
 from app.oracle.runs import OracleRunner
-from app.pools import SLUG
+from app.pools import SLUG, Pools
 from app.settings import Settings
 from app.trainer import Trainer
 from app.web.gate import Gate
@@ -26,6 +26,7 @@ class Services:
 
     settings: Settings
     database: Database
+    pools: Pools
     live: Live
     trainer: Trainer
     oracle_runner: OracleRunner

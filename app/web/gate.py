@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from app import accounts
 from app.db import Database
 from app.errors import NotLoggedIn
-from app.models import Annotator, Role
+from app.models import Annotator, Role, TokenKind
 from app.settings import Settings
 
 COOKIE = "inkling_session"
@@ -34,6 +34,17 @@ class Caller:
         return self.role == "admin"
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request shows: a token in plain text, or nothing."""
+
+    kind: TokenKind | None = None
+    plain: str = ""
+
+
+NO_CREDENTIALS = Credentials()
+
+
 class Gate:
     """Opens sessions and tells callers apart."""
 
@@ -44,24 +55,45 @@ class Gate:
             self._signer = TimestampSigner(accounts.get_secret(session), salt="inkling.session")
         self._is_closed = False
 
-    def identify(self, connection: HTTPConnection, now: dt.datetime) -> Caller:
+    def read_credentials(self, connection: HTTPConnection) -> Credentials:
+        """What the request shows; a script's token goes before a browser's cookie. Reads no database.
+
+        Raises:
+            NotLoggedIn: it shows another kind of authorization, or nothing on a server that is known to have accounts.
         """
+        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return Credentials("api", bearer.strip())
+        cookie = self._unsign(connection.cookies.get(COOKIE))
+        if cookie is not None:
+            return Credentials("session", cookie)
+        if scheme or self._is_closed:
+            raise _not_logged_in()
+        return NO_CREDENTIALS
+
+    def find_caller(self, session: Session, credentials: Credentials, *, now: dt.datetime) -> Caller:
+        """Whose credentials these are.
+
+        Raises:
+            NotLoggedIn: accounts exist, and the credentials are none that are in force.
+        """
+        if credentials.kind is not None:
+            token = accounts.find_token(session, credentials.plain, credentials.kind, now=now)
+            if token is not None:
+                return Caller(token.annotator_id, token.annotator.name, token.annotator.role)
+        if credentials.kind == "api" or self._has_closed(session):  # a token that is wrong is never the local person
+            raise _not_logged_in()
+        return Caller(None, LOCAL_ANNOTATOR, "admin")
+
+    def identify(self, connection: HTTPConnection, now: dt.datetime) -> Caller:
+        """Who is calling, in a transaction of its own.
+
         Raises:
             NotLoggedIn: accounts exist, and the request shows no token and no session that is in force.
         """
-        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
-        cookie = self._unsign(connection.cookies.get(COOKIE))
+        credentials = self.read_credentials(connection)
         with self._database.read() as session:
-            token = None
-            if scheme.lower() == "bearer":
-                token = accounts.find_token(session, bearer.strip(), "api", now=now)
-            elif cookie is not None:
-                token = accounts.find_token(session, cookie, "session", now=now)
-            if token is not None:
-                return Caller(token.annotator_id, token.annotator.name, token.annotator.role)
-            if scheme or self._has_closed(session):
-                raise NotLoggedIn("Log in at /login, or send a token: Authorization: Bearer <token>.")
-        return Caller(None, LOCAL_ANNOTATOR, "admin")
+            return self.find_caller(session, credentials, now=now)
 
     def open_session(
         self, session: Session, annotator: Annotator, response: Response, *, is_https: bool, now: dt.datetime
@@ -99,3 +131,7 @@ class Gate:
         # An account closes the server for good; one that is added while it runs counts from the next request.
         self._is_closed = self._is_closed or accounts.has_accounts(session)
         return self._is_closed
+
+
+def _not_logged_in() -> NotLoggedIn:
+    return NotLoggedIn("Log in at /login, or send a token: Authorization: Bearer <token>.")

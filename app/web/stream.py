@@ -27,7 +27,7 @@ def find_watched(slug: Slug, services: InServices) -> Watched:
     """
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        return Watched(pool.id, rounds.get_newest(session, pool).number)
+        return Watched(pool.id, rounds.find_newest(session, pool).number)
 
 
 async def stream_changes(live: Live, watched: Watched) -> AsyncIterator[ServerSentEvent]:

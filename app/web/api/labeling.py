@@ -2,20 +2,20 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from app import labeling, leases, revising, rounds
 from app.labeling import GivenLabel
 from app.labels import Recorded
 from app.models import ORACLE, Annotator, Pool
-from app.pools import get_pool
-from app.web.auth import InAdmin, InCaller, get_annotator
+from app.web.auth import InAdmin, InCredentials, find_annotator
 from app.web.deps import InServices, Now, Services, Slug
-from app.web.gate import Caller
+from app.web.gate import Credentials
 from app.web.problems import responses
 from app.web.schemas import (
     Acting,
@@ -38,75 +38,78 @@ from app.web.schemas import (
 )
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 router = APIRouter(prefix="/pools/{slug}", tags=["labeling"])
 
 
 @router.post("/leases", responses=responses(403, 404, 409))
-def lease_images(slug: Slug, body: LeaseIn, services: InServices, caller: InCaller, now: Now) -> LeaseOut:
+def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: InCredentials, now: Now) -> LeaseOut:
     """The next images for an annotator; waits up to a second for a round that is due."""
+    with services.database.read() as session:
+        services.gate.find_caller(session, credentials, now=now)  # a stranger must not wait in a thread of ours
     _wait_for_due_round(services, slug)
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        seconds = services.settings.lease_seconds
-        asked = labeling.ask(session, pool, annotator, body.count, now=now, lease_seconds=seconds)
-    return LeaseOut.of(asked)
+    seconds = services.settings.lease_seconds
+    act = partial(labeling.ask, count=body.count, now=now, lease_seconds=seconds)
+    return LeaseOut.of(_act(services, slug, credentials, body, now, act))
 
 
 @router.post("/leases/renew", responses=responses(403, 404, 409))
-def renew_leases(slug: Slug, body: RenewIn, services: InServices, caller: InCaller, now: Now) -> RenewOut:
+def renew_leases(slug: Slug, body: RenewIn, services: InServices, credentials: InCredentials, now: Now) -> RenewOut:
     """Hold for longer what the annotator holds; the page does so while it is open."""
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        seconds = services.settings.lease_seconds
-        return RenewOut(renewed=leases.renew(session, pool, annotator, now=now, seconds=seconds))
+    act = partial(leases.renew, now=now, seconds=services.settings.lease_seconds)
+    return RenewOut(renewed=_act(services, slug, credentials, body, now, act))
 
 
 @router.post("/leases/release", responses=responses(403, 404, 409))
-def release_leases(slug: Slug, body: ReleaseIn, services: InServices, caller: InCaller, now: Now) -> ReleaseOut:
+def release_leases(
+    slug: Slug, body: ReleaseIn, services: InServices, credentials: InCredentials, now: Now
+) -> ReleaseOut:
     """Give back what the annotator holds, or some of it, for others to get at once."""
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        return ReleaseOut(released=leases.release(session, pool, annotator, body.image_ids))
+    act = partial(leases.release, image_ids=body.image_ids)
+    return ReleaseOut(released=_act(services, slug, credentials, body, now, act))
 
 
-@router.post("/labels", status_code=201, responses=responses(403, 404, 409))
-def label_images(slug: Slug, body: LabelsIn, services: InServices, caller: InCaller, now: Now) -> LabelsOut:
+@router.post("/labels", status_code=201, response_model=LabelsOut, responses=responses(403, 404, 409))
+def label_images(slug: Slug, body: LabelsIn, services: InServices, credentials: InCredentials, now: Now) -> Response:
     """Label 1 to 1,000 images, all or none. The same key again gives the same answer, nothing twice."""
     given = [GivenLabel(label.image_id, label.value, label.key) for label in body.labels]
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        answered = labeling.answer(session, pool, annotator, given, now=now)
+    act = partial(labeling.answer, given=given, now=now)
+    answered = _act(services, slug, credentials, body, now, act)
     services.metrics.replayed.inc(answered.n_replayed)
     _log(slug, answered.events)
-    return LabelsOut.of(answered)
+    # As JSON already: FastAPI would check our own answer again, in another thread.
+    return Response(LabelsOut.of(answered).model_dump_json(), 201, media_type="application/json")
 
 
 @router.post("/skips", status_code=201, responses=responses(403, 404, 409))
-def skip_image(slug: Slug, body: SkipIn, services: InServices, caller: InCaller, now: Now) -> EventOut:
+def skip_image(slug: Slug, body: SkipIn, services: InServices, credentials: InCredentials, now: Now) -> EventOut:
     """ "Can't tell": the image goes on to others and does not come to this annotator again."""
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        event = revising.skip(session, pool, annotator, body.image_id, key=body.key, now=now)
-    return _logged(slug, event)
+    act = partial(revising.skip, image_id=body.image_id, key=body.key, now=now)
+    return _logged(slug, _act(services, slug, credentials, body, now, act))
 
 
 @router.post("/flags", status_code=201, responses=responses(403, 404, 409))
-def flag_image(slug: Slug, body: FlagIn, services: InServices, caller: InCaller, now: Now) -> EventOut:
+def flag_image(slug: Slug, body: FlagIn, services: InServices, credentials: InCredentials, now: Now) -> EventOut:
     """A short remark about an image, for the admins; its label and lease stay as they are."""
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        event = revising.flag(session, pool, annotator, body.image_id, body.remark, key=body.key, now=now)
-    return _logged(slug, event)
+    act = partial(revising.flag, image_id=body.image_id, remark=body.remark, key=body.key, now=now)
+    return _logged(slug, _act(services, slug, credentials, body, now, act))
 
 
 @router.post("/changes", status_code=201, responses=responses(403, 404, 409))
-def change_label(slug: Slug, body: ChangeIn, services: InServices, caller: InCaller, now: Now) -> EventOut:
+def change_label(slug: Slug, body: ChangeIn, services: InServices, credentials: InCredentials, now: Now) -> EventOut:
     """Another value for an answer that stands: one's own, or anybody's for an admin."""
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        event = revising.change(session, pool, annotator, body.event_id, body.value, key=body.key, now=now)
-    return _logged(slug, event)
+    act = partial(revising.change, event_id=body.event_id, value=body.value, key=body.key, now=now)
+    return _logged(slug, _act(services, slug, credentials, body, now, act))
 
 
 @router.post("/undo", responses=responses(403, 404, 409))
-def undo_label(slug: Slug, body: UndoIn, services: InServices, caller: InCaller, now: Now) -> UndoOut:
+def undo_label(slug: Slug, body: UndoIn, services: InServices, credentials: InCredentials, now: Now) -> UndoOut:
     """Take back an answer, a change or a skip. An image without a label is the annotator's to answer again."""
-    with _acting(services, slug, caller, body, now) as (session, pool, annotator):
-        seconds = services.settings.lease_seconds
-        undone = revising.undo(session, pool, annotator, body.event_id, key=body.key, now=now, lease_seconds=seconds)
+    seconds = services.settings.lease_seconds
+    act = partial(revising.undo, event_id=body.event_id, key=body.key, now=now, lease_seconds=seconds)
+    undone = _act(services, slug, credentials, body, now, act)
     image = LeasedImageOut.of(undone.image) if undone.image else None
     return UndoOut(event=_logged(slug, undone.event), image=image)
 
@@ -122,7 +125,7 @@ def label_by_oracle(
     """The oracle answers the next images from the known truth, through the same code as a person."""
     _wait_for_due_round(services, slug)
     with services.database.write() as session:
-        pool = get_pool(session, slug)
+        pool = services.pools.get(session, slug)
         oracle = labeling.get_annotator(session, ORACLE, role="oracle", now=now)
         seconds = services.settings.lease_seconds
         answered = labeling.answer_by_truth(session, pool, oracle, body.count, now=now, lease_seconds=seconds)
@@ -130,14 +133,21 @@ def label_by_oracle(
     return LabelsOut.of(answered)
 
 
-@contextmanager
-def _acting(
-    services: Services, slug: str, caller: Caller, body: Acting, now: dt.datetime
-) -> Iterator[tuple[Session, Pool, Annotator]]:
-    """One transaction of somebody in a pool."""
-    with services.database.write() as session:
-        pool = get_pool(session, slug)
-        yield session, pool, get_annotator(session, caller, body.annotator, now=now)
+def _act(
+    services: Services,
+    slug: str,
+    credentials: Credentials,
+    body: Acting,
+    now: dt.datetime,
+    act: Callable[[Session, Pool, Annotator], T],
+) -> T:
+    """What somebody does in a pool, in the transaction that finds out who it is."""
+
+    def work(session: Session) -> T:
+        annotator = find_annotator(session, services, credentials, body.annotator, now=now)
+        return act(session, services.pools.get(session, slug), annotator)
+
+    return services.database.write_together(work)
 
 
 def _log(slug: str, events: list[Recorded]) -> None:
@@ -156,9 +166,8 @@ def _logged(slug: str, event: Recorded) -> EventOut:
 def _wait_for_due_round(services: Services, slug: str) -> None:
     """Give the trainer its moment, outside any transaction; without it the older ranking serves."""
     with services.database.read() as session:
-        pool = get_pool(session, slug)
-        newest = rounds.get_newest(session, pool)
-        is_due = rounds.is_due(session, pool, newest)
-    if is_due and services.trainer.training(pool.id).status != "failed":
+        pool = services.pools.get(session, slug)
+        newest = rounds.find_newest(session, pool)
+    if newest.until_due(pool) == 0 and services.trainer.training(pool.id).status != "failed":
         seconds = services.settings.round_wait_seconds
         services.live.wait_for_round(pool.id, after=newest.number, seconds=seconds)
