@@ -13,9 +13,10 @@ from app.db import Database
 from app.main import create_app
 from app.models import Annotator, Pool
 from app.settings import Settings
+from app.trainer import Trainer
 from app.web.deps import Services
 
-from .factories import add_annotator, add_pool, copy_database, make_settings, url_of
+from .factories import add_annotator, add_pool, copy_database, make_settings, make_trainer, opened, url_of
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +40,8 @@ def _logging_as_before() -> Iterator[None]:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database made by the migrations; tests copy it, which is quicker than migrating each time."""
     path = tmp_path_factory.mktemp("migrated") / "inkling.db"
-    database = Database(url_of(path))
-    database.migrate()
-    database.close()
+    with opened(path) as database:
+        database.migrate()
     return path
 
 
@@ -57,9 +57,8 @@ def application_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
     """An empty database in a file of its own."""
-    database = Database(url_of(copy_database(migrated_file, tmp_path / "inkling.db")))
-    yield database
-    database.close()
+    with opened(copy_database(migrated_file, tmp_path / "inkling.db")) as database:
+        yield database
 
 
 @pytest.fixture
@@ -81,9 +80,21 @@ def ben(database: Database) -> Annotator:
 
 
 @pytest.fixture
+def boss(database: Database) -> Annotator:
+    """An admin."""
+    return add_annotator(database, "boss", role="admin")
+
+
+@pytest.fixture
 def oracle(database: Database) -> Annotator:
     """The oracle."""
     return add_annotator(database, "oracle", role="oracle")
+
+
+@pytest.fixture
+def trainer(database: Database) -> Trainer:
+    """A trainer that trains when it is told to, and tries again at once."""
+    return make_trainer(database)
 
 
 @pytest.fixture

@@ -1,89 +1,38 @@
-"""Accounts, tokens and sessions: only hashes are stored, and what is taken away is gone at once."""
+"""Accounts and passwords: only hashes are stored, whoever is refused learns nothing by it, and all is written down."""
 
-import datetime as dt
-import hashlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from app import accounts
 from app.accounts import MIN_PASSWORD
 from app.db import Database
 from app.errors import NameTaken, NotFound, PasswordTooShort, WrongLogin
-from app.models import AccessToken, Annotator, AuditEntry, Pool, TokenKind
+from app.models import Annotator, AuditEntry, Pool
 
-from .factories import (
-    NOW,
+from .factories.acts import ask, ask_and_answer
+from .factories.logins import (
     PASSWORD,
     add_account,
-    add_annotator,
-    after,
-    ask,
-    ask_and_answer,
-    count_events,
-    held_by,
-    race,
-    standing,
+    create_token,
+    everything_stored,
+    may_log_in,
+    owner_of,
+    set_disabled,
+    set_password,
 )
-
-DAY = dt.timedelta(days=1)
-
-
-def set_password(
-    database: Database, name: str = "ada", password: str = "quite another one", *, seconds: float = 0
-) -> None:
-    with database.write() as session:
-        accounts.set_password(session, name, password, now=after(seconds))
-
-
-def set_disabled(database: Database, is_disabled: bool, name: str = "ada") -> None:
-    with database.write() as session:
-        accounts.set_disabled(session, name, is_disabled, now=NOW)
-
-
-def create_token(
-    database: Database,
-    annotator: Annotator,
-    kind: TokenKind = "api",
-    *,
-    name: str = "script",
-    lifetime: dt.timedelta | None = None,
-) -> str:
-    with database.write() as session:
-        return accounts.create_token(session, annotator, kind, name, now=NOW, lifetime=lifetime)
-
-
-def owner_of(database: Database, plain: str, kind: TokenKind = "api", *, seconds: float = 0) -> str | None:
-    with database.read() as session:
-        token = accounts.find_token(session, plain, kind, now=after(seconds))
-        return None if token is None else token.annotator.name
-
-
-def may_log_in(database: Database, password: str, name: str = "ada") -> bool:
-    try:
-        with database.read() as session:
-            return accounts.check_password(session, name, password).name == name
-    except WrongLogin:
-        return False
+from .factories.making import NOW, add_annotator, after
+from .factories.stored import count_events, held_by, standing
+from .factories.watching import race
 
 
 def audited(database: Database) -> list[tuple[str, str]]:
     with database.read() as session:
         return [(row.action, row.name) for row in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
-
-
-def everything_stored(database: Database) -> str:
-    """All rows of all tables about people, as text."""
-    with database.read() as session:
-        tables = ("annotator", "access_token", "audit_entry")
-        return "\n".join(str(row) for table in tables for row in session.execute(text(f"SELECT * FROM {table}")))
-
-
-# Accounts
 
 
 def test_an_account_may_log_in_by_its_password_and_by_no_other(database: Database) -> None:
@@ -301,107 +250,6 @@ def test_whoever_is_refused_hears_the_same(database: Database) -> None:
         heard.add((caught.value.message, str(caught.value.context)))
 
     assert len(heard) == 1
-
-
-# Tokens and sessions
-
-
-def test_a_token_is_known_by_its_hash_alone(database: Database) -> None:
-    ada = add_account(database)
-    plain = create_token(database, ada)
-
-    assert owner_of(database, plain) == "ada"
-    assert plain not in everything_stored(database)
-    with database.read() as session:
-        assert session.scalars(select(AccessToken.sha256)).one() == hashlib.sha256(plain.encode()).hexdigest()
-
-
-def test_no_two_tokens_are_alike_and_none_can_be_guessed(database: Database) -> None:
-    ada = add_account(database)
-    tokens = {create_token(database, ada) for _ in range(50)}
-
-    assert len(tokens) == 50
-    assert min(map(len, tokens)) >= 43  # 256 bits
-    for guess in ("", "x", next(iter(tokens))[:-1], hashlib.sha256(next(iter(tokens)).encode()).hexdigest()):
-        assert owner_of(database, guess) is None
-
-
-def test_a_token_of_a_script_is_no_session_and_the_other_way_round(database: Database) -> None:
-    ada = add_account(database)
-    script, session = create_token(database, ada), create_token(database, ada, "session")
-
-    assert owner_of(database, script, "session") is None
-    assert owner_of(database, session, "api") is None
-
-
-def test_a_token_ends_with_its_lifetime(database: Database) -> None:
-    ada = add_account(database)
-    plain, for_ever = create_token(database, ada, lifetime=DAY), create_token(database, ada)
-
-    assert owner_of(database, plain, seconds=DAY.total_seconds() - 0.001) == "ada"
-    assert owner_of(database, plain, seconds=DAY.total_seconds()) is None
-    assert owner_of(database, for_ever, seconds=10_000 * DAY.total_seconds()) == "ada"
-
-
-def test_a_revoked_token_is_worth_nothing_and_the_others_stay(database: Database) -> None:
-    ada = add_account(database)
-    first, second = create_token(database, ada), create_token(database, ada)
-
-    with database.write() as session:
-        accounts.revoke_token(session, 1, now=NOW)
-
-    assert owner_of(database, first) is None
-    assert owner_of(database, second) == "ada"
-
-
-@pytest.mark.parametrize("which", ["revoked", "session", "unknown"])
-def test_only_a_scripts_token_in_force_can_be_revoked(database: Database, which: str) -> None:
-    ada = add_account(database)
-    create_token(database, ada, "session" if which == "session" else "api")
-    if which == "revoked":
-        with database.write() as session:
-            accounts.revoke_token(session, 1, now=NOW)
-
-    token_id = 99 if which == "unknown" else 1
-    with pytest.raises(NotFound, match=f"There is no token {token_id} in force"), database.write() as session:
-        accounts.revoke_token(session, token_id, now=NOW)
-
-
-def test_the_tokens_in_force_are_listed_with_what_they_are_for(database: Database) -> None:
-    ada = add_account(database)
-    for name in ("nightly", "import", "export"):
-        create_token(database, ada, name=name)
-    create_token(database, ada, "session")
-    with database.write() as session:
-        accounts.revoke_token(session, 2, now=NOW)
-    with database.read() as session:
-        listed = [(token.id, token.name, token.annotator.name) for token in accounts.list_tokens(session)]
-
-    assert listed == [(1, "nightly", "ada"), (3, "export", "ada")]
-
-
-def test_logging_out_ends_one_session(database: Database) -> None:
-    ada = add_account(database)
-    first, second = create_token(database, ada, "session"), create_token(database, ada, "session")
-    with database.write() as session:
-        accounts.end_session(session, first, now=NOW)
-
-    assert owner_of(database, first, "session") is None
-    assert owner_of(database, second, "session") == "ada"
-
-
-def test_sessions_that_are_over_are_forgotten_and_nothing_else_is(database: Database) -> None:
-    ada = add_account(database)
-    ended = create_token(database, ada, "session", lifetime=DAY)
-    create_token(database, ada, "session", lifetime=DAY / 2)
-    lasting = create_token(database, ada, "session", lifetime=2 * DAY)
-    script = create_token(database, ada, lifetime=DAY)
-    with database.write() as session:
-        accounts.end_session(session, ended, now=NOW)
-        accounts.forget_ended_sessions(session, now=NOW + DAY)
-        kept = set(session.scalars(select(AccessToken.sha256)))
-
-    assert kept == {hashlib.sha256(plain.encode()).hexdigest() for plain in (lasting, script)}
 
 
 # Audit and secret

@@ -3,8 +3,6 @@
 import csv
 import datetime as dt
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,11 @@ from app.db import Database
 from app.errors import WrongLogin
 from app.pools import get_pool
 
-from .factories import PASSWORD, add_annotator, add_pool, ask_and_answer, make_trainer, standing, url_of
+from .factories.acts import ask_and_answer
+from .factories.files import opened, url_of
+from .factories.logins import PASSWORD
+from .factories.making import add_annotator, add_pool, make_trainer
+from .factories.stored import standing
 
 pytestmark = pytest.mark.usefixtures("_logging_as_before")
 
@@ -39,15 +41,6 @@ def run(*words: str, given: str | None = None) -> Result:
 
 def add_user(name: str = "ada", *options: str, password: str = PASSWORD) -> Result:
     return run("user", "add", name, "--password-stdin", *options, given=f"{password}\n")
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Database]:
-    database = Database(url_of(path))
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def test_pools_are_made_and_listed(path: Path) -> None:

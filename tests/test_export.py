@@ -15,7 +15,10 @@ from app.export import Format
 from app.models import Annotator, Pool
 from app.pools import read_arrays
 
-from .factories import NOW, add_annotator, add_pool, add_round, answer, ask_and_answer, count_queries, image_ids, undo
+from .factories.acts import answer, ask_and_answer, undo
+from .factories.making import NOW, add_annotator, add_pool, add_round
+from .factories.stored import image_ids
+from .factories.watching import count_queries
 
 COLUMNS = ["image_id", "position", "value", "class", "source", "annotator", "created_at", "round", "rank", "confidence"]
 

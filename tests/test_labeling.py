@@ -1,9 +1,9 @@
-"""What an annotator does: ask, answer, undo; all or nothing, twice is once, and one image has one label."""
+"""What an annotator does: ask and answer; all or nothing, and one image has one label."""
 
 from collections import Counter
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from app import labeling
 from app.db import Database
@@ -11,49 +11,19 @@ from app.errors import (
     AlreadyLabeled,
     AppError,
     DuplicateImage,
-    DuplicateKey,
     ImageNotFound,
-    KeyReused,
     LeasedByAnother,
     NameTaken,
     NotFound,
-    TruthUnknown,
     ValueNotAClass,
 )
-from app.labeling import Answered, GivenLabel
-from app.labels import Recorded
+from app.labeling import GivenLabel
 from app.models import Annotator, Image, Lease, Pool, Role
 
-from .factories import (
-    LEASE_SECONDS,
-    NOW,
-    add_annotator,
-    add_pool,
-    add_round,
-    after,
-    answer,
-    ask,
-    ask_and_answer,
-    count_events,
-    held_by,
-    image_ids,
-    race,
-    standing,
-    truth_of,
-    undo,
-)
-
-
-def give(database: Database, pool: Pool, annotator: Annotator, *given: GivenLabel, seconds: float = 0) -> Answered:
-    with database.write() as session:
-        return labeling.answer(session, pool, annotator, given, now=after(seconds))
-
-
-def answer_by_truth(database: Database, pool: Pool, oracle: Annotator, count: int = 10) -> list[Recorded]:
-    with database.write() as session:
-        answered = labeling.answer_by_truth(session, pool, oracle, count, now=NOW, lease_seconds=LEASE_SECONDS)
-        return answered.events
-
+from .factories.acts import answer, ask, ask_and_answer, give, ids_of
+from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, add_round, after
+from .factories.stored import count_events, held_by, image_ids, standing
+from .factories.watching import race
 
 # Who somebody is
 
@@ -119,7 +89,7 @@ def test_an_image_that_was_never_asked_counts_as_asked_in_the_newest_round(
 
 def test_an_answer_ends_the_lease(database: Database, pool: Pool, ada: Annotator) -> None:
     asked = ask(database, pool, ada, 3)
-    first, *others = [image.image_id for image in asked.images]
+    first, *others = ids_of(asked.images)
 
     answer(database, pool, ada, [first])
 
@@ -153,6 +123,9 @@ def test_an_image_whose_lease_is_over_may_be_answered_by_others(
     assert held_by(database, ada) == set()
     with pytest.raises(AlreadyLabeled):
         answer(database, pool, ada, [leased.image_id], now=after(LEASE_SECONDS))
+
+
+# Refused
 
 
 @pytest.mark.parametrize("wrong", ["unknown", "validation", "other pool", "labeled", "held", "value", "twice"])
@@ -245,125 +218,10 @@ def test_an_image_twice_in_one_answer_is_refused(database: Database, pool: Pool,
         give(database, pool, ada, GivenLabel(image_id, 1), GivenLabel(image_id, 1))
 
 
-def test_a_key_twice_in_one_answer_is_refused(database: Database, pool: Pool, ada: Annotator) -> None:
-    first, second = image_ids(database, pool, [0, 1])
+def test_every_expected_failure_says_what_to_do_and_has_a_status() -> None:
+    kinds = AppError.__subclasses__() + NotFound.__subclasses__()
 
-    with pytest.raises(DuplicateKey, match="The request has the key one twice"):
-        give(database, pool, ada, GivenLabel(first, 1, "one"), GivenLabel(second, 1, "one"))
-
-
-# Retries
-
-
-def test_a_retry_with_the_key_gives_the_same_event_and_stores_nothing(
-    database: Database, pool: Pool, ada: Annotator
-) -> None:
-    given = GivenLabel(image_ids(database, pool)[0], 3, "key")
-    first = give(database, pool, ada, given)
-    again = give(database, pool, ada, given, seconds=60)
-
-    assert [event.id for event in again.events] == [event.id for event in first.events]
-    assert again.events[0].created_at == NOW
-    assert again.until_round == first.until_round == 9
-    assert count_events(database) == 1
-
-
-def test_an_answer_may_be_half_a_retry(database: Database, pool: Pool, ada: Annotator) -> None:
-    one, two, three = (GivenLabel(i, 3, f"key {i}") for i in image_ids(database, pool, [0, 1, 2]))
-    first = give(database, pool, ada, two)
-
-    events = give(database, pool, ada, one, two, three).events
-
-    assert [event.image_id for event in events] == [one.image_id, two.image_id, three.image_id]
-    assert events[1].id == first.events[0].id
-    assert count_events(database) == 3
-
-
-def test_a_retry_of_an_answer_that_was_undone_does_not_bring_it_back(
-    database: Database, pool: Pool, ada: Annotator
-) -> None:
-    given = GivenLabel(image_ids(database, pool)[0], 3, "key")
-    first = give(database, pool, ada, given)
-    undo(database, pool, ada)
-
-    again = give(database, pool, ada, given)
-
-    assert again.events[0].id == first.events[0].id
-    assert standing(database) == {}
-
-
-@pytest.mark.parametrize("changed", ["value", "image", "pool"])
-def test_a_key_belongs_to_one_answer(database: Database, pool: Pool, ada: Annotator, changed: str) -> None:
-    other = add_pool(database, slug="other")
-    image_id, another = image_ids(database, pool, [0, 1])
-    give(database, pool, ada, GivenLabel(image_id, 3, "key"))
-    second = {
-        "value": (pool, GivenLabel(image_id, 4, "key")),
-        "image": (pool, GivenLabel(another, 3, "key")),
-        "pool": (other, GivenLabel(image_ids(database, other)[0], 3, "key")),
-    }[changed]
-
-    with pytest.raises(KeyReused, match=f"The key key belongs to the answer 3 for image {image_id}"):
-        give(database, second[0], ada, second[1])
-
-
-def test_a_key_of_an_undo_is_none_of_an_answer(database: Database, pool: Pool, ada: Annotator) -> None:
-    (event,) = ask_and_answer(database, pool, ada, 1)
-    undo(database, pool, ada, key="key")
-
-    with pytest.raises(KeyReused):
-        give(database, pool, ada, GivenLabel(event.image_id, 3, "key"))
-
-
-def test_two_annotators_may_use_the_same_key(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:
-    first, second = image_ids(database, pool, [0, 1])
-    give(database, pool, ada, GivenLabel(first, 3, "key"))
-    give(database, pool, ben, GivenLabel(second, 4, "key"))
-
-    assert standing(database) == {first: 3, second: 4}
-
-
-# The oracle
-
-
-def test_the_oracle_answers_the_head_of_the_ranking_truly(database: Database, pool: Pool, oracle: Annotator) -> None:
-    ids = image_ids(database, pool, [30, 4, 17])
-    newest = add_round(database, pool, ids)
-
-    events = answer_by_truth(database, pool, oracle, 3)
-
-    assert [event.image_id for event in events] == ids
-    assert [event.value for event in events] == truth_of(database, ids)
-    assert {(event.source, event.annotator, event.round) for event in events} == {("oracle", "oracle", newest.number)}
-    assert held_by(database, oracle) == set()
-
-
-def test_the_oracle_leaves_alone_what_people_hold(
-    database: Database, pool: Pool, ada: Annotator, oracle: Annotator
-) -> None:
-    ask(database, pool, ada, 5)
-
-    assert [event.position for event in answer_by_truth(database, pool, oracle, 2)] == [5, 6]
-
-
-def test_the_oracle_does_not_guess(database: Database, pool: Pool, oracle: Annotator) -> None:
-    (unknown,) = image_ids(database, pool, [4])
-    with database.write() as session:
-        session.execute(text("UPDATE image SET truth = NULL WHERE id = :id"), {"id": unknown})
-
-    with pytest.raises(TruthUnknown, match="The true class of 1 of 10 images is unknown") as caught:
-        answer_by_truth(database, pool, oracle)
-
-    assert caught.value.context == {"image_ids": [unknown]}
-    assert standing(database) == {}
-    assert held_by(database, oracle) == set()
-
-
-def test_the_oracle_of_a_finished_pool_answers_nothing(database: Database, oracle: Annotator) -> None:
-    pool = add_pool(database, n_images=5)
-    answer_by_truth(database, pool, oracle)
-
-    assert answer_by_truth(database, pool, oracle) == []
+    assert all(400 <= kind.status < 600 and kind.__doc__ for kind in kinds)
 
 
 # Races
@@ -392,18 +250,3 @@ def test_of_batches_that_share_one_image_one_is_stored_whole_and_the_others_not_
 
     assert Counter(map(type, outcomes)) == {AlreadyLabeled: 4, int: 1}
     assert len(standing(database)) == count_events(database) == 4
-
-
-def test_a_retry_that_overtakes_itself_is_one_event(database: Database, pool: Pool, ada: Annotator) -> None:
-    given = GivenLabel(image_ids(database, pool)[0], 3, "key")
-
-    outcomes = race(8, lambda _: give(database, pool, ada, given).events[0].id)
-
-    assert len(set(outcomes)) == 1
-    assert count_events(database) == 1
-
-
-def test_every_expected_failure_says_what_to_do_and_has_a_status() -> None:
-    kinds = AppError.__subclasses__() + NotFound.__subclasses__()
-
-    assert all(400 <= kind.status < 600 and kind.__doc__ for kind in kinds)

@@ -11,7 +11,9 @@ from app.errors import AppError
 from app.labeling import GivenLabel
 from app.models import Label, LabelEvent, Lease
 
-from .factories import LEASE_SECONDS, add_annotator, add_round, after, fresh_pool, image_ids
+from .factories.files import fresh_pool
+from .factories.making import LEASE_SECONDS, add_annotator, add_round, after
+from .factories.stored import image_ids
 
 N_IMAGES = 8
 NAMES = ("ada", "ben", "eve")

@@ -3,46 +3,13 @@
 import pytest
 from sqlalchemy import func, select
 
-from app import leases
 from app.db import Database
-from app.leases import LeasedImage, Shortage
 from app.models import Annotator, Image, Lease, Pool
 
-from .factories import (
-    LEASE_SECONDS,
-    NOW,
-    add_annotator,
-    add_pool,
-    add_round,
-    after,
-    answer,
-    ask,
-    ask_and_answer,
-    held_by,
-    image_ids,
-    race,
-    skip,
-    undo,
-)
-
-
-def ids_of(images: list[LeasedImage]) -> list[int]:
-    return [image.image_id for image in images]
-
-
-def renew(database: Database, pool: Pool, annotator: Annotator, *, seconds: float = 0) -> int:
-    with database.write() as session:
-        return leases.renew(session, pool, annotator, now=after(seconds), seconds=LEASE_SECONDS)
-
-
-def release(database: Database, pool: Pool, annotator: Annotator, ids: list[int] | None = None) -> int:
-    with database.write() as session:
-        return leases.release(session, pool, annotator, ids)
-
-
-def leases_in(database: Database) -> list[Lease]:
-    with database.read() as session:
-        return list(session.scalars(select(Lease)))
+from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
+from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, add_round, after
+from .factories.stored import image_ids
+from .factories.watching import race
 
 
 def test_the_head_of_the_ranking_is_given_in_its_order(database: Database, pool: Pool, ada: Annotator) -> None:
@@ -107,20 +74,6 @@ def test_asking_for_fewer_than_one_holds_gives_only_so_many(database: Database, 
     ask(database, pool, ada, 5)
 
     assert [image.position for image in ask(database, pool, ada, 2).images] == [0, 1]
-
-
-def test_without_a_count_the_next_batch_comes(database: Database, ada: Annotator) -> None:
-    pool = add_pool(database, batch_size=7)
-
-    assert len(ask(database, pool, ada).images) == 7
-
-
-def test_without_a_count_what_is_held_comes_alone(database: Database, pool: Pool, ada: Annotator) -> None:
-    ask_and_answer(database, pool, ada, 3)
-    held = ask(database, pool, ada, 4)
-    answer(database, pool, ada, ids_of(held.images)[:1])
-
-    assert ids_of(ask(database, pool, ada).images) == ids_of(held.images)[1:]
 
 
 def test_an_expired_lease_goes_to_others(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:
@@ -198,6 +151,15 @@ def test_an_undone_image_stays_with_its_annotator(
     assert ids_of(ask(database, pool, ada).images) == [event.image_id]
 
 
+def test_now_decides_and_no_clock(database: Database, pool: Pool, ada: Annotator) -> None:
+    images = ask(database, pool, ada, 1, now=NOW, lease_seconds=5).images
+
+    assert images[0].expires_at == after(5)
+
+
+# Races
+
+
 @pytest.mark.parametrize("n_annotators", [2, 12])
 def test_no_image_goes_to_two_who_ask_at_once(database: Database, n_annotators: int) -> None:
     pool = add_pool(database, n_images=100, queue_size=50)  # half of it beyond the stored head
@@ -225,201 +187,3 @@ def test_one_annotator_in_two_windows_gets_the_same_images(database: Database, p
     assert all(outcome == outcomes[0] for outcome in outcomes)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Lease)) == 10
-
-
-# The next batch
-
-
-def test_a_batch_that_was_broken_off_is_finished_before_a_new_one_starts(
-    database: Database, pool: Pool, ada: Annotator
-) -> None:
-    ids = ids_of(ask(database, pool, ada).images)
-    answer(database, pool, ada, ids[:3])
-    assert release(database, pool, ada) == 7
-
-    again = ids_of(ask(database, pool, ada).images)
-
-    assert again == ids[3:]
-    answer(database, pool, ada, again)
-    assert len(ask(database, pool, ada).images) == 10
-
-
-def test_what_others_hold_counts_towards_the_next_round(
-    database: Database, pool: Pool, ada: Annotator, ben: Annotator
-) -> None:
-    ask(database, pool, ben, 4)
-
-    assert len(ask(database, pool, ada).images) == 6
-
-
-def test_what_others_held_too_long_does_not_count(
-    database: Database, pool: Pool, ada: Annotator, ben: Annotator
-) -> None:
-    ask(database, pool, ben, 4)
-
-    images = ask(database, pool, ada, now=after(LEASE_SECONDS)).images
-
-    assert [image.position for image in images] == list(range(10))
-
-
-def test_a_whole_batch_comes_where_the_next_round_waits_for_nothing_more(
-    database: Database, pool: Pool, ada: Annotator, ben: Annotator
-) -> None:
-    ask(database, pool, ben)
-    assert len(ask(database, pool, ada).images) == 10
-
-    ask_and_answer(database, pool, ada)
-    assert len(ask(database, pool, ada).images) == 10
-
-
-def test_a_count_is_given_whatever_the_next_round_waits_for(database: Database, pool: Pool, ada: Annotator) -> None:
-    ask_and_answer(database, pool, ada, 7)
-
-    assert len(ask(database, pool, ada, 5).images) == 5
-
-
-# Renew and release
-
-
-def test_renewing_holds_all_for_longer(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:
-    ids = ids_of(ask(database, pool, ada, 3).images)
-
-    assert renew(database, pool, ada, seconds=LEASE_SECONDS - 1) == 3
-
-    assert not set(ids) & set(ids_of(ask(database, pool, ben, 57, now=after(2 * LEASE_SECONDS - 2)).images))
-    assert set(ids) <= set(ids_of(ask(database, pool, ben, 60, now=after(2 * LEASE_SECONDS - 1)).images))
-
-
-def test_renewing_is_for_what_one_holds_in_this_pool(
-    database: Database, pool: Pool, ada: Annotator, ben: Annotator
-) -> None:
-    other = add_pool(database, slug="other")
-    for who, where in ((ben, pool), (ada, other)):
-        ask(database, where, who, 2)
-
-    assert renew(database, pool, ada) == 0
-    assert {lease.expires_at for lease in leases_in(database)} == {after(LEASE_SECONDS)}
-
-
-def test_a_lease_that_is_over_may_be_renewed_as_long_as_nobody_took_it(
-    database: Database, pool: Pool, ada: Annotator, ben: Annotator
-) -> None:
-    ask(database, pool, ada, 3)
-    assert renew(database, pool, ada, seconds=LEASE_SECONDS) == 3
-
-    ask(database, pool, ben, 1, now=after(3 * LEASE_SECONDS))
-    assert renew(database, pool, ada, seconds=3 * LEASE_SECONDS) == 0
-
-
-def test_what_is_released_goes_to_others_at_once(
-    database: Database, pool: Pool, ada: Annotator, ben: Annotator
-) -> None:
-    ids = ids_of(ask(database, pool, ada, 4).images)
-
-    assert release(database, pool, ada, [ids[1], ids[3]]) == 2
-
-    assert ids_of(ask(database, pool, ben, 2).images) == [ids[1], ids[3]]
-    assert held_by(database, ada) == {ids[0], ids[2]}
-
-
-def test_nobody_releases_what_others_hold(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:
-    ids = ids_of(ask(database, pool, ben, 3).images)
-
-    assert release(database, pool, ada, ids) == 0
-    assert release(database, pool, ada, []) == 0
-    assert release(database, pool, ada) == 0
-    assert held_by(database, ben) == set(ids)
-
-
-def test_releasing_none_by_name_releases_none(database: Database, pool: Pool, ada: Annotator) -> None:
-    ask(database, pool, ada, 3)
-
-    assert release(database, pool, ada, []) == 0
-    assert len(held_by(database, ada)) == 3
-
-
-# Why nothing came
-
-
-def test_a_shortage_says_who_has_the_rest_and_when_the_first_of_it_is_free(
-    database: Database, ada: Annotator, ben: Annotator
-) -> None:
-    pool = add_pool(database, n_images=6)
-    ids = image_ids(database, pool)
-    answer(database, pool, ben, ids[:1])
-    for image_id in ids[1:3]:
-        skip(database, pool, ada, image_id)
-    ask(database, pool, ben, 2, now=after(100))
-    ask(database, pool, add_annotator(database, "eve"), 3, now=after(40))
-
-    asked = ask(database, pool, ada, now=after(200))
-
-    assert asked.images == []
-    assert asked.shortage == Shortage(unlabeled=5, with_others=5, skipped=2, next_free_at=after(40 + LEASE_SECONDS))
-
-
-def test_where_images_came_there_is_no_shortage(database: Database, pool: Pool, ada: Annotator) -> None:
-    assert ask(database, pool, ada, 1).shortage is None
-
-
-def test_a_pool_that_is_done_is_short_of_nothing_but_images(database: Database, ada: Annotator) -> None:
-    pool = add_pool(database, n_images=5)
-    skip(database, pool, ada, image_ids(database, pool)[0])
-    answer(database, pool, ada, image_ids(database, pool))
-
-    assert ask(database, pool, ada).shortage == Shortage(unlabeled=0, with_others=0, skipped=0, next_free_at=None)
-
-
-def test_a_shortage_of_ones_own_making_is_told(database: Database, ada: Annotator, ben: Annotator) -> None:
-    pool = add_pool(database, n_images=3)
-    for image_id in image_ids(database, pool):
-        skip(database, pool, ada, image_id)
-    skip(database, pool, ben, image_ids(database, pool)[0])
-
-    assert ask(database, pool, ada).shortage == Shortage(unlabeled=3, with_others=0, skipped=3, next_free_at=None)
-    assert [image.position for image in ask(database, pool, ben).images] == [1, 2]
-
-
-# Races
-
-
-def test_of_those_who_race_for_what_is_released_one_gets_it(database: Database, ada: Annotator) -> None:
-    pool = add_pool(database, n_images=1)
-    ask(database, pool, ada, 1)
-    others = [add_annotator(database, f"annotator {index}") for index in range(7)]
-
-    def contend(index: int) -> int:
-        if index == 0:
-            return -release(database, pool, ada)
-        return len(ask(database, pool, others[index - 1], 1).images)
-
-    outcomes = race(8, contend)
-
-    assert outcomes[0] == -1
-    assert sorted(map(str, outcomes[1:])) in (["0"] * 7, ["0"] * 6 + ["1"])
-    assert len(leases_in(database)) == sum(outcome for outcome in outcomes[1:] if isinstance(outcome, int))
-
-
-@pytest.mark.parametrize("turn", range(4))
-def test_of_a_renewal_and_a_claim_at_once_one_has_the_image(
-    database: Database, ada: Annotator, ben: Annotator, turn: int
-) -> None:
-    pool = add_pool(database, n_images=1)
-    ask(database, pool, ada, 1)
-
-    def contend(index: int) -> int:
-        if index == turn % 2:
-            return len(ask(database, pool, ben, 1, now=after(LEASE_SECONDS)).images)
-        return renew(database, pool, ada, seconds=LEASE_SECONDS)
-
-    outcomes = race(2, contend)
-
-    assert sorted(map(str, outcomes)) == ["0", "1"]
-    holder = ben if outcomes[turn % 2] == 1 else ada
-    assert [lease.annotator_id for lease in leases_in(database)] == [holder.id]
-
-
-def test_now_decides_and_no_clock(database: Database, pool: Pool, ada: Annotator) -> None:
-    images = ask(database, pool, ada, 1, now=NOW, lease_seconds=5).images
-
-    assert images[0].expires_at == after(5)

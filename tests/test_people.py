@@ -10,25 +10,10 @@ from app.db import Database
 from app.models import Annotator, Image, LabelEvent, Lease, Pool, RankedImage
 from app.people import AnnotatorWork
 
-from .factories import (
-    LEASE_SECONDS,
-    NOW,
-    add_annotator,
-    add_pool,
-    add_round,
-    after,
-    answer,
-    ask,
-    ask_and_answer,
-    change,
-    count_queries,
-    flag,
-    image_ids,
-    make_trainer,
-    skip,
-    standing,
-    undo,
-)
+from .factories.acts import answer, ask, ask_and_answer, change, flag, ids_of, skip, undo
+from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, add_round, after, make_trainer
+from .factories.stored import image_ids, standing
+from .factories.watching import count_queries
 
 
 def work_in(database: Database, pool: Pool, *, seconds: float = 0) -> dict[str, AnnotatorWork]:
@@ -74,7 +59,7 @@ def test_agreement_is_what_counting_by_hand_gives(
     for turn in range(3):
         assert trainer.run_one()
         who, other = (ada, ben) if turn % 2 else (ben, ada)
-        ids = [image.image_id for image in ask(database, pool, who, 8).images]
+        ids = ids_of(ask(database, pool, who, 8).images)
         answer(database, pool, who, ids[:6])
         events = answer(database, pool, who, ids[6:], value=turn)
         change(database, pool, who, events[0].id, 5)

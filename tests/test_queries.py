@@ -16,20 +16,10 @@ from app.pools import get_pool
 from app.trainer import Training
 from app.web.schemas import EventOut, PoolDetail, RoundOut
 
-from .factories import (
-    LEASE_SECONDS,
-    NOW,
-    add_annotator,
-    add_pool,
-    add_round,
-    after,
-    answer,
-    ask,
-    ask_and_answer,
-    count_queries,
-    image_ids,
-    undo,
-)
+from .factories.acts import answer, ask, ask_and_answer, undo
+from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, add_round, after
+from .factories.stored import image_ids
+from .factories.watching import count_queries
 
 
 def view(database: Database, pool: Pool, seconds: float = 0) -> queries.PoolView:

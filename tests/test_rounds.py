@@ -12,21 +12,10 @@ from app.live import Change, Live
 from app.models import Annotator, Label, LabelEvent, Pool, RankedImage, Round
 from app.rounds import TrainingSet
 
-from .factories import (
-    NOW,
-    add_pool,
-    add_round,
-    after,
-    answer,
-    ask,
-    ask_and_answer,
-    image_ids,
-    make_outcome,
-    race,
-    ranked_ids,
-    truth_of,
-    undo,
-)
+from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
+from .factories.making import NOW, add_pool, add_round, after, make_outcome
+from .factories.stored import image_ids, ranked_ids, truth_of
+from .factories.watching import race
 
 
 def is_due(database: Database, pool: Pool) -> bool:
@@ -133,7 +122,7 @@ def test_the_training_set_does_not_depend_on_the_order_of_the_clicks(
     first, second = [3, 41, 7, 30, 12], [5, 50, 2, 9]
     for head in (first, second):
         add_round(database, pool, image_ids(database, pool, head))
-        ids = [image.image_id for image in ask(database, pool, ada, len(head)).images]
+        ids = ids_of(ask(database, pool, ada, len(head)).images)
         clicks.shuffle(ids)
         for image_id in ids:
             answer(database, pool, ada, [image_id])

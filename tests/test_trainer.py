@@ -3,53 +3,29 @@
 import logging
 import random
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import undefer
 
-from app import rounds
 from app.db import Database
 from app.learning import ranking
 from app.learning.ranking import RULES, Rule
 from app.learning.softmax import SoftmaxRegression, State
-from app.live import Change, Live
-from app.models import Annotator, Label, Pool, RankedImage, Round
+from app.live import Live
+from app.models import Annotator, Pool, RankedImage, Round
 from app.pools import read_arrays
 from app.trainer import Trainer
 
-from .factories import (
-    add_annotator,
-    add_pool,
-    answer,
-    ask,
-    ask_and_answer,
-    copy_database,
-    image_ids,
-    make_trainer,
-    race,
-    ranked_ids,
-    truth_of,
-    undo,
-    url_of,
-)
+from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
+from .factories.files import copy_database, opened
+from .factories.making import add_annotator, add_pool, make_trainer
+from .factories.stored import image_ids, newest_round, ranked_ids, truth_of
+from .factories.watching import race
 
 Trace = list[tuple[int, int, int, int, int, bytes, list[tuple[int, float, int]]]]
-
-
-@pytest.fixture
-def trainer(database: Database) -> Trainer:
-    """A trainer that trains when it is told to, and tries again at once."""
-    return make_trainer(database)
-
-
-def newest(database: Database, pool: Pool) -> Round:
-    with database.read() as session:
-        return rounds.get_newest_round(session, pool, with_state=True)
 
 
 def trace(database: Database, pool: Pool) -> Trace:
@@ -65,34 +41,20 @@ def trace(database: Database, pool: Pool) -> Trace:
     return found
 
 
-def spoil(database: Database, state: bytes) -> None:
-    with database.write() as session:
-        session.execute(update(Round).values(state=state))
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Database]:
-    database = Database(url_of(path))
-    try:
-        yield database
-    finally:
-        database.close()
-
-
 def test_a_round_is_trained_when_it_is_due_and_not_before(
     database: Database, pool: Pool, ada: Annotator, trainer: Trainer
 ) -> None:
     ask_and_answer(database, pool, ada, 9)
     assert not trainer.run_one()
-    assert newest(database, pool).number == 0
+    assert newest_round(database, pool).number == 0
 
     ask_and_answer(database, pool, ada, 1)
     assert trainer.run_one()
-    assert newest(database, pool).test_correct is None  # nobody waits for the test images
+    assert newest_round(database, pool).test_correct is None  # nobody waits for the test images
     assert trainer.run_one()
-    assert newest(database, pool).test_correct is not None
+    assert newest_round(database, pool).test_correct is not None
     assert not trainer.run_one()
-    assert (newest(database, pool).number, newest(database, pool).n_labels) == (1, 10)
+    assert (newest_round(database, pool).number, newest_round(database, pool).n_labels) == (1, 10)
 
 
 def test_all_new_labels_go_into_one_round(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
@@ -101,7 +63,7 @@ def test_all_new_labels_go_into_one_round(database: Database, pool: Pool, ada: A
     assert trainer.run_one()
     assert trainer.run_one()  # counts the test images
     assert not trainer.run_one()
-    assert newest(database, pool).n_labels == 35
+    assert newest_round(database, pool).n_labels == 35
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -125,7 +87,7 @@ def test_a_round_is_what_the_model_computes_from_its_labels(
         probabilities = model.predict(state, arrays.x)
         scores = ranking.score(probabilities, rule, seed=(pool.id, number))
         order = [row for row in np.lexsort((np.arange(60), scores)).tolist() if row not in rows][:15]
-        found = newest(database, pool)
+        found = newest_round(database, pool)
 
         assert (found.number, found.n_labels, found.steps) == (number, len(asked), fit.steps)
         assert (found.validation_correct, found.validation_total) == (fit.correct, 20)
@@ -139,11 +101,11 @@ def test_a_round_is_what_the_model_computes_from_its_labels(
 
 
 def test_the_model_gets_better_with_labels(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
-    before = newest(database, pool).validation_correct
+    before = newest_round(database, pool).validation_correct
     ask_and_answer(database, pool, ada, 40)
     trainer.run_one()
 
-    assert newest(database, pool).validation_correct > before + 5
+    assert newest_round(database, pool).validation_correct > before + 5
 
 
 def test_the_ranking_leaves_out_what_is_labeled(
@@ -153,7 +115,7 @@ def test_the_ranking_leaves_out_what_is_labeled(
     undone = undo(database, pool, ada)
     trainer.run_one()
 
-    ranked = set(ranked_ids(database, newest(database, pool)))
+    ranked = set(ranked_ids(database, newest_round(database, pool)))
 
     labeled = {event.image_id for event in events} - {undone.image_id}
     assert ranked == set(image_ids(database, pool)) - labeled
@@ -166,7 +128,7 @@ def test_a_pool_that_is_labeled_to_the_end_is_trained_a_last_time(
     ask_and_answer(database, pool, ada, 20)
 
     assert trainer.run_one()
-    found = newest(database, pool)
+    found = newest_round(database, pool)
     assert (found.n_labels, found.test_total, ranked_ids(database, found)) == (20, 0, [])
 
 
@@ -176,7 +138,7 @@ def test_two_pools_both_get_their_turn(database: Database, ada: Annotator, train
         ask_and_answer(database, pool, ada, 10)
 
     assert trainer.run_one()
-    assert [newest(database, pool).number for pool in (first, second)] == [1, 1]
+    assert [newest_round(database, pool).number for pool in (first, second)] == [1, 1]
 
 
 def test_a_pool_that_was_made_meanwhile_is_trained_too(
@@ -187,7 +149,7 @@ def test_a_pool_that_was_made_meanwhile_is_trained_too(
     ask_and_answer(database, later, ada, 10)
 
     assert trainer.run_one()
-    assert (newest(database, later).number, newest(database, pool).number) == (1, 0)
+    assert (newest_round(database, later).number, newest_round(database, pool).number) == (1, 0)
 
 
 def test_the_order_of_the_clicks_changes_no_bit(database: Database, tmp_path: Path) -> None:
@@ -199,7 +161,7 @@ def test_the_order_of_the_clicks_changes_no_bit(database: Database, tmp_path: Pa
         with opened(copy_database(tmp_path / "inkling.db", tmp_path / f"{seed}.db")) as copy:
             ada, trainer, clicks = add_annotator(copy, "ada"), make_trainer(copy), random.Random(seed)
             for _ in range(3):
-                ids = [image.image_id for image in ask(copy, pool, ada).images]
+                ids = ids_of(ask(copy, pool, ada).images)
                 clicks.shuffle(ids)
                 for image_id in ids:
                     answer(copy, pool, ada, [image_id])
@@ -239,7 +201,7 @@ def test_labels_given_while_no_trainer_ran_are_trained_at_the_next_start(
 
     with opened(tmp_path / "inkling.db") as reopened:
         assert make_trainer(reopened).run_one()
-        assert newest(reopened, pool).n_labels == 12
+        assert newest_round(reopened, pool).n_labels == 12
 
 
 def test_of_two_trainers_that_race_one_stores_the_round(database: Database, pool: Pool, ada: Annotator) -> None:
@@ -249,111 +211,11 @@ def test_of_two_trainers_that_race_one_stores_the_round(database: Database, pool
     for number in (1, 2, 3):
         ask_and_answer(database, pool, ada, 10)
         race(2, lambda index: trainers[index].run_one())
-        assert newest(database, pool).number == number
+        assert newest_round(database, pool).number == number
 
     assert {trainer.training(pool.id).status for trainer in trainers} == {"idle"}
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Round)) == 4
-
-
-# When a training fails
-
-
-def test_a_training_that_fails_is_told_keeps_the_labels_and_recovers(
-    database: Database, pool: Pool, ada: Annotator
-) -> None:
-    live = Live(database.sessions)
-    heard: list[Change] = []
-    trainer = Trainer(database, live, retry_seconds=0.0)
-    trainer.warm_up()
-    intact = newest(database, pool).state
-    ask_and_answer(database, pool, ada, 10)
-    spoil(database, b"\0")
-    live.listen(heard.append)
-
-    assert trainer.run_one()
-
-    told = trainer.training(pool.id)
-    assert told.status == "failed"
-    assert told.message is not None
-    assert "Training round 1 failed (ValueError" in told.message
-    assert "your answers are kept, and the model of round 0 goes on asking" in told.message
-    assert heard == [Change("training", pool.id)]
-    assert newest(database, pool).number == 0
-    with database.read() as session:
-        assert session.scalar(select(func.count()).select_from(Label)) == 10
-
-    spoil(database, intact)
-    assert trainer.run_one()
-
-    assert newest(database, pool).number == 1
-    assert trainer.training(pool.id).status == "idle"
-    assert heard[1:] == [Change("round", pool.id, 1), Change("training", pool.id)]
-
-
-def test_answers_are_taken_while_the_training_fails(
-    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
-) -> None:
-    ask_and_answer(database, pool, ada, 10)
-    intact = newest(database, pool).state
-    spoil(database, b"")
-    trainer.run_one()
-
-    ask_and_answer(database, pool, ada, 10)
-    spoil(database, intact)
-    trainer.run_one()
-
-    assert newest(database, pool).n_labels == 20
-
-
-def test_a_failed_training_is_not_tried_again_before_its_time(database: Database, pool: Pool, ada: Annotator) -> None:
-    trainer = make_trainer(database, retry_seconds=3600)
-    ask_and_answer(database, pool, ada, 10)
-    spoil(database, b"\0")
-
-    assert trainer.run_one()
-    assert not trainer.run_one()
-    assert "tried again every 3600 s" in (trainer.training(pool.id).message or "")
-
-
-def test_a_training_that_diverges_stores_nothing(
-    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
-) -> None:
-    state = State.zeros(10, 16)
-    state.weights[3, 4] = np.nan
-    ask_and_answer(database, pool, ada, 10)
-    spoil(database, state.to_bytes())
-
-    assert trainer.run_one()
-
-    assert "TrainingDiverged: the fit on 10 labels ended in NaN" in (trainer.training(pool.id).message or "")
-    assert newest(database, pool).number == 0
-
-
-def test_a_pool_that_fails_does_not_hold_up_the_others(
-    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
-) -> None:
-    healthy = add_pool(database, slug="healthy")
-    for each in (pool, healthy):
-        ask_and_answer(database, each, ada, 10)
-    with database.write() as session:
-        session.execute(update(Round).where(Round.pool_id == pool.id).values(state=b"\0"))
-
-    assert trainer.run_one()
-
-    assert trainer.training(pool.id).status == "failed"
-    assert newest(database, healthy).number == 1
-
-
-def test_a_ranking_that_this_program_does_not_know_is_named(
-    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
-) -> None:
-    ask_and_answer(database, pool, ada, 10)
-    with database.write() as session:
-        session.execute(text("UPDATE pool SET ranking = 'astrology'"))
-
-    assert trainer.run_one()
-    assert "does not know: astrology" in (trainer.training(pool.id).message or "")
 
 
 # The thread
@@ -377,7 +239,7 @@ def test_the_thread_trains_as_soon_as_labels_are_committed(database: Database, p
         for number in (1, 2):
             ask_and_answer(database, pool, ada, 10)
             assert live.wait_for_round(pool.id, after=number - 1, seconds=60)
-            assert newest(database, pool).number == number
+            assert newest_round(database, pool).number == number
     finally:
         trainer.stop()
 

@@ -43,29 +43,20 @@ class _Palette:
     auto_naive: str
 
 
+_COLOURS = {  # light, dark
+    "ink": ("#1b1d28", "#eceef5"),
+    "soft": ("#555a6b", "#aab0c2"),
+    "line": ("#e3e0d7", "#2d3240"),
+    "surface": ("#ffffff", "#1c1f29"),
+    "active": ("#3346b8", "#a9b7ff"),
+    "auto_confident": ("#c2570c", "#ffab5e"),
+    "ground_truth": ("#17693f", "#86d9a8"),
+    "random": ("#6b6f80", "#b4b9c9"),
+    "auto_naive": ("#a21caf", "#f0a0f5"),
+}
 PALETTES: dict[Theme, _Palette] = {
-    "light": _Palette(
-        ink="#1b1d28",
-        soft="#555a6b",
-        line="#e3e0d7",
-        surface="#ffffff",
-        active="#3346b8",
-        auto_confident="#c2570c",
-        ground_truth="#17693f",
-        random="#6b6f80",
-        auto_naive="#a21caf",
-    ),
-    "dark": _Palette(
-        ink="#eceef5",
-        soft="#aab0c2",
-        line="#2d3240",
-        surface="#1c1f29",
-        active="#a9b7ff",
-        auto_confident="#ffab5e",
-        ground_truth="#86d9a8",
-        random="#b4b9c9",
-        auto_naive="#f0a0f5",
-    ),
+    "light": _Palette(**{role: light for role, (light, _) in _COLOURS.items()}),
+    "dark": _Palette(**{role: dark for role, (_, dark) in _COLOURS.items()}),
 }
 # How a curve is named in a legend, and the marker of an experiment that is a single point.
 SHORT_TITLES = {

@@ -1,0 +1,54 @@
+"""Databases in files, and the settings of an application on one."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from app.db import Database
+from app.models import Pool
+from app.settings import Settings
+
+from .making import add_pool
+
+
+def url_of(path: Path) -> str:
+    """The address of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Database]:
+    """The database in a file, for as long as the block lasts."""
+    database = Database(url_of(path))
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def copy_database(source: Path, target: Path) -> Path:
+    """A copy of a database that nobody has open."""
+    assert not source.with_name(f"{source.name}-wal").exists(), "close the database first"
+    shutil.copyfile(source, target)
+    return target
+
+
+@contextmanager
+def fresh_pool(
+    migrated: Path, *, n_images: int = 8, batch_size: int = 3, queue_size: int = 4
+) -> Iterator[tuple[Database, Pool]]:
+    """A database of its own with a small pool: for tests that want one for each of many examples."""
+    with TemporaryDirectory() as folder, opened(copy_database(migrated, Path(folder) / "inkling.db")) as database:
+        pool = add_pool(
+            database, n_images=n_images, n_validation=2, n_test=0, batch_size=batch_size, queue_size=queue_size
+        )
+        yield database, pool
+
+
+def make_settings(database_url: str, **values: Any) -> Settings:
+    """Settings for a quick application on the embedded sample."""
+    quick: dict[str, Any] = {"dataset": "sample", "pool_size": 60, "validation_size": 50, "round_wait_seconds": 0.0}
+    return Settings(database_url=database_url, **quick | values)

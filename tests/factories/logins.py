@@ -1,0 +1,78 @@
+"""Accounts, tokens and passwords, each written or tried in a transaction of its own."""
+
+import datetime as dt
+
+from sqlalchemy import text
+
+from app import accounts
+from app.db import Database
+from app.errors import WrongLogin
+from app.models import Annotator, Role, TokenKind
+
+from .making import NOW, after
+
+PASSWORD = "a long enough password"
+
+
+def add_account(
+    database: Database,
+    name: str = "ada",
+    *,
+    role: Role = "annotator",
+    password: str = PASSWORD,
+    now: dt.datetime = NOW,
+) -> Annotator:
+    """Somebody who may log in."""
+    with database.write() as session:
+        return accounts.add_account(session, name, role, password, now=now)
+
+
+def set_password(
+    database: Database, name: str = "ada", password: str = "quite another one", *, seconds: float = 0
+) -> None:
+    """Another password."""
+    with database.write() as session:
+        accounts.set_password(session, name, password, now=after(seconds))
+
+
+def set_disabled(database: Database, is_disabled: bool, name: str = "ada") -> None:
+    """Shut somebody out, or let them in again."""
+    with database.write() as session:
+        accounts.set_disabled(session, name, is_disabled, now=NOW)
+
+
+def create_token(
+    database: Database,
+    annotator: Annotator,
+    kind: TokenKind = "api",
+    *,
+    name: str = "script",
+    lifetime: dt.timedelta | None = None,
+    now: dt.datetime = NOW,
+) -> str:
+    """A token, or a browser's session, as plain text."""
+    with database.write() as session:
+        return accounts.create_token(session, annotator, kind, name, now=now, lifetime=lifetime)
+
+
+def owner_of(database: Database, plain: str, kind: TokenKind = "api", *, seconds: float = 0) -> str | None:
+    """Whose token it is while it is in force."""
+    with database.read() as session:
+        token = accounts.find_token(session, plain, kind, now=after(seconds))
+        return None if token is None else token.annotator.name
+
+
+def may_log_in(database: Database, password: str, name: str = "ada") -> bool:
+    """Whether the password opens the account."""
+    try:
+        with database.read() as session:
+            return accounts.check_password(session, name, password).name == name
+    except WrongLogin:
+        return False
+
+
+def everything_stored(database: Database) -> str:
+    """All rows of all tables about people, as text."""
+    with database.read() as session:
+        tables = ("annotator", "access_token", "audit_entry")
+        return "\n".join(str(row) for table in tables for row in session.execute(text(f"SELECT * FROM {table}")))

@@ -1,0 +1,151 @@
+"""Pools, rounds and people, and the data that they are made of. Time starts at NOW."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app import labeling, rounds
+from app.accuracy import Accuracy
+from app.datasets import DataSet, Split
+from app.datasets.splits import Splits, split
+from app.db import Database
+from app.learning.ranking import Rule
+from app.learning.softmax import State
+from app.live import Live
+from app.models import Annotator, Pool, Role, Round
+from app.pools import create_pool
+from app.rounds import Outcome, TrainingSet
+from app.trainer import Trainer
+
+NOW = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
+LEASE_SECONDS = 600
+CLASSES = tuple("0123456789")
+
+
+def after(seconds: float) -> dt.datetime:
+    """So many seconds behind NOW."""
+    return NOW + dt.timedelta(seconds=seconds)
+
+
+def make_images(
+    n_images: int, *, height: int = 4, width: int = 4, n_classes: int = 10, seed: int = 0
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images uint8 (n, height, width) that a model can learn, but not at once, and their classes (n,)."""
+    patterns = np.random.default_rng(7).integers(0, 256, (n_classes, height, width))
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, n_classes, n_images)
+    noise = rng.integers(-120, 121, (n_images, height, width))
+    return np.clip(patterns[truth] + noise, 0, 255).astype(np.uint8), truth.astype(np.int64)
+
+
+def make_data_set(
+    *,
+    n_train: int = 60,
+    n_test: int = 50,
+    height: int = 4,
+    width: int = 4,
+    classes: Sequence[str] = CLASSES,
+    name: str = "patterns",
+    seed: int = 0,
+) -> DataSet:
+    """A data set of noisy patterns, one pattern a class."""
+    size: dict[str, int] = {"height": height, "width": width, "n_classes": len(classes)}
+    return DataSet(
+        name=name,
+        description=f"{n_train + n_test} noisy patterns",
+        sha256="0" * 64,
+        classes=tuple(classes),
+        train=Split(*make_images(n_train, seed=seed, **size)),
+        test=Split(*make_images(n_test, seed=seed + 1, **size)),
+    )
+
+
+def make_splits(data: DataSet, *, n_validation: int = 20) -> Splits:
+    """All training images as the pool."""
+    return split(data, pool_start=0, pool_size=len(data.train.images), validation_size=n_validation)
+
+
+def add_pool(
+    database: Database,
+    *,
+    slug: str = "patterns",
+    name: str = "Patterns",
+    n_images: int = 60,
+    n_validation: int = 20,
+    n_test: int = 30,
+    height: int = 4,
+    width: int = 4,
+    classes: Sequence[str] = CLASSES,
+    ranking: Rule = "least_confidence",
+    batch_size: int = 10,
+    queue_size: int = 40,
+    seed: int = 0,
+    now: dt.datetime = NOW,
+) -> Pool:
+    """A pool with its images and round 0."""
+    data = make_data_set(
+        n_train=n_images, n_test=n_validation + n_test, height=height, width=width, classes=classes, seed=seed
+    )
+    with database.write() as session:
+        return create_pool(
+            session,
+            data,
+            make_splits(data, n_validation=n_validation),
+            slug=slug,
+            name=name,
+            ranking=ranking,
+            batch_size=batch_size,
+            queue_size=queue_size,
+            now=now,
+        )
+
+
+def add_annotator(
+    database: Database, name: str = "ada", *, role: Role = "annotator", now: dt.datetime = NOW
+) -> Annotator:
+    """Somebody who answers."""
+    with database.write() as session:
+        return labeling.get_annotator(session, name, role=role, now=now)
+
+
+def make_outcome(
+    ranking: Sequence[int] = (), *, confidence: float = 0.5, prediction: int = 0, state: bytes | None = None
+) -> Outcome:
+    """What a training may have brought: these image ids at the head of the ranking."""
+    return Outcome(
+        state=State.zeros(10, 16).to_bytes() if state is None else state,
+        steps=11,
+        validation=Accuracy(5, 20),
+        test_total=30,
+        fit_ms=1.5,
+        rank_ms=0.5,
+        ranking=np.array(ranking, np.int64),
+        confidence=np.full(len(ranking), confidence, np.float32),
+        prediction=np.full(len(ranking), prediction, np.int64),
+    )
+
+
+def add_round(
+    database: Database,
+    pool: Pool,
+    ranking: Sequence[int] = (),
+    *,
+    confidence: float = 0.5,
+    prediction: int = 0,
+    training: TrainingSet | None = None,
+    now: dt.datetime = NOW,
+) -> Round:
+    """The next round as a trainer would store it, without training."""
+    with database.write() as session:
+        previous = rounds.get_newest_round(session, pool)
+        training = training or rounds.read_training_set(session, pool)
+        outcome = make_outcome(ranking, confidence=confidence, prediction=prediction)
+        assert rounds.store(session, previous, training, outcome, now=now)
+        return rounds.get_newest_round(session, pool)
+
+
+def make_trainer(database: Database, *, retry_seconds: float = 0.0) -> Trainer:
+    """A trainer that no thread runs: tests call `run_one`."""
+    return Trainer(database, Live(database.sessions), retry_seconds=retry_seconds)

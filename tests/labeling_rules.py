@@ -1,0 +1,194 @@
+"""The rules of labeling told once more, in dictionaries: what a database under test is compared with."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.errors import AlreadyLabeled, AlreadySkipped, LeasedByAnother, NotFound, NothingToUndo
+
+from .factories.making import LEASE_SECONDS
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lease: whose, until when, and where the image stood when it was asked. No rank: behind all ranks."""
+
+    name: str
+    until: dt.datetime
+    round_number: int
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """An event of the model."""
+
+    id: int
+    kind: str
+    image: int
+    name: str
+    value: int | None = None
+    undoes: int | None = None
+    round_number: int = 0
+    rank: int | None = None
+
+
+@dataclass
+class Rules:
+    """The rules of labeling, in memory."""
+
+    images: list[int]
+    batch_size: int
+    admin: str  # who may change what others answered
+    events: list[Done] = field(default_factory=list)
+    label: dict[int, int] = field(default_factory=dict)  # image -> event that stands
+    skips: dict[tuple[int, str], int] = field(default_factory=dict)  # image and annotator -> event
+    held: dict[int, Held] = field(default_factory=dict)
+    rankings: list[list[int]] = field(default_factory=list)
+    last_seen: int = 0
+
+    @property
+    def n_new(self) -> int:
+        """Labels that the newest round has not seen."""
+        return sum(event_id > self.last_seen for event_id in self.label.values())
+
+    def ask(self, name: str, count: int | None, now: dt.datetime) -> list[int]:
+        """The images that come, in their order."""
+        until, mine = now + dt.timedelta(seconds=LEASE_SECONDS), self.mine(name)[:count]
+        for image in mine:
+            was = self.held[image]
+            self.held[image] = Held(name, until, was.round_number, was.rank)
+        missing = 0 if count is None else count - len(mine)
+        if missing or (count is None and not mine):
+            self.held = {i: h for i, h in self.held.items() if h.name == name or h.until > now}
+            if count is None:
+                missing = max(0, self.batch_size - self.n_new - len(self.held)) or self.batch_size
+            ranking = self.rankings[-1]
+            ranks = {image: rank for rank, image in enumerate(ranking)}
+            free = [
+                image for image in [*ranking, *(i for i in self.images if i not in ranks)] if self.is_free(image, name)
+            ]
+            for image in free[:missing]:
+                self.held[image] = Held(name, until, len(self.rankings) - 1, ranks.get(image))
+        return self.mine(name)[:count]
+
+    def mine(self, name: str) -> list[int]:
+        """What somebody holds, in the order in which it is shown."""
+
+        def order(image: int) -> tuple[int, bool, int, int]:
+            held = self.held[image]
+            return held.round_number, held.rank is None, held.rank or 0, image
+
+        return sorted((image for image, held in self.held.items() if held.name == name), key=order)
+
+    def is_free(self, image: int, name: str) -> bool:
+        """Whether it may be given to somebody."""
+        return image not in self.label and image not in self.held and (image, name) not in self.skips
+
+    def answer(self, name: str, given: dict[int, int], now: dt.datetime) -> list[int]:
+        """All or nothing; the ids of the events."""
+        if any(image in self.label for image in given):
+            raise AlreadyLabeled("")
+        if any(self.is_with_another(image, name, now) for image in given):
+            raise LeasedByAnother("")
+        asked = {image: self.asked(image, name) for image in given}
+        done = [self.append("label", image, name, asked[image], value=v) for image, v in given.items()]
+        for event in done:
+            self.label[event.image] = event.id
+            self.held.pop(event.image, None)
+        return [event.id for event in done]
+
+    def skip(self, name: str, image: int, now: dt.datetime) -> list[int]:
+        """Leave it to others."""
+        if self.is_with_another(image, name, now):
+            raise LeasedByAnother("")
+        if image in self.label:
+            raise AlreadyLabeled("")
+        if (image, name) in self.skips:
+            raise AlreadySkipped("")
+        event = self.append("skip", image, name, self.asked(image, name))
+        self.skips[image, name] = event.id
+        self.held.pop(image, None)
+        return [event.id]
+
+    def flag(self, name: str, image: int) -> list[int]:
+        """A remark changes nothing."""
+        return [self.append("flag", image, name, self.asked(image, name)).id]
+
+    def change(self, name: str, event_id: int, new: int) -> list[int]:
+        """Another value for an answer that stands."""
+        event = self.find(event_id)
+        if event is None or event.value is None or (event.name != name and name != self.admin):
+            raise NotFound("")
+        if self.label.get(event.image) != event_id:
+            raise NothingToUndo("")
+        where = (event.round_number, event.rank)
+        self.label[event.image] = self.append("change", event.image, name, where, value=new, undoes=event_id).id
+        return [self.events[-1].id]
+
+    def undo(self, name: str, event_id: int | None, now: dt.datetime) -> list[int]:
+        """Take back an act that stands."""
+        standing = {*self.label.values(), *self.skips.values()}
+        if event_id is None:
+            own = [event.id for event in self.events if event.name == name and event.id in standing]
+            if not own:
+                raise NothingToUndo("")
+            event_id = max(own)
+        event = self.find(event_id)
+        if event is None or event.name != name or event.kind not in ("label", "change", "skip"):
+            raise NotFound("")
+        if event_id not in standing:
+            raise NothingToUndo("")
+        if event.kind == "skip":
+            del self.skips[event.image, name]
+        elif event.undoes is not None:
+            self.label[event.image] = event.undoes
+        else:
+            del self.label[event.image]
+        where = (event.round_number, event.rank)
+        undone = self.append("undo", event.image, name, where, undoes=event_id)
+        if event.image not in self.label and not self.is_with_another(event.image, name, now):
+            self.held[event.image] = Held(name, now + dt.timedelta(seconds=LEASE_SECONDS), *where)
+        return [undone.id]
+
+    def renew(self, name: str, now: dt.datetime) -> int:
+        """Hold it all for longer."""
+        for image in self.mine(name):
+            was = self.held[image]
+            self.held[image] = Held(name, now + dt.timedelta(seconds=LEASE_SECONDS), was.round_number, was.rank)
+        return len(self.mine(name))
+
+    def release(self, name: str, images: list[int] | None) -> int:
+        """Give some or all of it back."""
+        given = [image for image in self.mine(name) if images is None or image in images]
+        for image in given:
+            del self.held[image]
+        return len(given)
+
+    def train(self, ranking: list[int]) -> None:
+        """A round has seen everything so far."""
+        self.last_seen = len(self.events)
+        self.rankings.append(ranking)
+
+    def is_with_another(self, image: int, name: str, now: dt.datetime) -> bool:
+        """Whether somebody else's lease of it lasts."""
+        held = self.held.get(image)
+        return held is not None and held.name != name and held.until > now
+
+    def asked(self, image: int, name: str) -> tuple[int, int | None]:
+        """In which round and at which rank it was asked."""
+        held = self.held.get(image)
+        if held is not None and held.name == name:
+            return held.round_number, held.rank
+        ranking = self.rankings[-1]
+        return len(self.rankings) - 1, ranking.index(image) if image in ranking else None
+
+    def find(self, event_id: int) -> Done | None:
+        """The event of this id; ids count from 1."""
+        return self.events[event_id - 1] if 1 <= event_id <= len(self.events) else None
+
+    def append(self, kind: str, image: int, name: str, where: tuple[int, int | None], **more: Any) -> Done:
+        """A new event."""
+        event = Done(len(self.events) + 1, kind, image, name, round_number=where[0], rank=where[1], **more)
+        self.events.append(event)
+        return event

@@ -1,0 +1,109 @@
+"""The login form: it tells strangers nothing, leads to no other site, and slows guessing down."""
+
+import datetime as dt
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from app.models import AuditEntry
+from app.settings import Settings
+from app.web.deps import Services, get_now
+from app.web.throttle import PER_ACCOUNT, WINDOW
+from tests.factories.logins import PASSWORD
+from tests.factories.watching import race
+from tests.web.clients import browser, log_in
+
+
+@pytest.fixture
+def settings(closed_settings: Settings) -> Settings:
+    """All tests here are of a server with accounts."""
+    return closed_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("ada", "wrong password"), ("nobody", PASSWORD), ("ada", ""), ("", ""), ("oracle", "x")]
+)
+def test_a_wrong_login_shows_the_form_again_and_opens_nothing(app: FastAPI, name: str, password: str) -> None:
+    client = browser(app)
+
+    response = log_in(client, name, password, next="/pools/digits/me")
+
+    assert response.status_code == (422 if not name or not password else 401)
+    assert "set-cookie" not in response.headers
+    if response.status_code == 401:
+        assert "The name or the password is wrong" in response.text
+        assert 'value="/pools/digits/me"' in response.text
+        assert f'value="{name}"' in response.text
+    assert password not in response.text or password in ("", "x")
+
+
+def test_what_was_typed_comes_back_as_text(app: FastAPI) -> None:
+    response = log_in(browser(app), '"><script>alert(1)</script>', "x", next='/"><script>alert(2)</script>')
+
+    assert response.status_code == 401
+    assert "<script>alert" not in response.text
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "\t//evil.example",
+        " //evil.example",
+        "javascript:alert(1)",
+        "evil.example",
+        "http:evil.example",
+        "",
+    ],
+)
+def test_a_login_leads_to_no_other_site(app: FastAPI, following: str) -> None:
+    client = browser(app)
+    form = client.get("/login", params={"next": following})
+    opened = log_in(client, next=following)
+
+    assert 'name="next" value="/"' in form.text
+    assert (opened.status_code, opened.headers["location"]) == (303, "/")
+
+
+def test_logins_and_failures_are_written_down(app: FastAPI, services: Services) -> None:
+    client = browser(app)
+    refused = log_in(client, "ada", "a wrong password")
+    opened = log_in(client)
+    with services.database.read() as session:
+        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()[-2:]
+
+    assert [(entry.action, entry.name) for entry in entries] == [("login failed", "ada"), ("login", "ada")]
+    assert [entry.request_id for entry in entries] == [r.headers["x-request-id"] for r in (refused, opened)]
+    assert {entry.address for entry in entries} == {"testclient"}
+
+
+# The throttle
+
+
+def test_guessing_is_slowed_down_and_ends_by_itself(app: FastAPI) -> None:
+    client, now = browser(app), dt.datetime.now(dt.UTC)
+    app.dependency_overrides[get_now] = lambda: now
+    statuses = [log_in(client, "ada", f"guess number {index}").status_code for index in range(PER_ACCOUNT)]
+    assert statuses == [401] * PER_ACCOUNT
+
+    refused = log_in(client)  # even the right one
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == str(int(WINDOW.total_seconds()))
+    assert "Too many failed logins" in refused.text
+    assert log_in(browser(app), "ben").status_code == 303
+    app.dependency_overrides[get_now] = lambda: now + WINDOW
+    assert log_in(client).status_code == 303
+
+
+def test_guesses_that_come_all_at_once_are_slowed_down_too(app: FastAPI) -> None:
+    outcomes = race(24, lambda index: log_in(browser(app), "ada", f"guess number {index}").status_code)
+
+    assert set(outcomes) == {401, 429}
+    assert outcomes.count(401) == PER_ACCOUNT

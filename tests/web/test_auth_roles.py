@@ -1,0 +1,144 @@
+"""What annotators may do, what only admins may, and that nobody acts for another or sees what is theirs."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from app.models import Annotator
+from app.settings import Settings
+from app.web.deps import Services
+from tests.web.clients import STREAM, as_person, fill, routes_of
+from tests.web.person import PEOPLE, POOL, Person
+
+ONLY_ADMINS_MAY = {
+    ("GET", "/api/v1/pools/{slug}/export"),
+    ("POST", "/api/v1/pools/{slug}/oracle-labels"),
+    ("POST", "/api/v1/oracle-runs"),
+    ("GET", "/api/v1/oracle-runs"),
+    ("GET", "/api/v1/oracle-runs/{run_id}"),
+    ("DELETE", "/api/v1/oracle-runs/{run_id}"),
+    ("GET", "/api/v1/audit"),
+    ("GET", "/metrics"),
+    ("GET", "/audit"),
+    ("GET", "/pools/{slug}/people"),
+    ("GET", "/oracle"),
+    ("POST", "/oracle"),
+    ("GET", "/oracle/{run_id}"),
+    ("POST", "/oracle/{run_id}/stop"),
+    ("GET", "/oracle/{run_id}/charts/{name}.json"),
+    ("GET", "/oracle/{run_id}/centers/{number}.png"),
+}
+
+
+@pytest.fixture
+def settings(closed_settings: Settings) -> Settings:
+    """All tests here are of a server with accounts."""
+    return closed_settings
+
+
+def test_an_annotator_may_do_all_but_what_is_for_admins(app: FastAPI, services: Services) -> None:
+    client = as_person(app, services, "ada")
+    refused = set()
+    for method, path in routes_of(app):
+        if path == STREAM:
+            continue
+        response = client.request(method, fill(path), json={}, follow_redirects=False)
+        assert response.status_code != 401, (method, path)
+        if response.status_code == 403:
+            refused.add((method, path))
+            assert response.json()["code"] == "NotAllowed"
+
+    assert refused == ONLY_ADMINS_MAY
+
+
+def test_an_admin_may_do_everything(app: FastAPI, services: Services) -> None:
+    client = as_person(app, services, "boss")
+
+    for method, path in routes_of(app):
+        if path != STREAM:
+            response = client.request(method, fill(path), json={}, follow_redirects=False)
+            assert response.status_code not in (401, 403), (method, path, response.text)
+
+
+def test_everybody_learns_who_they_are(app: FastAPI, services: Services) -> None:
+    for name, role in PEOPLE.items():
+        assert as_person(app, services, name).get("/api/v1/me").json() == {"name": name, "role": role, "open": False}
+
+
+def test_nobody_acts_in_anothers_name(app: FastAPI, services: Services) -> None:
+    bodies: dict[str, dict[str, Any]] = {
+        "leases": {},
+        "leases/renew": {},
+        "leases/release": {},
+        "labels": {"labels": [{"image_id": 1, "value": 1}]},
+        "skips": {"image_id": 1},
+        "flags": {"image_id": 1, "remark": "smudged"},
+        "changes": {"event_id": 1, "value": 1},
+        "undo": {},
+    }
+    for name in ("ada", "boss"):
+        client = as_person(app, services, name)
+        for what, body in bodies.items():
+            for other in ("ben", "grace", "oracle", "local"):
+                response = client.post(f"{POOL}/{what}", json=body | {"annotator": other})
+                assert (response.status_code, response.json()["code"]) == (403, "NotAllowed"), (what, other)
+    with services.database.read() as session:
+        assert set(session.scalars(select(Annotator.name))) == set(PEOPLE)  # and nobody was entered
+
+
+def test_ones_own_name_may_be_said_or_left_out(app: FastAPI, services: Services) -> None:
+    client = as_person(app, services, "ada")
+
+    said = Person(client, "ada").lease_and_label(1)
+    left_out = client.post(f"{POOL}/labels", json={"labels": [{"image_id": 9, "value": 1}]}).json()["events"]
+
+    assert [event["annotator"] for event in said + left_out] == ["ada", "ada"]
+
+
+def test_annotators_see_only_their_own_labels_histories_and_figures(app: FastAPI, services: Services) -> None:
+    ada, ben, boss = (as_person(app, services, name) for name in ("ada", "ben", "boss"))
+    (mine,) = Person(ada, "ada").lease_and_label(1)
+    theirs = Person(ben, "ben").lease_and_label(2)
+    ben.post(f"{POOL}/flags", json={"image_id": mine["image_id"], "remark": "smudged"}).raise_for_status()
+
+    def items(client: TestClient, url: str) -> list[Any]:
+        return list(client.get(url).raise_for_status().json()["items"])
+
+    assert items(ada, f"{POOL}/labels") == [mine]
+    assert items(ben, f"{POOL}/labels") == theirs
+    assert items(boss, f"{POOL}/labels") == [mine, *theirs]
+    assert [one["name"] for one in items(ada, f"{POOL}/annotators")] == ["ada"]
+    assert [one["name"] for one in items(boss, f"{POOL}/annotators")] == ["ben", "ada"]
+    history = f"/api/v1/images/{mine['image_id']}/events"
+    assert [event["kind"] for event in items(ada, history)] == ["label"]
+    assert [event["kind"] for event in items(ben, history)] == ["flag"]
+    assert [event["kind"] for event in items(boss, history)] == ["label", "flag"]
+
+
+def test_pages_of_an_annotator_show_nothing_of_others(app: FastAPI, services: Services) -> None:
+    ada, ben = (as_person(app, services, name) for name in ("ada", "ben"))
+    (mine,) = Person(ada, "ada").lease_and_label(1)
+    Person(ben, "ben").lease_and_label(1)
+    ben.post(f"{POOL}/flags", json={"image_id": mine["image_id"], "remark": "a secret remark"}).raise_for_status()
+
+    for url in ("/pools/digits/answers", "/pools/digits/me", f"/images/{mine['image_id']}", "/pools/digits/label"):
+        page = ada.get(url)
+        assert page.status_code == 200, url
+        assert "a secret remark" not in page.text
+        assert not re.search(r"\bben\b", page.text), url
+
+
+def test_anothers_answer_is_neither_changed_nor_undone_by_an_annotator(app: FastAPI, services: Services) -> None:
+    ada, ben, boss = (as_person(app, services, name) for name in ("ada", "ben", "boss"))
+    (event,) = Person(ben, "ben").lease_and_label(1)
+    body = {"event_id": event["event_id"]}
+
+    assert ada.post(f"{POOL}/changes", json=body | {"value": 4}).status_code == 404
+    assert ada.post(f"{POOL}/undo", json=body).status_code == 404
+    assert boss.post(f"{POOL}/undo", json=body).status_code == 404
+    assert boss.post(f"{POOL}/changes", json=body | {"value": 4}).status_code == 201
+    assert boss.get(f"{POOL}/labels").json()["items"][0]["value"] == 4
