@@ -2,14 +2,16 @@
 
 import datetime as dt
 import re
+from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from app import accounts
+from app.models import Label, LabelEvent, Lease
 from app.settings import Settings
 from app.web.deps import Services, get_now
 from app.web.gate import COOKIE
@@ -80,6 +82,32 @@ def test_no_route_is_open_but_those_that_have_to_be(app: FastAPI, client: TestCl
     assert len(answers) >= 40
     for (method, path), status in answers.items():
         assert (status != 401) == (path in ANYBODY_MAY), (method, path, status)
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("leases", {}),
+        ("leases/renew", {}),
+        ("leases/release", {}),
+        ("labels", {"labels": [{"image_id": 1, "value": 3}]}),
+        ("skips", {"image_id": 1}),
+        ("flags", {"image_id": 1, "remark": "blurred"}),
+        ("changes", {"event_id": 1, "value": 3}),
+        ("undo", {}),
+        ("oracle-labels", {}),
+    ],
+)
+def test_a_stranger_with_a_made_up_token_does_nothing(
+    app: FastAPI, services: Services, act: str, body: dict[str, Any]
+) -> None:
+    for slug in ("digits", "nowhere"):
+        response = with_token(app, "made up").post(f"/api/v1/pools/{slug}/{act}", json=body)
+        assert (response.status_code, response.json()["code"]) == (401, "NotLoggedIn")
+
+    with services.database.read() as session:
+        for table in (Lease, LabelEvent, Label):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
 
 
 def test_every_page_leads_a_browser_to_the_login_and_back(app: FastAPI) -> None:

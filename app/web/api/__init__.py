@@ -6,8 +6,8 @@ from app.web.api import labeling, oracle_runs, people, pools
 from app.web.auth import get_caller
 from app.web.problems import responses
 
-router = APIRouter(prefix="/api/v1", responses=responses(401, 422), dependencies=[Depends(get_caller)])
-router.include_router(pools.router)
-router.include_router(labeling.router)
-router.include_router(people.router)
-router.include_router(oracle_runs.router)
+router = APIRouter(prefix="/api/v1", responses=responses(401, 422))
+router.include_router(pools.router, dependencies=[Depends(get_caller)])
+router.include_router(labeling.router)  # finds its caller itself, in the transaction in which the caller acts
+router.include_router(people.router, dependencies=[Depends(get_caller)])
+router.include_router(oracle_runs.router, dependencies=[Depends(get_caller)])
