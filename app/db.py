@@ -227,6 +227,7 @@ _REMEDIES = {
     "unable to open": "Is it a folder, or another user's? Set INKLING_DATABASE_URL to a file that can be written.",
     "locked": "Another process holds it: stop that one, then start again.",
     "full": "Make room on the disk, then start again.",
+    "disk I/O error": "Most often the disk is full: make room, then start again. If it stays, the disk fails.",
 }
 
 

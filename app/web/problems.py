@@ -130,7 +130,8 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _on_database_trouble(request: Request, error: Exception) -> Response:
-    logger.error("the database failed: %s", error)
+    assert isinstance(error, OperationalError)
+    logger.error("the database failed: %s", error.orig)
     detail = "The database cannot be used just now (disk full, or locked). Nothing was stored; send the request again."
     return _respond(request, 503, "DatabaseUnavailable", detail)
 
