@@ -10,7 +10,7 @@ const REOPEN_MS = 3_000;
 export class Events extends EventTarget {
   #url;
   #source = null;
-  #wasOpen = false;
+  #wasTried = false;
 
   constructor(url) {
     super();
@@ -28,8 +28,8 @@ export class Events extends EventTarget {
       source.addEventListener(type, (event) => this.#tell(type, JSON.parse(event.data)));
     }
     source.addEventListener("open", () => {
-      if (this.#wasOpen) this.#tell("back");
-      this.#wasOpen = true;
+      if (this.#wasTried) this.#tell("back");
+      this.#wasTried = true;
     });
     source.addEventListener("error", () => this.#onError(source));
   }
@@ -41,6 +41,7 @@ export class Events extends EventTarget {
 
   /** The browser opens the stream again by itself, unless the answer was an error page. */
   #onError(source) {
+    this.#wasTried = true; // a page that is loaded without the server has one that comes back, too
     this.#tell("lost");
     if (source.readyState !== EventSource.CLOSED || source !== this.#source) return;
     this.close();
