@@ -178,7 +178,7 @@ def verified(folder: Path, notes: Console) -> Iterator[Finding]:
     database = _open(folder)
     with database.read() as session:
         pool = get_pool(session, "digits")
-        n_rounds = rounds.get_newest(session, pool).number
+        n_rounds = rounds.get_newest_round(session, pool).number
     started = time.monotonic()
     difference = verify_pool(database, pool, lambda _number, _last: None)
     database.close()
