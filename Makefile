@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test bench crash format screenshots lock browser
+.PHONY: setup run test bench crash load format screenshots lock browser
 
 setup: .venv/run.stamp
 
@@ -54,3 +54,7 @@ lock: .venv/test.stamp
 # Kill the server a hundred times while a client labels, and count what is lost: ten minutes.
 crash: .venv/test.stamp
 	$(BIN)/python -m benchmarks.crash
+
+# Fifty people with accounts label at once for a minute, on a pool of 60,000; then every round is computed again.
+load: .venv/test.stamp
+	$(BIN)/python -m benchmarks.load

@@ -9,8 +9,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     trainer, export, verify                the background thread; labels as files; rounds computed again
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
     queries, people                        read-only answers: of pools; of who works in them
-    rounds                                 is one due, its training set, its outcome
     labels, leases, pools, accounts        events and their fold; claims; images; who may come in
+    rounds                                 is one due, its training set, its outcome
     models, live, backup                   tables; announcements; copies
     db, datasets, logs                     transactions; where images come from; lines with a request's id
     errors, settings, accuracy, learning   and NumPy and TensorFlow, pure

@@ -112,6 +112,12 @@ class RunFinished(AppError):
     status = 409
 
 
+class TooManyRuns(AppError):
+    """As many oracle runs wait as the queue takes."""
+
+    status = 429
+
+
 class CannotListen(AppError):
     """The address to listen on is in use, or not this machine's."""
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
@@ -159,21 +159,32 @@ def let_stand(session: Session, event: LabelEvent) -> None:
     session.flush()
 
 
-def fold(events: Iterable[E]) -> dict[int, E]:
-    """The events whose values stand, by image, after these events in their order: what `Label` must hold."""
-    standing: dict[int, E] = {}
-    by_id: dict[int, E] = {}
-    for event in events:
-        by_id[event.id] = event
+class Fold(Generic[E]):
+    """The events whose values stand, by image: what `Label` must hold after the events that were added."""
+
+    def __init__(self) -> None:
+        self.standing: dict[int, E] = {}
+        self._by_id: dict[int, E] = {}
+
+    def add(self, event: E) -> None:
+        """The next event; events come in their order."""
+        self._by_id[event.id] = event
         if event.kind in ("label", "change"):
-            standing[event.image_id] = event
+            self.standing[event.image_id] = event
         elif event.kind == "undo" and event.undoes_id is not None:
-            undone = by_id[event.undoes_id]
+            undone = self._by_id[event.undoes_id]
             if undone.kind == "label":
-                del standing[undone.image_id]
+                del self.standing[undone.image_id]
             elif undone.kind == "change" and undone.undoes_id is not None:
-                standing[undone.image_id] = by_id[undone.undoes_id]
-    return standing
+                self.standing[undone.image_id] = self._by_id[undone.undoes_id]
+
+
+def fold(events: Iterable[E]) -> dict[int, E]:
+    """What stands after all of these events."""
+    folded = Fold[E]()
+    for event in events:
+        folded.add(event)
+    return folded.standing
 
 
 def events_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> dict[str, Recorded]:

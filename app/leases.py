@@ -7,14 +7,16 @@ from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     CursorResult,
-    Select,
+    Insert,
     Table,
+    and_,
     bindparam,
     delete,
     func,
     insert,
-    literal,
+    null,
     select,
     update,
 )
@@ -50,6 +52,66 @@ class Shortage:
     next_free_at: dt.datetime | None
 
 
+# Everybody who labels waits for these, and building a statement takes longer than running it: they are built once.
+_LEASES = cast(Table, Lease.__table__)
+_MINE = (Lease.pool_id == bindparam("in_pool"), Lease.annotator_id == bindparam("by"))
+_IN_ORDER = (Lease.round_id, Lease.rank.nulls_last(), Lease.image_id)
+_HELD = select(Lease.image_id).where(*_MINE).order_by(*_IN_ORDER).limit(bindparam("most"))
+_LEASED = (
+    select(Lease.image_id, Image.position, Image.pixels, Lease.confidence, Lease.prediction, Lease.expires_at)
+    .join(Image, Image.id == Lease.image_id)
+    .where(*_MINE)
+    .order_by(*_IN_ORDER)
+    .limit(bindparam("most"))
+)
+_N_OUT = select(func.count()).where(Lease.pool_id == bindparam("in_pool"))
+_NAMED = _LEASES.c.image_id.in_(bindparam("image_ids", expanding=True))
+_HOLD = update(_LEASES).where(_NAMED).values(expires_at=bindparam("until"))
+_END = delete(_LEASES).where(_NAMED)
+_DROP_EXPIRED = delete(_LEASES).where(
+    _LEASES.c.pool_id == bindparam("in_pool"),
+    _LEASES.c.expires_at <= bindparam("now"),
+    _LEASES.c.annotator_id != bindparam("by"),
+)
+
+
+def _claiming(
+    image_id: ColumnElement[int], ranked: Sequence[ColumnElement[Any]], where: ColumnElement[bool], order: Any
+) -> Insert:
+    """Lease the first `missing` images that nobody labeled, nobody holds, and the annotator did not skip."""
+    is_free = (
+        ~select(Label.image_id).where(Label.image_id == image_id).exists(),
+        ~select(Lease.image_id).where(Lease.image_id == image_id).exists(),
+        ~select(Skip.image_id).where(Skip.image_id == image_id, Skip.annotator_id == bindparam("by")).exists(),
+    )
+    values = [
+        image_id,
+        bindparam("in_pool", type_=Lease.pool_id.type),
+        bindparam("by", type_=Lease.annotator_id.type),
+        bindparam("in_round", type_=Lease.round_id.type),
+        *ranked,
+        bindparam("until", type_=Lease.expires_at.type),
+    ]
+    columns = ["image_id", "pool_id", "annotator_id", "round_id", "rank", "confidence", "prediction", "expires_at"]
+    first = select(*values).where(where, *is_free).order_by(order).limit(bindparam("missing"))
+    return insert(_LEASES).from_select(columns, first)
+
+
+_CLAIM_RANKED = _claiming(
+    RankedImage.image_id.expression,
+    [RankedImage.rank.expression, RankedImage.confidence.expression, RankedImage.prediction.expression],
+    RankedImage.round_id == bindparam("in_round"),
+    RankedImage.rank,
+)
+# Beyond the stored head of the ranking: by position, so that nobody runs dry before the next round.
+_CLAIM_UNRANKED = _claiming(
+    Image.id.expression,
+    [null(), null(), null()],
+    and_(Image.pool_id == bindparam("in_pool"), Image.split == "pool"),
+    Image.position,
+)
+
+
 def claim(
     session: Session,
     pool: Pool,
@@ -67,25 +129,26 @@ def claim(
     before a new one starts. Expired leases of one's own that nobody took count as held. What the annotator
     skipped does not come again.
     """
-    until = now + dt.timedelta(seconds=seconds)
-    held = list(
-        session.scalars(
-            select(Lease.image_id)
-            .where(Lease.pool_id == pool.id, Lease.annotator_id == annotator.id)
-            .order_by(Lease.round_id, Lease.rank.nulls_last(), Lease.image_id)
-            .limit(count)
-        )
-    )
+    connection = session.connection()
+    given = {
+        "in_pool": pool.id,
+        "by": annotator.id,
+        "in_round": newest.id,
+        "now": now,
+        "until": now + dt.timedelta(seconds=seconds),
+        "most": pool.n_images if count is None else count,
+    }
+    held = connection.scalars(_HELD, given).all()
     if held:
-        session.execute(update(Lease).where(Lease.image_id.in_(held)).values(expires_at=until))
+        connection.execute(_HOLD, {**given, "image_ids": held})
     missing = max(0, count - len(held)) if count is not None else 0
     if missing or (count is None and not held):
-        _drop_expired(session, pool, annotator, now)
-        missing = missing or _next_batch(session, pool, newest.n_new)
-        missing -= _insert(session, _ranked(pool, newest, annotator, until, missing))
+        connection.execute(_DROP_EXPIRED, given)
+        missing = missing or _next_batch(connection, pool, newest.n_new)
+        missing -= _affected(connection, _CLAIM_RANKED, {**given, "missing": missing})
     if missing:
-        _insert(session, _unranked(pool, newest, annotator, until, missing))
-    return _read(session, pool, annotator, count)
+        _affected(connection, _CLAIM_UNRANKED, {**given, "missing": missing})
+    return [LeasedImage(*row) for row in connection.execute(_LEASED, given)]
 
 
 def give(session: Session, lease: Lease) -> None:
@@ -132,100 +195,15 @@ def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt
     )
 
 
-_LEASES = cast(Table, Lease.__table__)
-_END = delete(_LEASES).where(_LEASES.c.image_id.in_(bindparam("image_ids", expanding=True)))
-
-
 def end(session: Session, image_ids: Sequence[int]) -> None:
     """The images are with nobody any more."""
     session.connection().execute(_END, {"image_ids": image_ids})
 
 
-def _next_batch(session: Session, pool: Pool, n_new: int) -> int:
-    n_out = session.scalar(select(func.count()).where(Lease.pool_id == pool.id)) or 0
+def _next_batch(connection: Connection, pool: Pool, n_new: int) -> int:
+    n_out: int = connection.scalar(_N_OUT, {"in_pool": pool.id}) or 0
     return max(0, pool.batch_size - n_new - n_out) or pool.batch_size
 
 
-def _drop_expired(session: Session, pool: Pool, annotator: Annotator, now: dt.datetime) -> None:
-    session.execute(
-        delete(Lease).where(Lease.pool_id == pool.id, Lease.expires_at <= now, Lease.annotator_id != annotator.id)
-    )
-
-
-_COLUMNS = [
-    "image_id",
-    "pool_id",
-    "annotator_id",
-    "round_id",
-    "rank",
-    "confidence",
-    "prediction",
-    "expires_at",
-]
-
-
-def _is_free(image_id: ColumnElement[int], annotator: Annotator) -> tuple[ColumnElement[bool], ...]:
-    """Nobody labeled it, nobody holds it, and the annotator did not skip it."""
-    return (
-        ~select(Label.image_id).where(Label.image_id == image_id).exists(),
-        ~select(Lease.image_id).where(Lease.image_id == image_id).exists(),
-        ~select(Skip.image_id).where(Skip.image_id == image_id, Skip.annotator_id == annotator.id).exists(),
-    )
-
-
-def _ranked(
-    pool: Pool, newest: Newest, annotator: Annotator, until: dt.datetime, count: int
-) -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            RankedImage.image_id,
-            literal(pool.id),
-            literal(annotator.id),
-            literal(newest.id),
-            RankedImage.rank,
-            RankedImage.confidence,
-            RankedImage.prediction,
-            literal(until, Lease.expires_at.type),
-        )
-        .where(RankedImage.round_id == newest.id, *_is_free(RankedImage.image_id.expression, annotator))
-        .order_by(RankedImage.rank)
-        .limit(count)
-    )
-
-
-def _unranked(
-    pool: Pool, newest: Newest, annotator: Annotator, until: dt.datetime, count: int
-) -> Select[*tuple[Any, ...]]:
-    """Beyond the stored head of the ranking: by position, so that nobody runs dry before the next round."""
-    return (
-        select(
-            Image.id,
-            literal(pool.id),
-            literal(annotator.id),
-            literal(newest.id),
-            literal(None, Lease.rank.type),
-            literal(None, Lease.confidence.type),
-            literal(None, Lease.prediction.type),
-            literal(until, Lease.expires_at.type),
-        )
-        .where(Image.pool_id == pool.id, Image.split == "pool", *_is_free(Image.id.expression, annotator))
-        .order_by(Image.position)
-        .limit(count)
-    )
-
-
-def _insert(session: Session, rows: Select[*tuple[Any, ...]]) -> int:
-    inserted = session.execute(insert(Lease).from_select(_COLUMNS, rows))
-    assert isinstance(inserted, CursorResult)  # an INSERT's result has a row count
-    return inserted.rowcount
-
-
-def _read(session: Session, pool: Pool, annotator: Annotator, count: int | None) -> list[LeasedImage]:
-    rows = session.execute(
-        select(Lease.image_id, Image.position, Image.pixels, Lease.confidence, Lease.prediction, Lease.expires_at)
-        .join(Image, Image.id == Lease.image_id)
-        .where(Lease.pool_id == pool.id, Lease.annotator_id == annotator.id)
-        .order_by(Lease.round_id, Lease.rank.nulls_last(), Lease.image_id)
-        .limit(count)
-    )
-    return [LeasedImage(*row) for row in rows]
+def _affected(connection: Connection, statement: Insert, given: dict[str, Any]) -> int:
+    return connection.execute(statement, given).rowcount

@@ -3,10 +3,11 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import Table, bindparam, func, insert, select
 from sqlalchemy.orm import Session, undefer
 
 from app.accuracy import Accuracy
@@ -65,6 +66,8 @@ _N_NEW = (
     .scalar_subquery()
 )
 _NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, _N_NEW)
+# Into the table, not the class: everybody who answers waits for these rows, and that takes a third less.
+_INSERT_RANKED = insert(cast(Table, RankedImage.__table__))
 
 
 def get_newest_round(session: Session, pool: Pool, *, with_state: bool = False) -> Round:
@@ -160,18 +163,18 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
     )
     session.add(new)
     session.flush()
-    columns = zip(outcome.ranking, outcome.confidence, outcome.prediction, strict=True)
+    columns = zip(outcome.ranking.tolist(), outcome.confidence.tolist(), outcome.prediction.tolist(), strict=True)
     rows = [
         {
             "round_id": new.id,
             "rank": rank,
-            "image_id": int(image_id),
-            "confidence": float(confidence),
-            "prediction": int(prediction),
+            "image_id": image_id,
+            "confidence": confidence,
+            "prediction": prediction,
         }
         for rank, (image_id, confidence, prediction) in enumerate(columns)
     ]
     if rows:
-        session.execute(insert(RankedImage), rows)
+        session.execute(_INSERT_RANKED, rows)
     note(session, Change("round", previous.pool_id, new.number))
     return True

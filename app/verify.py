@@ -1,6 +1,7 @@
 """Compute every round again from its events, and compare it bit for bit with what is stored."""
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session, undefer
 
 from app import labels
 from app.db import Database
-from app.labels import Recorded
+from app.labels import Fold, Recorded
 from app.learning.softmax import SoftmaxRegression, State
 from app.models import Label, LabelEvent, Pool, RankedImage, Round, Skip
 from app.pools import PoolArrays, read_arrays
@@ -43,22 +44,55 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
     """
     with database.read() as session:
         arrays = read_arrays(session, pool)
-        if (difference := _compare_labels(session, pool)) is not None:
+        events = _read_events(session, pool)
+        if (difference := _compare_labels(session, pool, events)) is not None:
             return difference
         last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
+    history = _History(events)
     model = SoftmaxRegression(len(pool.classes), pool.height * pool.width)
     state = State.zeros(len(pool.classes), pool.height * pool.width)
     for number in range(last + 1):
         with database.read() as session:
-            difference, state = _verify_round(session, pool, number, arrays, model, state)
+            difference, state = _verify_round(session, pool, number, arrays, history, model, state)
         if difference is not None:
             return difference
         on_round(number, last)
     return None
 
 
+class _History:
+    """The events of a pool, folded up to the last one that a round saw; the next round goes on from there."""
+
+    def __init__(self, events: Sequence[Recorded]) -> None:
+        self._events = events
+        self._fold = Fold[Recorded]()
+        self._n_folded = 0
+
+    def training_set(self, last_event_id: int) -> TrainingSet:
+        """What stood after that event, from the events alone, in the order of training."""
+        n_seen = bisect_right(self._events, last_event_id, key=lambda event: event.id)
+        if n_seen < self._n_folded:  # only a damaged round saw less than the one before it
+            self._fold, self._n_folded = Fold[Recorded](), 0
+        for event in self._events[self._n_folded : n_seen]:
+            self._fold.add(event)
+        self._n_folded = n_seen
+        rows = sorted(
+            (event.round, NO_RANK if event.rank is None else event.rank, event.position, event.value)
+            for event in self._fold.standing.values()
+            if event.value is not None
+        )
+        table = np.array(rows, np.int64).reshape(len(rows), 4)  # (n, 4)
+        return TrainingSet(table[:, 2], table[:, 3], last_event_id)
+
+
 def _verify_round(
-    session: Session, pool: Pool, number: int, arrays: PoolArrays, model: SoftmaxRegression, state: State
+    session: Session,
+    pool: Pool,
+    number: int,
+    arrays: PoolArrays,
+    history: _History,
+    model: SoftmaxRegression,
+    state: State,
 ) -> tuple[Difference | None, State]:
     place = f"{pool.slug}, round {number}"
     stored = session.scalar(
@@ -68,7 +102,7 @@ def _verify_round(
         return Difference(place, "nothing", "a round"), state
     if number == 0:
         return _first(_round_0(session, place, pool, stored, arrays, state)), state
-    training = _training_set(session, pool, stored.last_event_id)
+    training = history.training_set(stored.last_event_id)
     outcome = train(model, arrays, pool, state, training, number=number)
     after = State.from_bytes(outcome.state)
     pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
@@ -93,33 +127,26 @@ def _round_0(
         yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
 
 
-def _training_set(session: Session, pool: Pool, last_event_id: int) -> TrainingSet:
-    """What stood after that event, from the events alone, in the order of training."""
-    rows = sorted(
-        (event.round, NO_RANK if event.rank is None else event.rank, event.position, event.value)
-        for event in labels.fold(_events(session, pool, last_event_id)).values()
-        if event.value is not None
-    )
-    table = np.array(rows, np.int64).reshape(len(rows), 4)
-    return TrainingSet(table[:, 2], table[:, 3], last_event_id)
+def _read_events(session: Session, pool: Pool) -> list[Recorded]:
+    rows = session.execute(labels.RECORDED.where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id))
+    return [Recorded(*tuple(row)) for row in rows]
 
 
-def _events(session: Session, pool: Pool, last_event_id: int | None) -> Iterator[Recorded]:
-    query = labels.RECORDED.where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id)
-    if last_event_id is not None:
-        query = query.where(LabelEvent.id <= last_event_id)
-    return (Recorded(*tuple(row)) for row in session.execute(query))
-
-
-def _compare_labels(session: Session, pool: Pool) -> Difference | None:
+def _compare_labels(session: Session, pool: Pool, events: Sequence[Recorded]) -> Difference | None:
     """Whether the labels that stand are those that the events leave."""
-    events = list(_events(session, pool, None))
-    folded = labels.fold(events)
+    fold = Fold[Recorded]()
+    for event in events:
+        try:
+            fold.add(event)
+        except KeyError:
+            place = f"{pool.slug}, event {event.id}, what it takes back"
+            return Difference(place, str(event.undoes_id), "nothing that stands")
+    folded = fold.standing
     rows = session.execute(select(Label.image_id, Label.event_id, Label.value).where(Label.pool_id == pool.id))
     stored = {image_id: (event_id, value) for image_id, event_id, value in rows}
     for image_id in sorted({*folded, *stored}):
-        event = folded.get(image_id)
-        computed = (event.id, event.value) if event else None
+        left = folded.get(image_id)
+        computed = (left.id, left.value) if left else None
         if stored.get(image_id) != computed:
             place = f"{pool.slug}, the label of image {image_id} (event, value)"
             return Difference(place, str(stored.get(image_id)), str(computed))

@@ -4,9 +4,6 @@ Ends with exit code 1 if a budget is not kept. Numbers are worth something on a 
 """
 
 import argparse
-import json
-import os
-import platform
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -36,12 +33,7 @@ def main() -> int:
     findings = []
     for part in (name for name in PARTS if not asked.part or name in asked.part):
         findings += import_module(f"benchmarks.{part}").measure(data, notes)
-    screen = Console()
-    screen.print(finding.as_table(findings))
-    screen.print(f"Measured on {data.description}, {os.cpu_count()} processors, Python {platform.python_version()}.")
-    result = {"data": data.name, "processors": os.cpu_count(), "findings": finding.as_json(findings)}
-    asked.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return 1 if any(found.is_within is False for found in findings) else 0
+    return 0 if finding.report(findings, data, asked.json) else 1
 
 
 if __name__ == "__main__":

@@ -6,17 +6,18 @@ Imports nothing of app: a client process starts in a moment.
 import json
 import time
 from collections.abc import Sequence
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Any, Self
 
 HEADERS = {"Content-Type": "application/json"}
 
 
 class Client:
-    """JSON over HTTP to a port of this machine."""
+    """JSON over HTTP to a port of this machine; on a server with accounts as whoever the token belongs to."""
 
-    def __init__(self, port: int, *, timeout: float = 30.0) -> None:
+    def __init__(self, port: int, *, timeout: float = 30.0, token: str | None = None) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self._headers = HEADERS | ({} if token is None else {"Authorization": f"Bearer {token}"})
 
     def __enter__(self) -> Self:
         """Connect at the first request."""
@@ -26,19 +27,28 @@ class Client:
         """Hang up."""
         self._connection.close()
 
+    def exchange(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Whatever the server answers, as status and body; after a failure on the way the next one connects anew.
+
+        Raises:
+            OSError, http.client.HTTPException: no answer came.
+        """
+        try:
+            self._connection.request(method, path, body, self._headers)
+            response = self._connection.getresponse()
+            return response.status, response.read()
+        except (OSError, HTTPException):
+            self._connection.close()
+            raise
+
     def get_status(self, path: str) -> int:
         """The status of a GET; the body is read and dropped."""
-        self._connection.request("GET", path)
-        response = self._connection.getresponse()
-        response.read()
-        return response.status
+        return self.exchange("GET", path)[0]
 
     def get(self, path: str) -> Any:
         """The JSON behind a path."""
-        self._connection.request("GET", path)
-        response = self._connection.getresponse()
-        body = response.read()
-        assert response.status == 200, (response.status, body)
+        status, body = self.exchange("GET", path)
+        assert status == 200, (status, body)
         return json.loads(body)
 
     def post(self, path: str, body: object, *, status: int = 200) -> Any:
@@ -47,10 +57,8 @@ class Client:
 
     def post_bytes(self, path: str, body: bytes, *, status: int) -> bytes:
         """The same without making and reading JSON."""
-        self._connection.request("POST", path, body, HEADERS)
-        response = self._connection.getresponse()
-        answer = response.read()
-        assert response.status == status, (response.status, answer)
+        found, answer = self.exchange("POST", path, body)
+        assert found == status, (found, answer)
         return answer
 
 

@@ -1,10 +1,17 @@
 """What a part of the benchmarks found: numbers, some with a budget."""
 
+import json
+import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
+
+from app.datasets import DataSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +75,13 @@ def as_table(findings: Sequence[Finding]) -> Table:
         )
         last_part = finding.part
     return shown
+
+
+def report(findings: Sequence[Finding], data: DataSet, file: Path) -> bool:
+    """Show the table, write the JSON; whether every budget is kept."""
+    screen = Console()
+    screen.print(as_table(findings))
+    screen.print(f"Measured on {data.description}, {os.cpu_count()} processors, Python {platform.python_version()}.")
+    result = {"data": data.name, "processors": os.cpu_count(), "findings": as_json(findings)}
+    file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return all(found.is_within is not False for found in findings)

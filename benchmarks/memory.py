@@ -9,7 +9,7 @@ from app.datasets import DataSet
 from benchmarks.client import Client
 from benchmarks.finding import Finding
 from benchmarks.latency import label_batches
-from benchmarks.server import Running, database_folder, running_server, wait_for
+from benchmarks.server import Memory, Running, database_folder, read_memory_mb, running_server, wait_for
 
 N_BATCHES = 20
 POOL_SIZE = 60_000
@@ -27,14 +27,13 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
         for start in ("first", "later"):
             with running_server(folder, pool_size=pool_size) as server:
                 wait_for(server, "/readyz")
-                yield _resident(server, f"{start} start, pool of {pool_size:,}, warm", "VmRSS")
+                yield from _measured(server, f"{start} start, pool of {pool_size:,}, warm", "VmRSS")
                 with Client(server.port) as client:
                     label_batches(client, data, N_BATCHES)
-                yield _resident(server, f"{start} start, pool of {pool_size:,}, after {N_BATCHES} rounds", "VmRSS")
-                yield _resident(server, f"{start} start, pool of {pool_size:,}, peak", "VmHWM")
+                yield from _measured(server, f"{start} start, pool of {pool_size:,}, after {N_BATCHES} rounds", "VmRSS")
+                yield from _measured(server, f"{start} start, pool of {pool_size:,}, peak", "VmHWM")
 
 
-def _resident(server: Running, what: str, name: str) -> Finding:
-    lines = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii").splitlines()
-    (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-    return Finding("memory", what, kilobytes * 1024 / 1e6, "MB", LARGEST_MB if name == "VmRSS" else None)
+def _measured(server: Running, what: str, name: Memory) -> Iterator[Finding]:
+    if (found := read_memory_mb(server, name)) is not None:
+        yield Finding("memory", what, found, "MB", LARGEST_MB if name == "VmRSS" else None)

@@ -8,16 +8,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import Literal
 
 from app.settings import ROOT
 from benchmarks.client import Client
 
 START_SECONDS = 120.0
 POLL_SECONDS = 0.005
+Memory = Literal["VmRSS", "VmHWM"]  # resident now, and at its peak, as /proc calls them
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,14 @@ def database_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_server(folder: Path, **settings: object) -> Iterator[Running]:
-    """Inkling on the database in `folder`, with these settings, from the moment its process is made."""
+def running_server(folder: Path, *, log: Path | None = None, **settings: object) -> Iterator[Running]:
+    """Inkling on the database in `folder`, with these settings, from the moment its process is made.
+
+    What it logs goes to `log`, or else to the caller's stderr.
+    """
     given = {"database_url": f"sqlite:///{folder}/inkling.db", "log_level": "warning", **settings}
     environment = {f"INKLING_{name.upper()}": str(value) for name, value in given.items()}
-    with running([sys.executable, "-m", "app.cli", "serve", "--port"], environment) as server:
+    with running([sys.executable, "-m", "app.cli", "serve", "--port"], environment, log) as server:
         yield server
 
 
@@ -54,12 +59,15 @@ def running_floor(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def running(command: list[str], environment: Mapping[str, str]) -> Iterator[Running]:
+def running(command: list[str], environment: Mapping[str, str], log: Path | None = None) -> Iterator[Running]:
     """The command with a free port as its last argument; stopped at the end, killed if it does not stop."""
     port = _free_port()
     kept = _kept_environment()
     started = time.monotonic()
-    process = subprocess.Popen([*command, str(port)], cwd=ROOT, env={**kept, **environment}, stdout=subprocess.DEVNULL)
+    with nullcontext() if log is None else log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*command, str(port)], cwd=ROOT, env={**kept, **environment}, stdout=subprocess.DEVNULL, stderr=stderr
+        )
     try:
         yield Running(port, process.pid, started)
     finally:
@@ -127,6 +135,16 @@ def wait_for(server: Running, path: str) -> float:
             pass  # not listening yet, or bound and not yet serving
         time.sleep(POLL_SECONDS)
     raise TimeoutError(f"The server did not answer {path} with 200 within {START_SECONDS:g} s")
+
+
+def read_memory_mb(server: Running, name: Memory) -> float | None:
+    """The server's memory; None where there is no /proc to read it from."""
+    status = Path(f"/proc/{server.pid}/status")
+    if not status.exists():
+        return None
+    lines = status.read_text(encoding="ascii").splitlines()
+    (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+    return kilobytes * 1024 / 1e6
 
 
 def _kept_environment() -> dict[str, str]:

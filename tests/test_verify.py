@@ -258,6 +258,40 @@ def test_an_event_behind_all_rounds_that_was_rewritten_is_found(
     assert "the label of image" in difference.place
 
 
+def test_a_round_that_saw_less_than_the_one_before_it_is_found(
+    path: Path, verify: Callable[[], Difference | None]
+) -> None:
+    stored, first = (int(value_of(path, f"SELECT n_labels FROM round WHERE number = {number}")) for number in (2, 1))
+    spoil(path, "UPDATE round SET last_event_id = (SELECT last_event_id FROM round WHERE number = 1) WHERE number = 2")
+
+    assert verify() == Difference("patterns, round 2, labels", str(stored), str(first))
+
+
+def test_a_round_that_saw_less_is_computed_from_that(path: Path, verify: Callable[[], Difference | None]) -> None:
+    stored = int(value_of(path, "SELECT n_labels FROM round WHERE number = 3"))
+    spoil(path, "UPDATE round SET last_event_id = 4 WHERE number = 3")
+
+    assert verify() == Difference("patterns, round 3, labels", str(stored), "4")
+
+
+@pytest.mark.parametrize("kind", ["label", "change"])
+def test_an_undo_of_an_event_that_is_gone_is_found(
+    path: Path, verify: Callable[[], Difference | None], kind: str
+) -> None:
+    undone = "(SELECT undoes_id FROM label_event WHERE kind = 'undo')"
+    gone = value_of(path, f"SELECT id FROM label_event WHERE kind = '{kind}' AND id IN {undone}")
+    undo_id = value_of(path, f"SELECT id FROM label_event WHERE kind = 'undo' AND undoes_id = {gone!s}")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TRIGGER label_event_refuses_delete")
+    spoil(path, "DELETE FROM label_event WHERE id = ?", gone)
+
+    difference = verify()
+
+    assert difference == Difference(
+        f"patterns, event {undo_id!s}, what it takes back", str(gone), "nothing that stands"
+    )
+
+
 def test_pixels_that_were_changed_are_found(path: Path, verify: Callable[[], Difference | None]) -> None:
     spoil(
         path,

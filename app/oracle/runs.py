@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app.datasets import DataSet
 from app.datasets.splits import split
 from app.db import Database
-from app.errors import AppError, NotFound, RunFinished
+from app.errors import AppError, NotFound, RunFinished, TooManyRuns
 from app.models import OracleRun
 from app.oracle import scenarios, table
 from app.oracle.scenarios import Parameters, Progress
 
 logger = logging.getLogger(__name__)
 
+MAX_QUEUED = 50  # runs of a quarter of a minute each: who comes later waits longer than anybody will
 OnProgress = Callable[[Progress], None]
 
 
@@ -28,7 +29,17 @@ class RunStopped(Exception):
 
 
 def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -> OracleRun:
-    """Put a run at the end of the queue."""
+    """Put a run at the end of the queue.
+
+    Raises:
+        TooManyRuns: the queue is full.
+    """
+    n_queued = session.scalar(select(func.count()).where(OracleRun.status == "queued")) or 0
+    if n_queued >= MAX_QUEUED:
+        raise TooManyRuns(
+            f"{n_queued} oracle runs wait already. Ask again when one is done, or stop one that nobody needs.",
+            n_queued=n_queued,
+        )
     run = OracleRun(
         status="queued",
         parameters=table.parameters_as_json(parameters),

@@ -9,7 +9,7 @@ from sqlalchemy import event, select
 
 from app.datasets import DataSet
 from app.db import Database
-from app.errors import DataSetUnavailable, NotFound, RunFinished
+from app.errors import DataSetUnavailable, NotFound, RunFinished, TooManyRuns
 from app.models import OracleRun
 from app.oracle import runs, table
 from app.oracle.runs import OracleRunner
@@ -94,6 +94,16 @@ def test_runs_are_run_in_the_order_in_which_they_were_asked_for(database: Databa
         seen.append(statuses(database))
 
     assert seen == [["done", "queued", "queued"], ["done", "done", "queued"], ["done", "done", "done"]]
+
+
+def test_the_queue_has_an_end_and_moves_on(database: Database) -> None:
+    ids = [request(database) for _ in range(runs.MAX_QUEUED)]
+
+    with pytest.raises(TooManyRuns, match=f"{runs.MAX_QUEUED} oracle runs wait already"):
+        request(database)
+    stop(database, ids[0])
+
+    assert request(database) == ids[-1] + 1
 
 
 def test_a_run_is_taken_by_one_runner(database: Database) -> None:

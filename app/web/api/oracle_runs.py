@@ -15,7 +15,7 @@ router = APIRouter(
 )
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=responses(429))
 def request_run(body: OracleRunIn, response: Response, services: InServices, now: Now) -> OracleRunOut:
     """Queue a run; one runs at a time. `Location` says where to watch it."""
     with services.database.write() as session:
