@@ -145,7 +145,8 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     """A browser's window with its own storage, 1280 by 800 unless told.
 
     Without a service worker unless told: what the worker fetches passes by `page.route` and the page's own events, with
-    which tests hold back, change and count requests. test_offline.py is about the worker.
+    which tests hold back, change and count requests. test_offline.py is about the worker; INKLING_SERVICE_WORKERS=allow
+    runs all with it.
     """
     contexts: list[BrowserContext] = []
     defaults: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "service_workers": SERVICE_WORKERS}
