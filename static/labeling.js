@@ -218,7 +218,7 @@ export class Labeling extends EventTarget {
     }
   }
 
-  /** Without the server: the batch of an earlier visit, with the answers that wait to be sent. */
+  /** Without the server: what was open in an earlier visit. Its answers that still wait can be undone, and come back then. */
   #restore() {
     const { trouble } = this.#connection;
     const { images } = this.#held;
@@ -228,7 +228,7 @@ export class Labeling extends EventTarget {
     this.#isRestored = true;
     this.#batch.replace(images.map((leased) => this.#makeTile(leased)));
     for (const entry of this.#outbox.entries) this.#onAdded(entry);
-    if (!this.#batch.current.isOpen) this.#batch.advance();
+    this.#batch.replace([]); // only what is open stays in sight, as after any reload
     this.#setState("answering");
   }
 

@@ -134,11 +134,12 @@ def test_twenty_answers_without_the_network_and_a_reload_amid_arrive_once_and_in
     expect(opened.notice("connection")).to_contain_text("10 answers kept here")
 
     opened.page.reload()
-    opened.expect_answers(*DIGITS[:10], *[OPEN] * 10)
-    assert opened.image_ids() == ids
+    opened.expect_answers(*[OPEN] * 10)
+    assert opened.image_ids() == ids[10:]
     expect(opened.notice("connection")).to_contain_text("The server does not answer. 10 answers kept here")
     opened.press(*DIGITS[10:])
     expect(opened.waiting).to_have_text("20 answers not yet stored.")
+    opened.page.reload()
     expect(opened.notice("connection")).to_contain_text("The server does not answer. 20 answers kept here")
 
     context.set_offline(False)
@@ -158,7 +159,7 @@ def test_a_reload_while_the_server_is_dead_loses_no_answer_either(
     opened.press(*DIGITS[:10])
     expect(opened.notice("connection")).to_contain_text("10 answers kept here")
     opened.page.reload()
-    opened.expect_answers(*DIGITS[:10], *[OPEN] * 10)
+    opened.expect_answers(*[OPEN] * 10)
     opened.press(*DIGITS[10:])
     expect(opened.notice("connection")).to_contain_text("The server does not answer. 20 answers kept here")
     assert len(context.service_workers) == 1
@@ -183,16 +184,16 @@ def test_what_was_stored_before_the_cut_is_not_asked_again(
     opened.press("3")
     expect(opened.notice("connection")).to_contain_text("1 answer kept here")
     opened.page.reload()
-    opened.expect_answers(OPEN, "3", *[OPEN] * 5)
-    assert opened.image_ids() == ids[3:]
+    opened.expect_answers(*[OPEN] * 6)
+    assert opened.image_ids() == [ids[3], *ids[5:]]
     context.set_offline(False)
     expect_all_stored(opened)
     expect(opened.notice("connection")).to_be_hidden()
-    opened.expect_answers(OPEN, "3", *[OPEN] * 5)
+    opened.expect_answers(*[OPEN] * 6)
     assert opened.stored() == {ids[0]: 1, ids[1]: 2, ids[4]: 3}
 
 
-def test_an_answer_that_waits_is_undone_and_changed_after_a_reload_without_the_network(
+def test_an_answer_that_waits_is_undone_after_a_reload_without_the_network(
     context: BrowserContext, open_kept: OpenKept, server: Server, make_pool: MakePool
 ) -> None:
     opened = open_kept(server, make_pool())
@@ -201,12 +202,12 @@ def test_an_answer_that_waits_is_undone_and_changed_after_a_reload_without_the_n
     opened.press("1", "2", "3")
     expect(opened.notice("connection")).to_contain_text("3 answers kept here")
     opened.page.reload()
-    opened.expect_answers("1", "2", "3", *[OPEN] * 7)
-    opened.press("Backspace")
-    opened.expect_answers("1", "2", *[OPEN] * 8)
-    opened.tiles.nth(1).click()
+    opened.expect_answers(*[OPEN] * 7)
+    opened.press("Backspace", "Backspace")
+    opened.expect_answers(*[OPEN] * 9)
+    assert opened.image_ids()[:2] == [second, third]
     opened.press("7")
-    opened.expect_answers("1", "7", *[OPEN] * 8)
+    opened.expect_answers("7", *[OPEN] * 8)
     context.set_offline(False)
     expect_all_stored(opened)
     assert opened.stored() == {first: 1, second: 7}
@@ -227,7 +228,7 @@ def test_an_image_that_others_answered_meanwhile_is_told_by_the_refusal(
     context.set_offline(False)
     expect_all_stored(opened)
     expect(opened.notice("refused")).to_contain_text("Your answer 1 was not taken.")
-    opened.expect_answers("×", "2", *[OPEN] * 8)
+    opened.expect_answers("2", *[OPEN] * 8)
     assert opened.stored() == {first: 9, second: 2}
 
 
