@@ -16,7 +16,11 @@ const OWNER = "Inkling-Annotator"; // the header that tells whose page it is
 const withoutServer = new Set(); // clients whose page was kept: its parts need not be waited for
 let nForgotten = 0; // times that pages were dropped: what was asked for before that is not kept
 
-self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("install", (event) => {
+  self.skipWaiting();
+  // Past this worker altogether, where the browser can: of what a page sends as it goes Chromium loses half on the way through.
+  event.addRoutes?.({ condition: { urlPattern: "/api/*" }, source: "network" });
+});
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("message", (event) => event.waitUntil(keep(event.data)));
 

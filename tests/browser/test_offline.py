@@ -34,6 +34,7 @@ KEPT_PATHS = """async () => {
 }"""
 IS_BOUNDED = "async () => (await (await caches.open('inkling-images')).keys()).length === 100"
 IS_OLD_PART_GONE = "async () => !(await caches.match('/static/gone.js'))"
+IS_NOTHING_HELD = "async () => (await (await fetch('%s')).json()).counts.held === 0"
 END_LEASE = """() => {
   const ends = Object.keys(localStorage).filter((key) => /:held:.*:until$/.test(key));
   return ends.map((key) => (localStorage[key] = 0));
@@ -271,6 +272,16 @@ def test_a_reload_with_the_server_shows_the_newest_page_and_parts(
     wait_until(page, IS_OLD_PART_GONE)
     for path in (page.evaluate("location.pathname"), "/static/label.js", "/static/held.js"):
         assert page.evaluate("async (path) => (await caches.match(path)).text()", path) != "old"
+
+
+def test_a_page_that_goes_gives_its_images_back_past_the_worker(
+    open_kept: OpenKept, server: Server, make_pool: MakePool
+) -> None:
+    opened = open_kept(server, make_pool())
+    for _ in range(5):
+        opened.open()
+        opened.page.goto(f"{server.url}/docs")
+        wait_until(opened.page, IS_NOTHING_HELD % opened.api_url)
 
 
 def test_the_browser_keeps_a_hundred_images_and_no_answer_of_the_api(
