@@ -173,7 +173,7 @@ class BackupFailed(AppError):
 
 
 class TooManyStreams(AppError):
-    """Somebody has more event streams open than one person needs."""
+    """Somebody, or all together, have as many event streams open as they may; the context says how many."""
 
     status = 429
 
