@@ -18,8 +18,10 @@ MAX_REMEMBERED = 10_000  # accounts and addresses; the ones heard of longest ago
 class LoginThrottle:
     """Failed logins of the last minutes. One lock around a hash keeps Argon2's memory bounded, too."""
 
-    CONCURRENT_HASHES = 2  # 64 MB each
-    WAITING = 30  # for one of these, each in one of the server's 120 threads: two seconds' work
+    CONCURRENT_HASHES = (
+        1  # 64 MB and four threads each: two at once are no quicker on two cores, and slow all else down
+    )
+    WAITING = 30  # for one of these, each in one of the server's 120 threads: three seconds' work
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, deque[dt.datetime]] = OrderedDict()
