@@ -87,9 +87,10 @@ def test_one_stream_too_many_is_refused_before_it_begins(server: str) -> None:
     with ExitStack() as streams:
         for _ in range(Live.STREAMS_OF_ONE):
             streams.enter_context(events_of(server))
-        refused = httpx2.get(f"{server}{POOL}/events", timeout=60)
+        refused = streams.enter_context(httpx2.stream("GET", f"{server}{POOL}/events", timeout=60))
+        assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
+        refused.read()
 
-    assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
     assert refused.json()["code"] == "TooManyStreams"
     assert "Close some" in refused.json()["detail"]
 
