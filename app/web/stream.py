@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from app.live import Change
 from app.pools import get_pool
 from app.web.auth import InCaller
 from app.web.deps import InServices, Slug
+
+STREAM_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,13 @@ async def open_stream(
 
 
 async def stream_changes(stream: Stream) -> AsyncIterator[ServerSentEvent]:
-    """The pool's changes as they are committed, beginning with the round that is newest now."""
+    """The pool's changes as they are committed, beginning with the round that is newest now.
+
+    Ends after some minutes: browsers come again by themselves, and whoever may not look any more is refused then.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + STREAM_SECONDS
     yield ServerSentEvent(event="round", data={"number": stream.number}, retry=2000)
-    while (change := await stream.changes.get()) is not None:
-        yield ServerSentEvent(event=change.kind, data={"number": change.number})
+    with suppress(TimeoutError):
+        while (change := await asyncio.wait_for(stream.changes.get(), until - loop.time())) is not None:
+            yield ServerSentEvent(event=change.kind, data={"number": change.number})

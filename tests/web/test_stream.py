@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from app.live import Live
+from app.web import stream
 from app.web.deps import Services
 from tests.factories import race
 
@@ -65,6 +66,15 @@ def test_all_who_look_are_told(server: str) -> None:
 
     ready: list[bool] = []
     assert race(3, watch) == [("labels", {"number": None})] * 3
+
+
+def test_a_stream_ends_after_its_time_so_that_the_caller_is_looked_at_again(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "STREAM_SECONDS", 0.2)
+
+    with events_of(server) as events:
+        assert [event for event in events if event[0]] == [("round", {"number": 0})]
 
 
 def test_a_stream_of_a_pool_that_is_not_there_is_not_found(server: str) -> None:
