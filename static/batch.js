@@ -6,7 +6,9 @@ export class Tile {
   isFlagged = false;
   isClosed = false; // somebody else's label stands, or the image is with somebody else: nothing to answer
 
+  /** `leased` is the image as the server gave it. */
   constructor(leased, picture) {
+    this.leased = leased;
     this.imageId = leased.image_id;
     this.prediction = leased.prediction;
     this.confidence = leased.confidence;

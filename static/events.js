@@ -12,7 +12,7 @@ const POLL_MS = 5_000;
 export class Events extends EventTarget {
   #url;
   #source = null;
-  #wasOpen = false;
+  #wasTried = false;
   #pauseMs = FIRST_PAUSE_MS;
   #reopening = null;
   #polling = null;
@@ -35,8 +35,8 @@ export class Events extends EventTarget {
     source.addEventListener("open", () => {
       this.#pauseMs = FIRST_PAUSE_MS;
       this.#stopPolling();
-      if (this.#wasOpen) this.#tell("back");
-      this.#wasOpen = true;
+      if (this.#wasTried) this.#tell("back");
+      this.#wasTried = true;
     });
     source.addEventListener("error", () => this.#onError(source));
   }
@@ -50,6 +50,7 @@ export class Events extends EventTarget {
 
   /** The browser opens the stream again by itself, unless the answer was an error page. */
   #onError(source) {
+    this.#wasTried = true; // a page that is loaded without the server has one that comes back, too
     this.#tell("lost");
     if (source.readyState !== EventSource.CLOSED || source !== this.#source) return;
     this.#source = null;

@@ -9,9 +9,11 @@ import { Connection } from "./connection.js";
 import { Events } from "./events.js";
 import { makeFlagDialog } from "./flag.js";
 import { plural } from "./format.js";
+import { Held } from "./held.js";
 import { Labeling } from "./labeling.js";
 import { Leases } from "./leases.js";
 import { Notices } from "./notices.js";
+import { Offline } from "./offline.js";
 import { Outbox } from "./outbox.js";
 import { Progress } from "./progress.js";
 import { ShortageView } from "./shortage.js";
@@ -27,6 +29,7 @@ const page = document.querySelector("[data-label-page]");
 const find = (selector) => page.querySelector(selector);
 const pool = JSON.parse(page.dataset.pool);
 const { annotator } = page.dataset;
+const leaseSeconds = Number(page.dataset.leaseSeconds);
 
 // The time is in the name, so that what an older database left never reaches the images of a new one; the annotator,
 // so that nobody's answers are sent as somebody else's.
@@ -45,11 +48,13 @@ const outbox = new Outbox({
 const view = new TilesView(find("[data-work]"), pool.classes);
 const shortage = new ShortageView(find("[data-work]"));
 const progress = new Progress({ place: find("[data-model]"), notices, api, connection });
-const labeling = new Labeling({ api, outbox, connection, view, notices, shortage, pool });
+const held = new Held({ store: new Store(shelf("held")), offline: new Offline(), leaseSeconds });
+const labeling = new Labeling({ api, outbox, connection, view, notices, shortage, held, pool });
 const leases = new Leases({
   api,
+  connection,
   pages: new Store(shelf("pages")),
-  leaseSeconds: Number(page.dataset.leaseSeconds),
+  leaseSeconds,
   getOpen: () => labeling.openImageIds,
 });
 const events = new Events(api.eventsUrl);
@@ -61,6 +66,7 @@ labeling.addEventListener("asked", ({ detail }) => {
   if (detail.round > progress.round) progress.refresh();
 });
 leases.addEventListener("lost", () => labeling.realign());
+leases.addEventListener("renewed", () => held.extend());
 find("[data-undo]").addEventListener("click", () => labeling.undo());
 find("[data-skip]").addEventListener("click", () => labeling.skip());
 
@@ -158,6 +164,7 @@ function leaveBeforeLogout() {
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();
     await Promise.race([leases.leave(), new Promise((resolve) => setTimeout(resolve, LEAVING_MS))]);
+    held.forget();
     form.submit();
   });
 }

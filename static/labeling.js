@@ -8,6 +8,7 @@ import { Act, Batch, Tile } from "./batch.js";
 
 const LOADING_MS = 30_000; // the longest that a finished batch waits for a model that is being loaded
 const LOADING_POLL_MS = 250;
+const RESTORE_MS = 3_000; // a network may swallow what is sent, and the request fails only much later
 const CLOSING_CODES = ["AlreadyLabeled", "AlreadySkipped", "LeasedByAnother", "ImageNotFound"];
 
 /** Dispatches "asked" with detail {round} when a batch has come. */
@@ -19,6 +20,7 @@ export class Labeling extends EventTarget {
   #view;
   #notices;
   #shortage;
+  #held;
   #batch = new Batch();
   #state = "asking";
   #isAsking = false;
@@ -26,10 +28,11 @@ export class Labeling extends EventTarget {
   #undoesWaiting = 0; // undos pressed while the next batch was under way
   #mayBeLoading;
   #isFirstAsk = true;
+  #isRestored = false; // the batch is of an earlier visit: what is still held is to be seen
   #isRoundDue;
 
   /** `pool` is the pool as the page was made with it. */
-  constructor({ api, outbox, connection, view, notices, shortage, pool }) {
+  constructor({ api, outbox, connection, view, notices, shortage, held, pool }) {
     super();
     this.#classes = pool.classes;
     this.#api = api;
@@ -38,14 +41,22 @@ export class Labeling extends EventTarget {
     this.#view = view;
     this.#notices = notices;
     this.#shortage = shortage;
+    this.#held = held;
     this.#mayBeLoading = pool.training.status === "loading";
     this.#isRoundDue = pool.until_round === 0;
     outbox.addEventListener("sent", ({ detail }) => this.#onSent(detail));
     outbox.addEventListener("refused", ({ detail }) => this.#onRefused(detail));
     outbox.addEventListener("added", ({ detail }) => this.#onAdded(detail));
     outbox.addEventListener("withdrawn", ({ detail }) => this.#onWithdrawn(detail));
-    outbox.addEventListener("change", () => this.ask());
-    connection.addEventListener("change", () => this.expectLoading());
+    outbox.addEventListener("change", () => {
+      this.#keep();
+      this.ask();
+    });
+    connection.addEventListener("change", () => {
+      this.expectLoading();
+      if (connection.trouble) this.#restore();
+    });
+    setTimeout(() => this.#restore(), RESTORE_MS);
     shortage.addEventListener("over", () => this.ask());
   }
 
@@ -130,18 +141,28 @@ export class Labeling extends EventTarget {
 
   /** The next batch, as soon as every answer of this one is acknowledged: so it comes of the newest ranking. */
   async ask() {
-    if (this.#isAsking || !this.#batch.isDone || !this.#outbox.isEmpty) return;
+    if (this.#isAsking || !this.#outbox.isEmpty) return;
+    if (this.#isRestored && !this.#batch.isDone) {
+      this.realign();
+      return;
+    }
+    if (!this.#batch.isDone) return;
+    this.#isRestored = false;
     await this.#askWith(() => this.#askOnce());
     for (; this.#undoesWaiting > 0; this.#undoesWaiting -= 1) this.undo();
+    if (this.#isRestored) this.ask();
   }
 
   /** Some of what is shown may be with others by now: see what is held, and show that. */
   async realign() {
     if (this.#isAsking || this.#state !== "answering") return;
+    this.#isRestored = false;
     await this.#askWith(async () => {
       const asked = await this.#connection.persist(() => this.#api.lease());
+      this.#held.extend();
       const tiles = asked.images.map((leased) => this.#batch.findTile(leased.image_id) ?? this.#makeTile(leased));
       this.#batch.align(tiles, this.#pendingImageIds());
+      this.#keep();
       this.#draw();
     });
     this.ask();
@@ -162,12 +183,14 @@ export class Labeling extends EventTarget {
     if (this.#state === "answering") this.#setState("asking");
     const asked = await this.#connection.persist(() => this.#lease());
     this.#notices.clear("loading");
-    if (asked === null) return;
+    if (asked === null || this.#isRestored) return; // answers to what was shown meanwhile may be under way
     this.#isFirstAsk = false;
+    this.#held.extend();
     this.#notices.clear("ask");
     this.#shortage.hide();
     if (asked.images.length === 0) {
       this.#batch.replace([]);
+      this.#keep();
       this.#setState(asked.shortage.unlabeled === 0 ? "finished" : "taken");
       if (this.#state === "taken") this.#shortage.show(asked.shortage, asked.nextFreeMs);
       return;
@@ -176,12 +199,14 @@ export class Labeling extends EventTarget {
     this.#notices.toggle("stale", "info", asked.stale && stale);
     this.#mayBeLoading ||= asked.stale;
     this.#batch.replace(asked.images.map((leased) => this.#asTile(leased)));
+    this.#keep();
     this.#setState("answering");
     this.dispatchEvent(new CustomEvent("asked", { detail: { round: asked.round } }));
   }
 
   /** One try; null if an undo came first, so that there is something to answer again. */
   async #lease() {
+    if (this.#isRestored) return this.#api.lease(); // a sign that the server is back, no more
     const isRankingNew = this.#isFirstAsk && !this.#isRoundDue; // then nobody has to wait for a model to load
     if (!isRankingNew) await this.#waitForModel();
     if (!this.#batch.isDone || !this.#outbox.isEmpty) return null;
@@ -191,6 +216,29 @@ export class Labeling extends EventTarget {
     } finally {
       this.#isLeasing = false;
     }
+  }
+
+  /** Without the server: what was open in an earlier visit. Its answers that still wait can be undone, and come back then. */
+  #restore() {
+    const { trouble } = this.#connection;
+    const { images } = this.#held;
+    if (!this.#isFirstAsk || images.length === 0 || trouble?.isLoggedOut || trouble?.isOtherLogin) return;
+    this.#isFirstAsk = false;
+    this.#isLeasing = false; // an undo need not wait for the batch that is being asked for
+    this.#isRestored = true;
+    this.#batch.replace(images.map((leased) => this.#makeTile(leased)));
+    for (const entry of this.#outbox.entries) this.#onAdded(entry);
+    this.#batch.replace([]); // only what is open stays in sight, as after any reload
+    this.#setState("answering");
+  }
+
+  /** What a page that is loaded without the server would have to show. */
+  #keep() {
+    if (this.#isFirstAsk) return;
+    const entries = this.#outbox.entries.filter(({ kind }) => ["label", "skip"].includes(kind));
+    const waiting = new Set(entries.map((entry) => entry.imageId));
+    const tiles = this.#batch.tiles.filter((tile) => tile.isOpen || (!tile.isClosed && waiting.has(tile.imageId)));
+    this.#held.keep(tiles.map((tile) => tile.leased));
   }
 
   async #waitForModel() {

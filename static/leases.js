@@ -6,9 +6,13 @@
 const SIGN_MS = 20_000;
 const LIFE_MS = 90_000; // browsers let a page in the background act once a minute
 
-/** Dispatches "lost" when fewer images are held than are open, and when the page comes back after it had given them back. */
+/**
+ * Dispatches "lost" when fewer images are held than are open, and when the page comes back after it had given them
+ * back; "renewed" when the lease was made longer.
+ */
 export class Leases extends EventTarget {
   #api;
+  #connection;
   #pages;
   #third; // milliseconds
   #name = String(Math.random());
@@ -17,9 +21,10 @@ export class Leases extends EventTarget {
   #isAway = false;
 
   /** `getOpen()` names the images to keep; `pages` is a store. */
-  constructor({ api, pages, leaseSeconds, getOpen }) {
+  constructor({ api, connection, pages, leaseSeconds, getOpen }) {
     super();
     this.#api = api;
+    this.#connection = connection;
     this.#pages = pages;
     this.#third = (leaseSeconds * 1000) / 3;
     this.#getOpen = getOpen;
@@ -31,11 +36,15 @@ export class Leases extends EventTarget {
     addEventListener("pageshow", ({ persisted }) => persisted && this.#comeBack());
   }
 
-  /** Give back what is open, unless another page still shows it. Not waited for: the page may be going. */
+  /**
+   * Give back what is open, unless another page still shows it. Not waited for: the page may be going. Nor tried while
+   * the server cannot be reached: a request that arrives late would take the images from the page that is loaded next.
+   */
   leave() {
     if (this.#isAway) return Promise.resolve();
     this.#isAway = true;
     this.#pages.remove(this.#name);
+    if (this.#connection.trouble) return Promise.resolve();
     const open = this.#getOpen();
     if (open.length === 0 || this.#isAnotherOpen()) return Promise.resolve();
     return this.#api.release(open).catch(() => {}); // the lease ends by itself
@@ -57,6 +66,7 @@ export class Leases extends EventTarget {
     this.#renewedAt = performance.now();
     try {
       const { renewed } = await this.#api.renew();
+      this.dispatchEvent(new Event("renewed"));
       if (renewed < Math.min(n, this.#getOpen().length)) this.dispatchEvent(new Event("lost"));
     } catch {
       // Without the server nothing is held for longer. The next time asks again, and answering finds out anyway.

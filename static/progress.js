@@ -26,6 +26,9 @@ export class Progress extends EventTarget {
     this.#notices = notices;
     this.#api = api;
     this.#connection = connection;
+    connection.addEventListener("change", () => {
+      if (connection.trouble && this.#rounds.length === 0) this.#set("validation-note", "Shown as soon as the server answers.");
+    });
   }
 
   /** The number of the newest round shown, or -1. */

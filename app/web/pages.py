@@ -1,6 +1,7 @@
 """The pages. Each one's context is one frozen dataclass."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -50,7 +51,9 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
         view = queries.view_pool(session, get_pool(session, slug), now=now)
     pool = PoolDetail.of_view(view, services.trainer.training(view.pool.id))
     page = LabelPage(pool, annotator=caller.name, lease_seconds=services.settings.lease_seconds)
-    return templates.TemplateResponse(request, "label.html", {"page": page})
+    # The service worker reads whose page it keeps, so that nobody is shown another's (static/worker.js).
+    owner = {"Inkling-Annotator": quote(caller.name)}
+    return templates.TemplateResponse(request, "label.html", {"page": page}, headers=owner)
 
 
 def _to_first_pool(services: Services, name: str) -> Response:

@@ -27,6 +27,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SERVICE_WORKERS = os.environ.get("INKLING_SERVICE_WORKERS", "block")
+WORKER_BLOCKED = "Service Worker registration blocked by Playwright"
 FAILED_REQUEST = "Failed to load resource"  # the browser's own words for every request that did not succeed
 
 MakePool = Callable[..., str]
@@ -51,7 +53,7 @@ class Complaints:
         assert not found
 
     def _on_message(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and message.text != WORKER_BLOCKED:
             self.said.append(message.text)
 
     def _on_error(self, error: Error) -> None:
@@ -140,11 +142,17 @@ def complaints() -> Iterator[Complaints]:
 
 @pytest.fixture
 def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """A browser's window with its own storage, 1280 by 800 unless told."""
+    """A browser's window with its own storage, 1280 by 800 unless told.
+
+    Without a service worker unless told: what the worker fetches passes by `page.route` and the page's own events, with
+    which tests hold back, change and count requests. test_offline.py is about the worker; INKLING_SERVICE_WORKERS=allow
+    runs all with it.
+    """
     contexts: list[BrowserContext] = []
+    defaults: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "service_workers": SERVICE_WORKERS}
 
     def open_one(**values: Any) -> BrowserContext:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | values)
+        context = browser.new_context(**defaults | values)
         context.set_default_timeout(10_000)
         contexts.append(context)
         return context

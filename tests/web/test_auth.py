@@ -19,7 +19,7 @@ from tests.factories.logins import add_account
 from tests.web.clients import STREAM, URL, browser, fill, log_in, routes_of, status_of, token_of, with_token
 from tests.web.person import POOL, Person
 
-ANYBODY_MAY = {"/healthz", "/readyz", "/login", "/logout", "/docs", "/api/v1/openapi.json"}
+ANYBODY_MAY = {"/healthz", "/readyz", "/login", "/logout", "/docs", "/worker.js", "/api/v1/openapi.json"}
 
 
 @pytest.fixture

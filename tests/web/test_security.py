@@ -119,7 +119,17 @@ def test_a_length_that_is_no_number_does_no_harm(client: TestClient, length: str
 
 
 @pytest.mark.parametrize(
-    "path", [LABEL_PAGE, "/docs", "/healthz", "/api/v1/pools", "/nowhere", "/static/nothing.js", "/images/1.png"]
+    "path",
+    [
+        LABEL_PAGE,
+        "/docs",
+        "/healthz",
+        "/api/v1/pools",
+        "/nowhere",
+        "/static/nothing.js",
+        "/images/1.png",
+        "/worker.js",
+    ],
 )
 def test_every_response_has_the_headers(client: TestClient, path: str) -> None:
     for headers in ({}, {"host": "evil.example"}):
