@@ -4,7 +4,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
 
     cli                                    the commands
     server                                 uvicorn on a socket of ours
-    main                                   create_app: the one place where it is put together
+    main, connection                       create_app: the one place where it is put together; clients that are too slow
     web                                    HTTP: pages, REST API, streams, logins
     trainer, export, verify                the background thread; labels as files; rounds computed again
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments

@@ -154,6 +154,12 @@ class TooManyAttempts(AppError):
     status = 429
 
 
+class TooManyLogins(AppError):
+    """More people log in at once than passwords can be checked; the context says how many seconds to wait."""
+
+    status = 503
+
+
 class NoAccounts(AppError):
     """The server would be reachable by others, and nobody has a password."""
 
@@ -173,7 +179,7 @@ class BackupFailed(AppError):
 
 
 class TooManyStreams(AppError):
-    """Somebody has more event streams open than one person needs."""
+    """Somebody, or all together, have as many event streams open as they may; the context says how many."""
 
     status = 429
 

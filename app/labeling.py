@@ -253,26 +253,34 @@ def _check_free(
 ) -> None:
     labeled = [row.event_id for row in rows if row.event_id is not None]
     if labeled:
-        standing = labels.read_events(session, labeled)
-        first = standing[0]
-        raise AlreadyLabeled(
-            f"Image {first.image_id} has the label {first.value} by {first.annotator} already. "
-            "Undo that first, or leave it.",
-            labels=[
-                {
-                    "event_id": event.id,
-                    "image_id": event.image_id,
-                    "value": event.value,
-                    "source": event.source,
-                    "annotator": event.annotator,
-                    "created_at": event.created_at.isoformat(),
-                }
-                for event in standing
-            ],
-        )
+        raise _already_labeled(labels.read_events(session, labeled), annotator)
     held = [row for row in rows if row.holder_id not in (None, annotator.id) and row.expires_at > now]
     if held:
         raise LeasedByAnother(
             f"Image {held[0].id} is with somebody else until {held[0].expires_at:%H:%M:%S} UTC. Ask for others.",
             image_ids=[row.id for row in held],
         )
+
+
+def _already_labeled(standing: Sequence[Recorded], annotator: Annotator) -> AlreadyLabeled:
+    """The labels that stand, as far as the annotator may see them: with accounts, another's answer is not told."""
+    may_see_all = annotator.role == "admin" or annotator.password_hash is None
+    seen = [may_see_all or event.annotator == annotator.name for event in standing]
+    first = standing[0]
+    told = f"the label {first.value} by {first.annotator}" if seen[0] else "a label by somebody else"
+    return AlreadyLabeled(
+        f"Image {first.image_id} has {told} already. {'Undo that first, or leave it' if seen[0] else 'Leave it'}.",
+        labels=[
+            {
+                "event_id": event.id,
+                "image_id": event.image_id,
+                "value": event.value,
+                "source": event.source,
+                "annotator": event.annotator,
+                "created_at": event.created_at.isoformat(),
+            }
+            if is_seen
+            else {"image_id": event.image_id}
+            for event, is_seen in zip(standing, seen, strict=True)
+        ],
+    )

@@ -10,6 +10,8 @@ from typing import Literal
 from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.errors import TooManyStreams
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -29,12 +31,14 @@ class Live:
     """The announcements of one process. Safe to use from any thread."""
 
     STREAM_LIMIT = 100  # changes that one slow stream may lag behind; older ones are dropped
+    STREAMS_OF_ONE = 20  # a page that is not looked at gives its stream up, so these are as many windows side by side
+    STREAMS_OF_ALL = 400  # each takes a file of the 1,024 that a process usually may have open
 
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self._condition = threading.Condition()
         self._newest_round: dict[int, int] = {}
         self._listeners: list[Callable[[Change], None]] = []
-        self._ends: list[Callable[[], None]] = []
+        self._streams: list[tuple[str, Callable[[], None]]] = []  # whose, and how to end it
         event.listen(sessions, "after_commit", self._publish_noted)
         event.listen(sessions, "after_rollback", self._forget_noted)
 
@@ -62,9 +66,19 @@ class Live:
         with self._condition:
             return self._newest_round.get(pool_id, -1)
 
+    @property
+    def n_streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
     @contextmanager
-    def stream(self, pool_id: int) -> Iterator[asyncio.Queue[Change | None]]:
-        """A queue of the pool's changes for a coroutine of the running loop; None is its end."""
+    def stream(self, pool_id: int, name: str) -> Iterator[asyncio.Queue[Change | None]]:
+        """A queue of the pool's changes for a coroutine of the running loop, in somebody's name; None is its end.
+
+        Raises:
+            TooManyStreams: this person, or all together, have as many as they may.
+        """
+        self._check_streams(name)
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Change | None] = asyncio.Queue(self.STREAM_LIMIT)
 
@@ -80,18 +94,32 @@ class Live:
         def end() -> None:
             put(None)
 
+        stream = (name, end)
         self._listeners.append(forward)
-        self._ends.append(end)
+        self._streams.append(stream)
         try:
             yield queue
         finally:
             self._listeners.remove(forward)
-            self._ends.remove(end)
+            self._streams.remove(stream)
 
     def end_streams(self) -> None:
         """Let every stream end, so that the server can stop. To be called in the streams' loop."""
-        for end in tuple(self._ends):
+        for _, end in tuple(self._streams):
             end()
+
+    def _check_streams(self, name: str) -> None:
+        # No lock, for all streams come and go in one loop.
+        of_one = sum(whose == name for whose, _ in self._streams)
+        counts = ((name, of_one, self.STREAMS_OF_ONE), ("all", self.n_streams, self.STREAMS_OF_ALL))
+        for whose, n_open, limit in counts:
+            if n_open >= limit:
+                raise TooManyStreams(
+                    f"There are {n_open} event streams of {whose} open, and no more than {limit} may be. "
+                    "Close some, or fetch the pool every few seconds instead.",
+                    open=n_open,
+                    limit=limit,
+                )
 
     def _publish_noted(self, session: Session) -> None:
         if session.in_nested_transaction():  # a savepoint: nothing is committed yet

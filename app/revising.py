@@ -36,6 +36,8 @@ def skip(
 ) -> Recorded:
     """Leave the image to others ("can't tell"): it does not come to this annotator again.
 
+    Unless they answer it all the same and undo that: then it is theirs, and a new skip takes the old one's place.
+
     Raises:
         ImageNotFound, AlreadyLabeled, AlreadySkipped, LeasedByAnother, KeyReused
     """
@@ -44,10 +46,11 @@ def skip(
     asked = _get_asked(session, pool, annotator, image_id, now)
     if session.get(Label, image_id) is not None:
         raise AlreadyLabeled(f"Image {image_id} has a label already. Change or undo that instead.", image_id=image_id)
-    if session.get(Skip, (image_id, annotator.id)) is not None:
+    is_theirs = asked.annotator_id == annotator.id
+    if session.get(Skip, (image_id, annotator.id)) is not None and not is_theirs:
         raise AlreadySkipped(f"{annotator.name} skipped image {image_id} already.", image_id=image_id)
     event = labels.append_event(session, annotator, "skip", asked, pool_id=pool.id, key=key, created_at=now)
-    session.add(Skip(image_id=image_id, annotator_id=annotator.id, pool_id=pool.id, event_id=event.id))
+    session.merge(Skip(image_id=image_id, annotator_id=annotator.id, pool_id=pool.id, event_id=event.id))
     leases.end(session, [image_id])
     note(session, Change("labels", pool.id))
     return _recorded(session, event)

@@ -12,6 +12,7 @@ import webbrowser
 import uvicorn
 
 from app import accounts
+from app.connection import BACKLOG, Connection
 from app.db import Database
 from app.errors import CannotListen, NoAccounts
 from app.main import create_app
@@ -39,6 +40,9 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
         threading.Timer(0.5, webbrowser.open, [url]).start()
     config = uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -150,10 +150,21 @@ def _compare_labels(session: Session, pool: Pool, events: Sequence[Recorded]) ->
         if stored.get(image_id) != computed:
             place = f"{pool.slug}, the label of image {image_id} (event, value)"
             return Difference(place, str(stored.get(image_id)), str(computed))
-    undone = {event.undoes_id for event in events if event.kind == "undo"}
-    skipped = sorted(event.id for event in events if event.kind == "skip" and event.id not in undone)
+    skipped = sorted(_fold_skips(events).values())
     standing = sorted(session.scalars(select(Skip.event_id).where(Skip.pool_id == pool.id)))
     return _first([(f"{pool.slug}, the skips that stand (events)", standing, skipped)])
+
+
+def _fold_skips(events: Iterable[Recorded]) -> dict[tuple[int, str], int]:
+    """The skips that stand, by image and annotator: the last of each, unless it was taken back."""
+    standing: dict[tuple[int, str], int] = {}
+    for event in events:
+        whose = (event.image_id, event.annotator)
+        if event.kind == "skip":
+            standing[whose] = event.id
+        elif event.kind == "undo" and standing.get(whose) == event.undoes_id:
+            del standing[whose]
+    return standing
 
 
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:

@@ -1,16 +1,21 @@
 /** The pool's stream of changes. It says what changed; whoever listens fetches it. */
 
-const REOPEN_MS = 3_000;
+const FIRST_PAUSE_MS = 3_000;
+const LONGEST_PAUSE_MS = 60_000; // the browser's console tells of each try that is refused
+const POLL_MS = 5_000;
 
 /**
  * Dispatches "round", "labels", "leases" and "training" with detail {number}; "back" when the stream is there again after a
- * break, in which news may have been missed; "lost" when it breaks. A hidden page gives its connection up: a
- * browser has six for one server.
+ * break, in which news may have been missed; "lost" when it breaks; "poll" every few seconds while the server refuses
+ * it. A hidden page gives its connection up: a browser has six for one server.
  */
 export class Events extends EventTarget {
   #url;
   #source = null;
   #wasTried = false;
+  #pauseMs = FIRST_PAUSE_MS;
+  #reopening = null;
+  #polling = null;
 
   constructor(url) {
     super();
@@ -28,6 +33,8 @@ export class Events extends EventTarget {
       source.addEventListener(type, (event) => this.#tell(type, JSON.parse(event.data)));
     }
     source.addEventListener("open", () => {
+      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#stopPolling();
       if (this.#wasTried) this.#tell("back");
       this.#wasTried = true;
     });
@@ -37,6 +44,8 @@ export class Events extends EventTarget {
   close() {
     this.#source?.close();
     this.#source = null;
+    clearTimeout(this.#reopening);
+    this.#stopPolling();
   }
 
   /** The browser opens the stream again by itself, unless the answer was an error page. */
@@ -44,10 +53,15 @@ export class Events extends EventTarget {
     this.#wasTried = true; // a page that is loaded without the server has one that comes back, too
     this.#tell("lost");
     if (source.readyState !== EventSource.CLOSED || source !== this.#source) return;
-    this.close();
-    setTimeout(() => {
-      if (!document.hidden) this.open();
-    }, REOPEN_MS);
+    this.#source = null;
+    this.#reopening = setTimeout(() => this.open(), this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+    this.#polling ??= setInterval(() => this.#tell("poll"), POLL_MS);
+  }
+
+  #stopPolling() {
+    clearInterval(this.#polling);
+    this.#polling = null;
   }
 
   #tell(type, detail = null) {

@@ -97,6 +97,7 @@ function followChanges() {
   events.addEventListener("labels", () => progress.refreshSoon());
   events.addEventListener("leases", () => labeling.askAgain());
   events.addEventListener("training", () => progress.refresh());
+  events.addEventListener("poll", () => progress.refreshSoon());
   events.addEventListener("lost", () => labeling.expectLoading());
   events.addEventListener("back", () => {
     connection.wake();

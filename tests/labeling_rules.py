@@ -104,7 +104,7 @@ class Rules:
             raise LeasedByAnother("")
         if image in self.label:
             raise AlreadyLabeled("")
-        if (image, name) in self.skips:
+        if (image, name) in self.skips and image not in self.mine(name):
             raise AlreadySkipped("")
         event = self.append("skip", image, name, self.asked(image, name))
         self.skips[image, name] = event.id

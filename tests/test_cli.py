@@ -266,6 +266,16 @@ def test_a_token_is_shown_once_alone_on_stdout_and_revoked_by_its_id(path: Path)
     assert "nightly" not in run("token", "list").stdout
 
 
+def test_a_tokens_purpose_is_shown_as_it_was_given(path: Path) -> None:  # noqa: ARG001 (the database is there)
+    add_user("ada")
+    run("token", "create", "ada", "--for", "[/red] x")
+
+    listed = run("token", "list")
+
+    assert listed.exit_code == 0
+    assert "[/red] x" in listed.stdout
+
+
 # Verify, backup, restore
 
 

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -145,6 +147,23 @@ def test_writers_are_not_kept_waiting_while_an_export_streams(
     ask_and_answer(database, pool, ada, 2)
 
     assert len(read_jsonl(first + b"".join(pieces))) == 8
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "npz"])
+def test_a_reader_who_stalls_keeps_sqlites_log_from_nothing(
+    database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch, format: Format
+) -> None:
+    monkeypatch.setattr(queries, "EXPORT_CHUNK", 2)
+    monkeypatch.setattr(export, "PIECE_BYTES", 100)
+    ask_and_answer(database, pool, ada, 6)
+    pieces = export.stream(database, pool, format)
+    next(pieces)
+    next(pieces)
+    ask_and_answer(database, pool, ada, 1)
+
+    with closing(sqlite3.connect(database.path, timeout=0)) as other:
+        is_busy, n_pages, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert (is_busy, n_pages) == (0, 0)
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "npz"])

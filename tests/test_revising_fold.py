@@ -50,10 +50,11 @@ def test_the_tables_are_the_fold_of_the_events_whatever_people_do(
         with database.read() as session:
             events = session.scalars(select(LabelEvent).order_by(LabelEvent.id)).all()
             stored = {row.image_id: row.event_id for row in session.scalars(select(Label))}
-            skipped = {(row.image_id, row.annotator_id) for row in session.scalars(select(Skip))}
+            skipped = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Skip))}
         undone = {event.undoes_id for event in events if event.kind == "undo"}
         assert stored == {image_id: event.id for image_id, event in labels.fold(events).items()}
-        assert skipped == {(e.image_id, e.annotator_id) for e in events if e.kind == "skip" and e.id not in undone}
+        last = {(event.image_id, event.annotator_id): event.id for event in events if event.kind == "skip"}
+        assert skipped == {whose: event_id for whose, event_id in last.items() if event_id not in undone}
         assert len(undone) == sum(event.kind == "undo" for event in events)
 
 

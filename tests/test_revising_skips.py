@@ -3,10 +3,11 @@
 import pytest
 
 from app.db import Database
-from app.errors import AlreadyLabeled, AlreadySkipped, KeyReused, LeasedByAnother
+from app.errors import AlreadyLabeled, AlreadySkipped, KeyReused, LeasedByAnother, NothingToUndo
 from app.models import Annotator, Pool
+from app.verify import verify_pool
 
-from .factories.acts import answer, ask, ask_and_answer, ids_of, skip, undo_and_hold
+from .factories.acts import answer, ask, ask_and_answer, ids_of, release, skip, undo_and_hold
 from .factories.making import LEASE_SECONDS, add_round, after
 from .factories.stored import count_events, held_by, image_ids, skipped_by, standing, training_set
 from .factories.watching import race
@@ -109,6 +110,55 @@ def test_an_image_cannot_be_skipped_twice(database: Database, pool: Pool, ada: A
     with pytest.raises(AlreadySkipped, match=f"ada skipped image {image_id} already"):
         skip(database, pool, ada, image_id)
     assert count_events(database) == 1
+
+
+def skip_answer_and_undo(database: Database, pool: Pool, annotator: Annotator, image_id: int) -> None:
+    skip(database, pool, annotator, image_id)
+    answer(database, pool, annotator, [image_id])
+    undo_and_hold(database, pool, annotator)
+    assert held_by(database, annotator) == {image_id}
+
+
+def test_an_image_that_was_skipped_answered_and_undone_can_be_skipped_again(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    (image_id,) = image_ids(database, pool, [0])
+    skip_answer_and_undo(database, pool, ada, image_id)
+
+    again = skip(database, pool, ada, image_id, key="again")
+
+    assert (held_by(database, ada), skipped_by(database, ada)) == (set(), {image_id})
+    assert image_id not in offered(database, pool, ada)
+    assert skip(database, pool, ada, image_id, key="again").id == again.id
+    with pytest.raises(AlreadySkipped):
+        skip(database, pool, ada, image_id)
+    assert verify_pool(database, pool, lambda _, __: None) is None
+
+
+def test_undo_of_the_skip_that_took_anothers_place_leaves_none(database: Database, pool: Pool, ada: Annotator) -> None:
+    (image_id,) = image_ids(database, pool, [0])
+    skip_answer_and_undo(database, pool, ada, image_id)
+    again = skip(database, pool, ada, image_id)
+
+    undone = undo_and_hold(database, pool, ada)
+
+    assert (undone.event.undoes_id, skipped_by(database, ada)) == (again.id, set())
+    with pytest.raises(NothingToUndo):
+        undo_and_hold(database, pool, ada)
+    assert verify_pool(database, pool, lambda _, __: None) is None
+
+
+def test_an_image_that_was_given_away_again_stays_skipped(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator
+) -> None:
+    (image_id,) = image_ids(database, pool, [0])
+    skip_answer_and_undo(database, pool, ada, image_id)
+    offered(database, pool, ben, seconds=LEASE_SECONDS)  # the lease is over: now ben has it
+    release(database, pool, ben)
+
+    with pytest.raises(AlreadySkipped):
+        skip(database, pool, ada, image_id)
+    assert image_id not in offered(database, pool, ada)
 
 
 def test_two_may_skip_the_same_image(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:

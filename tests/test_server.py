@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -23,6 +23,10 @@ from app.server import serve
 from .factories import PASSWORD, add_account, copy_database, make_settings, url_of
 
 COMMAND = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
+HASTY = (
+    "from app.cli import app; from app.connection import Connection; "
+    "Connection.REQUEST_SECONDS = 0.5; app(['serve', '--port', '0'])"
+)
 
 
 def environment_of(database: Path, **settings: str) -> dict[str, str]:
@@ -33,10 +37,12 @@ def environment_of(database: Path, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(database: Path, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def serving(
+    database: Path, command: Sequence[str] = COMMAND, **settings: str
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A server process and its address, which its log tells."""
     environment = environment_of(database, **settings)
-    process = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     log: list[str] = []
     found = threading.Event()
 
@@ -85,6 +91,15 @@ def test_labels_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
         process.kill()
     with serving(tmp_path / "inkling.db") as (url, _):
         assert httpx2.get(f"{url}/api/v1/pools/digits/labels", timeout=60).json()["items"] == acknowledged
+
+
+def test_clients_that_send_nothing_are_cut_off_and_keep_nobody_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path / "inkling.db", [sys.executable, "-c", HASTY]) as (url, _), ExitStack() as clients:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        silent = [clients.enter_context(socket.create_connection(address, timeout=60)) for _ in range(200)]
+
+        assert httpx2.get(f"{url}/api/v1/pools/digits", timeout=60).status_code == 200
+        assert [client.recv(1) for client in silent] == [b""] * len(silent)
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_made(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app import accounts
@@ -98,7 +99,9 @@ def list_tokens() -> None:
         shown = Table("id", "account", "for", "created", "expires")
         for token in accounts.list_tokens(session):
             expires = f"{token.expires_at:%Y-%m-%d}" if token.expires_at else "never"
-            shown.add_row(str(token.id), token.annotator.name, token.name, f"{token.created_at:%Y-%m-%d}", expires)
+            shown.add_row(
+                str(token.id), token.annotator.name, escape(token.name), f"{token.created_at:%Y-%m-%d}", expires
+            )
     screen.print(shown)
 
 

@@ -7,7 +7,8 @@ powers of beta multiplied up step by step, and pixels divided by 255 (not multip
 import os
 from typing import Any
 
-# TensorFlow reads these while it is imported. oneDNN rounds in its own order, as in the paper's run.
+# TensorFlow reads these while it is imported. oneDNN rounds in its own order, as in the paper's run. A line
+# about that comes all the same, once from each of two libraries: they log it before they look at any level (2.21).
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

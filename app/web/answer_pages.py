@@ -102,14 +102,14 @@ def change_answer(
     return RedirectResponse(f"/pools/{slug}/answers?changed={event.id}#answer-{event.id}", 303)
 
 
-@router.get("/images/{image_id:int}")
+@router.get("/images/{image_id}")
 def show_image(image_id: PathId, request: Request, services: InServices, caller: InCaller) -> Response:
     """The history of an image."""
     page = _build_image(services, image_id, caller)
     return templates.TemplateResponse(request, "image.html", {"page": page})
 
 
-@router.post("/images/{image_id:int}")
+@router.post("/images/{image_id}")
 def change_image(
     image_id: PathId, form: InChange, request: Request, services: InServices, caller: InCaller, now: Now
 ) -> Response:

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import accounts
-from app.errors import AppError, TooManyAttempts, WrongLogin
+from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
+from app.models import Annotator
 from app.web.deps import InServices, Now, Services
 from app.web.templates import templates
 
@@ -46,7 +47,7 @@ def log_in(
     address = request.client.host if request.client else "unknown"
     try:
         return _log_in(request, services, name, password, _own_path(next), address, now)
-    except (WrongLogin, TooManyAttempts) as error:
+    except (WrongLogin, TooManyAttempts, TooManyLogins) as error:
         logger.warning("login of %s from %s failed: %s", name, address, type(error).__name__)
         return _show_again(request, name, _own_path(next), error)
 
@@ -63,16 +64,8 @@ def log_out(request: Request, services: InServices, now: Now) -> Response:
 def _log_in(
     request: Request, services: Services, name: str, password: str, following: str, address: str, now: dt.datetime
 ) -> Response:
-    throttle = services.login_throttle
-    throttle.begin(name, address, now=now)
-    try:
-        with throttle.hashing, services.database.read() as session:
-            annotator = accounts.check_password(session, name, password)
-    except WrongLogin:
-        with services.database.write() as session:
-            accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=request_id.get())
-        raise
-    throttle.succeed(name, address, now=now)
+    annotator = _check_password(services, name, password, address, now)
+    services.login_throttle.succeed(name, address, now=now)
     response = RedirectResponse(following, 303)
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
@@ -82,10 +75,24 @@ def _log_in(
     return response
 
 
+def _check_password(services: Services, name: str, password: str, address: str, now: dt.datetime) -> Annotator:
+    throttle = services.login_throttle
+    with throttle.place():
+        throttle.begin(name, address, now=now)  # in its place: who is turned away for want of one has not guessed
+        try:
+            with throttle.hashing, services.database.read() as session:
+                return accounts.check_password(session, name, password)
+        except WrongLogin:
+            with services.database.write() as session:
+                current = request_id.get()
+                accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=current)
+            raise
+
+
 def _show_again(request: Request, name: str, following: str, error: AppError) -> Response:
     page = LoginPage(name=name, following=following, problem=error.message)
     response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
-    if isinstance(error, TooManyAttempts):
+    if "seconds" in error.context:
         response.headers["Retry-After"] = str(error.context["seconds"])
     return response
 

@@ -55,4 +55,5 @@ def _template(scope: Scope) -> str:
         return "none"
     # A route knows its path within its router; the router's prefix is what the request has before that.
     own = route.path_format.format(**scope["path_params"])
-    return str(scope["path"].removesuffix(own) + route.path)
+    path: str = scope["path"]
+    return (path.removesuffix(own) if path.endswith(own) else "") + str(route.path)

@@ -30,7 +30,9 @@ class Strict(BaseModel):
 class Acting(Strict):
     """Who acts: with accounts whoever is logged in, and `annotator` is left out."""
 
-    annotator: Name | None = Field(default=None, description="Who answers, on a server without accounts.")
+    annotator: Name | None = Field(
+        default=None, description="Who answers, on a server without accounts.", examples=["ada"]
+    )
 
 
 class Page(BaseModel, Generic[T]):

@@ -1,27 +1,41 @@
 """Server-sent events. A stream holds no session, and a slow reader loses old news only; FastAPI keeps it alive."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import Depends
 from fastapi.sse import ServerSentEvent
 
 from app import rounds
-from app.live import Live
+from app.live import Change
 from app.pools import get_pool
+from app.web.auth import InCaller
 from app.web.deps import InServices, Slug
+
+STREAM_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a stream begins with. Found before the response starts, so that an unknown pool is still a 404."""
+    """The pool that a stream is about, and its newest round."""
 
     pool_id: int
     number: int
 
 
-def find_watched(slug: Slug, services: InServices) -> Watched:
-    """The pool to watch and its newest round.
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What an open stream tells: the number of the newest round first, then the changes; None is their end."""
 
+    number: int
+    changes: asyncio.Queue[Change | None]
+
+
+def find_watched(slug: Slug, services: InServices) -> Watched:
+    """
     Raises:
         NotFound: there is no such pool.
     """
@@ -30,11 +44,28 @@ def find_watched(slug: Slug, services: InServices) -> Watched:
         return Watched(pool.id, rounds.find_newest(session, pool).number)
 
 
-async def stream_changes(live: Live, watched: Watched) -> AsyncIterator[ServerSentEvent]:
-    """The pool's changes as they are committed, beginning with the round that is newest now."""
-    with live.stream(watched.pool_id) as changes:
+async def open_stream(
+    services: InServices, caller: InCaller, watched: Annotated[Watched, Depends(find_watched)]
+) -> AsyncIterator[Stream]:
+    """Opened before the response starts, so that what is refused is an error; over when the client is gone, too.
+
+    Raises:
+        TooManyStreams
+    """
+    live = services.live
+    with live.stream(watched.pool_id, caller.name) as changes:
         # Subscribed by now: a round stored since it was looked up is in `live`.
-        number = max(watched.number, live.newest_round(watched.pool_id))
-        yield ServerSentEvent(event="round", data={"number": number}, retry=2000)
-        while (change := await changes.get()) is not None:
+        yield Stream(max(watched.number, live.newest_round(watched.pool_id)), changes)
+
+
+async def stream_changes(stream: Stream) -> AsyncIterator[ServerSentEvent]:
+    """The pool's changes as they are committed, beginning with the round that is newest now.
+
+    Ends after some minutes: browsers come again by themselves, and whoever may not look any more is refused then.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + STREAM_SECONDS
+    yield ServerSentEvent(event="round", data={"number": stream.number}, retry=2000)
+    with suppress(TimeoutError):
+        while (change := await asyncio.wait_for(stream.changes.get(), until - loop.time())) is not None:
             yield ServerSentEvent(event=change.kind, data={"number": change.number})

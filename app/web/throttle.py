@@ -1,11 +1,13 @@
-"""Slow down whoever guesses passwords: per account and per address, in a bounded memory."""
+"""Slow down whoever guesses passwords: per account and per address, in a bounded memory and few threads."""
 
 import datetime as dt
 import math
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from app.errors import TooManyAttempts
+from app.errors import TooManyAttempts, TooManyLogins
 
 WINDOW = dt.timedelta(minutes=15)
 PER_ACCOUNT = 10  # failures within the window
@@ -16,12 +18,30 @@ MAX_REMEMBERED = 10_000  # accounts and addresses; the ones heard of longest ago
 class LoginThrottle:
     """Failed logins of the last minutes. One lock around a hash keeps Argon2's memory bounded, too."""
 
-    CONCURRENT_HASHES = 2  # 64 MB each
+    CONCURRENT_HASHES = (
+        1  # 64 MB and four threads each: two at once are no quicker on two cores, and slow all else down
+    )
+    WAITING = 30  # for one of these, each in one of the server's 120 threads: three seconds' work
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, deque[dt.datetime]] = OrderedDict()
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(self.CONCURRENT_HASHES + self.WAITING)
         self.hashing = threading.BoundedSemaphore(self.CONCURRENT_HASHES)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among those whose passwords are checked, or are next.
+
+        Raises:
+            TooManyLogins: at once, with the seconds to wait in the context.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooManyLogins("Too many are logging in just now. Try again in a few seconds.", seconds=5)
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def begin(self, name: str, address: str, *, now: dt.datetime) -> None:
         """An attempt, which counts as failed until it succeeds: many at once find no gap.

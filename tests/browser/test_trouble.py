@@ -222,3 +222,31 @@ def test_a_stale_ranking_is_said_quietly(page: Page, server: Server, make_pool: 
     page.route("**/leases", make_stale)
     opened.open()
     expect(opened.notice("stale")).to_have_text("Asked by the model of round 0; a newer one is being trained.")
+
+
+def test_a_page_whose_stream_is_refused_asks_now_and_then_and_opens_it_ever_more_rarely(
+    page: Page, server: Server, make_pool: MakePool
+) -> None:
+    opened = LabelPage(page, server.url, make_pool())
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=429, json={"status": 429, "code": "TooManyStreams"})
+
+    page.clock.install()
+    page.route("**/events", refuse)
+    opened.open()
+    for _ in range(60):
+        page.clock.run_for(5_000)
+    assert 4 <= len(refused) <= 9  # in five minutes; at once, and after 3, 6, 12, 24, 48 and 60 seconds
+
+    opened.page.request.post(f"{opened.api_url}/oracle-labels", data={"count": 3})
+    page.clock.run_for(6_000)
+    expect(opened.shown("labels")).to_have_text("3 of 60")
+    page.unroute("**/events")
+    with page.expect_request("**/events"):
+        page.clock.run_for(60_000)
+    opened.page.request.post(f"{opened.api_url}/oracle-labels", data={"count": 1})
+    page.clock.run_for(1_000)
+    expect(opened.shown("labels")).to_have_text("4 of 60")

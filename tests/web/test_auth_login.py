@@ -1,10 +1,14 @@
 """The login form: it tells strangers nothing, leads to no other site, and slows guessing down."""
 
 import datetime as dt
+import select
+import socket
+from contextlib import ExitStack
 
+import httpx2
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
-from sqlalchemy import select
 
 from app.models import AuditEntry
 from app.settings import Settings
@@ -12,7 +16,8 @@ from app.web.deps import Services, get_now
 from app.web.throttle import PER_ACCOUNT, WINDOW
 from tests.factories.logins import PASSWORD
 from tests.factories.watching import race
-from tests.web.clients import browser, log_in
+from tests.web.clients import browser, log_in, token_of
+from tests.web.person import POOL
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_logins_and_failures_are_written_down(app: FastAPI, services: Services) 
     refused = log_in(client, "ada", "a wrong password")
     opened = log_in(client)
     with services.database.read() as session:
-        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()[-2:]
+        entries = session.scalars(sa.select(AuditEntry).order_by(AuditEntry.id)).all()[-2:]
 
     assert [(entry.action, entry.name) for entry in entries] == [("login failed", "ada"), ("login", "ada")]
     assert [entry.request_id for entry in entries] == [r.headers["x-request-id"] for r in (refused, opened)]
@@ -107,3 +112,40 @@ def test_guesses_that_come_all_at_once_are_slowed_down_too(app: FastAPI) -> None
 
     assert set(outcomes) == {401, 429}
     assert outcomes.count(401) == PER_ACCOUNT
+
+
+def begin_login(server: str, name: str, address: str) -> socket.socket:
+    """Send the form, as a proxy does for a client of this address, and wait for nothing."""
+    client = socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=60)
+    form = f"name={name}&password=a+wrong+password"
+    client.sendall(
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n"
+        f"X-Forwarded-For: {address}\r\n\r\n{form}".encode()
+    )
+    return client
+
+
+def test_labeling_goes_on_while_very_many_log_in(server: str, services: Services) -> None:
+    throttle, ada = services.login_throttle, {"authorization": f"Bearer {token_of(services, 'ada')}"}
+    n_places = throttle.CONCURRENT_HASHES + throttle.WAITING
+    with ExitStack() as clients:
+        with ExitStack() as slow:
+            for _ in range(throttle.CONCURRENT_HASHES):
+                slow.enter_context(throttle.hashing)  # as if a password took for ever to check
+            logins = [
+                clients.enter_context(begin_login(server, f"name{index}", f"203.0.113.{index}")) for index in range(200)
+            ]
+            labels = {"labels": [{"image_id": 1, "value": 3}]}
+            answered = httpx2.post(f"{server}{POOL}/labels", json=labels, headers=ada, timeout=20)
+            refused: set[socket.socket] = set()
+            while len(refused) < len(logins) - n_places:
+                ready, _, _ = select.select([login for login in logins if login not in refused], [], [], 20)
+                assert ready
+                refused.update(ready)
+        answers = {login: login.recv(1 << 16) for login in logins}
+
+    assert answered.status_code == 201
+    assert all(answers[login].startswith(b"HTTP/1.1 503 ") for login in refused)
+    assert all(b"\r\nretry-after: 5\r\n" in answers[login] for login in refused)
+    assert all(answers[login].startswith(b"HTTP/1.1 401 ") for login in logins if login not in refused)

@@ -119,6 +119,20 @@ def test_annotators_see_only_their_own_labels_histories_and_figures(app: FastAPI
     assert [event["kind"] for event in items(boss, history)] == ["label", "flag"]
 
 
+def test_anothers_answer_is_not_told_to_whoever_tries_to_label_its_image(app: FastAPI, services: Services) -> None:
+    ada, ben, boss = (as_person(app, services, name) for name in ("ada", "ben", "boss"))
+    (event,) = Person(ben, "ben").lease_and_label(1)
+    body = {"labels": [{"image_id": event["image_id"], "value": 1}]}
+
+    refused = {client: client.post(f"{POOL}/labels", json=body).json() for client in (ada, ben, boss)}
+
+    assert {problem["code"] for problem in refused.values()} == {"AlreadyLabeled"}
+    assert refused[ada]["context"] == {"labels": [{"image_id": event["image_id"]}]}
+    assert refused[ada]["detail"] == f"Image {event['image_id']} has a label by somebody else already. Leave it."
+    for client in (ben, boss):
+        assert refused[client]["context"]["labels"][0]["value"] == event["value"]
+
+
 def test_pages_of_an_annotator_show_nothing_of_others(app: FastAPI, services: Services) -> None:
     ada, ben = (as_person(app, services, name) for name in ("ada", "ben"))
     (mine,) = Person(ada, "ada").lease_and_label(1)

@@ -47,6 +47,10 @@ def test_a_page_of_another_site_may_not_write(client: TestClient) -> None:
         {"origin": "https://evil.example"},
         {"origin": "http://localhost:9999"},
         {"origin": "null"},
+        {"origin": ""},
+        {"origin": "localhost"},
+        {"origin": "http://["},
+        {"origin": "http://localhost@evil.example"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"origin": "http://localhost", "sec-fetch-site": "cross-site"},
@@ -87,6 +91,16 @@ def test_a_body_that_turns_out_too_large_is_refused(client: TestClient, settings
 
     assert "content-length" not in response.request.headers
     assert (response.status_code, response.json()["code"]) == (413, "BodyTooLarge")
+
+
+@pytest.mark.parametrize("path", ["/login", LEASES, "/oracle", "/pools/digits/answers"])
+@pytest.mark.parametrize("kind", ["multipart/form-data; charset=punycode; boundary=X", " Multipart/mixed"])
+def test_parts_that_name_their_own_character_set_are_not_read(client: TestClient, path: str, kind: str) -> None:
+    body = b'--X\r\nContent-Disposition: form-data; name="name"\r\n\r\nx-aaa\r\n--X--\r\n'
+
+    response = client.post(path, content=body, headers={"content-type": kind})
+
+    assert (response.status_code, response.json()["code"]) == (415, "NoUploads")
 
 
 def test_a_body_up_to_the_limit_is_read(client: TestClient, settings: Settings) -> None:

@@ -1,12 +1,19 @@
 """Server-sent events from a real server: what changed is told as soon as it is committed."""
 
 import json
+import socket
+import struct
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx2
+import pytest
 
+from app.live import Live
+from app.web import stream
+from app.web.deps import Services
 from tests.factories import race
 
 POOL = "/api/v1/pools/digits"
@@ -61,11 +68,57 @@ def test_all_who_look_are_told(server: str) -> None:
     assert race(3, watch) == [("labels", {"number": None})] * 3
 
 
+def test_a_stream_ends_after_its_time_so_that_the_caller_is_looked_at_again(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "STREAM_SECONDS", 0.2)
+
+    with events_of(server) as events:
+        assert [event for event in events if event[0]] == [("round", {"number": 0})]
+
+
 def test_a_stream_of_a_pool_that_is_not_there_is_not_found(server: str) -> None:
     response = httpx2.get(f"{server}/api/v1/pools/nowhere/events", timeout=60)
 
     assert response.status_code == 404
     assert response.json()["code"] == "NotFound"
+
+
+def open_socket(server: str) -> socket.socket:
+    """A stream by hand, so that it can be broken off; it has begun."""
+    port = int(server.rpartition(":")[2])
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
+    client.sendall(f"GET {POOL}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    return client
+
+
+def test_one_stream_too_many_is_refused_before_it_begins(server: str) -> None:
+    with ExitStack() as streams:
+        for _ in range(Live.STREAMS_OF_ONE):
+            streams.enter_context(events_of(server))
+        refused = streams.enter_context(httpx2.stream("GET", f"{server}{POOL}/events", timeout=60))
+        assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
+        refused.read()
+
+    assert refused.json()["code"] == "TooManyStreams"
+    assert "Close some" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_streams_of_a_client_that_vanished_are_given_back(server: str, services: Services, is_reset: bool) -> None:
+    clients = [open_socket(server) for _ in range(Live.STREAMS_OF_ONE)]
+    for client in clients:
+        if is_reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+
+    deadline = time.monotonic() + 60
+    while services.live.n_streams and time.monotonic() < deadline:
+        httpx2.get(f"{server}/healthz", timeout=60)
+    with events_of(server) as events:
+        assert next(events) == ("round", {"number": 0})
+    assert services.live.n_streams <= 1
 
 
 def test_asking_waits_for_the_round_that_is_due(server: str) -> None:

@@ -1,10 +1,11 @@
 """Attempts to log in are counted by account and by address until they succeed, and forgotten in time."""
 
 import datetime as dt
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from app.errors import TooManyAttempts
+from app.errors import TooManyAttempts, TooManyLogins, WrongLogin
 from app.web.throttle import MAX_REMEMBERED, PER_ACCOUNT, PER_ADDRESS, WINDOW, LoginThrottle
 from tests.factories import NOW, after, race
 
@@ -117,3 +118,19 @@ def test_a_name_that_looks_like_an_address_is_still_a_name(throttle: LoginThrott
     fail(throttle, PER_ACCOUNT, "10.0.0.1", "10.0.0.2")
 
     assert wait_of(throttle, "ada", "10.0.0.1") == 0
+
+
+def test_so_many_have_a_place_and_whoever_comes_then_is_turned_away_at_once(throttle: LoginThrottle) -> None:
+    n_places = LoginThrottle.CONCURRENT_HASHES + LoginThrottle.WAITING
+    with ExitStack() as places:
+        for _ in range(n_places):
+            places.enter_context(throttle.place())
+        with pytest.raises(TooManyLogins, match="Try again in a few seconds") as refused:
+            places.enter_context(throttle.place())
+    assert refused.value.context == {"seconds": 5}
+
+
+def test_a_place_is_given_back_however_the_login_ends(throttle: LoginThrottle) -> None:
+    for _ in range(20):
+        with suppress(WrongLogin), throttle.place():
+            raise WrongLogin("")

@@ -13,7 +13,7 @@ from app.web.auth import InAdmin, InCaller
 from app.web.deps import Cursor, InServices, Limit, Now, Slug
 from app.web.problems import responses
 from app.web.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
-from app.web.stream import Watched, find_watched, stream_changes
+from app.web.stream import Stream, open_stream, stream_changes
 
 router = APIRouter(prefix="/pools", tags=["pools"])
 
@@ -88,10 +88,8 @@ def export_labels(
     return StreamingResponse(body, media_type=export.MEDIA_TYPES[format], headers=headers)
 
 
-@router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404))
-async def stream_pool(
-    services: InServices, watched: Annotated[Watched, Depends(find_watched)]
-) -> AsyncIterator[ServerSentEvent]:
+@router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404, 429))
+async def stream_pool(stream: Annotated[Stream, Depends(open_stream)]) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`: fetch what has changed."""
-    async for event in stream_changes(services.live, watched):
+    async for event in stream_changes(stream):
         yield event
