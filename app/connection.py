@@ -18,7 +18,7 @@ class Connection(H11Protocol):
     READING_SECONDS = 60.0  # for a client to take what was sent
     # With the backlog and the database's files these are not yet the 1,024 that a process usually may have. Without
     # any left asyncio (3.11) logs a traceback for each connection that it cannot take in, thousands a second.
-    MOST = 600
+    MAX_CONNECTIONS = 600
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Expect a request. If there are too many, whoever has owed theirs the longest gives way."""
@@ -30,16 +30,18 @@ class Connection(H11Protocol):
             milliseconds = int(self.READING_SECONDS * 1000)
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         self._sending.start()
-        if len(self.connections) > self.MOST:
+        if len(self.connections) > self.MAX_CONNECTIONS:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Part of a request: with the first the time for it begins, with the last it is over."""
+        """Part of a request, or of several."""
         super().data_received(data)
-        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-            self._sending.stop()
-        elif not self._sending.is_running:
-            self._sending.start()
+        self._watch_request()
+
+    def on_response_complete(self) -> None:
+        """The next request may have begun already, behind the one that is answered."""
+        super().on_response_complete()
+        self._watch_request()
 
     def pause_writing(self) -> None:
         """The client does not take more for now."""
@@ -56,6 +58,14 @@ class Connection(H11Protocol):
         self._sending.stop()
         self._reading.stop()
         super().connection_lost(exc)
+
+    def _watch_request(self) -> None:
+        """With the first byte of a request the time for it begins, with the last it is over."""
+        is_begun = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+        if not is_begun and self.conn.their_state is not h11.SEND_BODY:
+            self._sending.stop()
+        elif not self._sending.is_running:
+            self._sending.start()
 
     def _make_room(self) -> None:
         owing = (each for each in self.connections if isinstance(each, Connection) and each._sending.is_running)

@@ -9,8 +9,7 @@ meanwhile can share the next one.
 import logging
 import sqlite3
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +45,8 @@ class Database:
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._writers: Engine = self.engine.execution_options(inkling_begin="BEGIN IMMEDIATE")
         self._write_lock = threading.Lock()
-        self._waiting: deque[_Work] = deque()
+        self._waiting_lock = threading.Lock()
+        self._waiting: list[_Work] = []
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -63,15 +63,18 @@ class Database:
     def write_together(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction with what other threads have waiting: they share one wait for the disk.
 
-        It returns or raises once that is committed or rolled back. If one of them fails, nothing of them is stored
-        and each is done again in a transaction of its own: `work` may run twice, and acts through its session alone.
+        It returns or raises once that is committed or rolled back. If one of them fails, nothing of them is stored,
+        and the others are done again without it: `work` may run more than once, and acts through its session alone.
         If the database fails, all of them have failed.
         """
         mine: Future[T] = Future()
-        self._waiting.append((work, mine))
-        with self._write_lock:
-            if not mine.done():  # else whoever had the lock has done it
-                group = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        with self._waiting_lock:
+            is_first = not self._waiting
+            self._waiting.append((work, mine))
+        if is_first:  # it does them all; whoever comes behind has only to wait
+            with self._write_lock:
+                with self._waiting_lock:
+                    group, self._waiting = self._waiting, []
                 self._do(group)
         return mine.result()
 
@@ -80,21 +83,26 @@ class Database:
         """How many works wait for the next shared transaction."""
         return len(self._waiting)
 
-    def _do(self, group: Sequence["_Work"]) -> None:
+    def _do(self, group: list["_Work"]) -> None:
+        """All of a group in one transaction. Each of them hears what became of it, whatever that is."""
+        results: list[Any] = []
         try:
             with self._transaction() as session:
-                results = []
                 for work, _ in group:
                     results.append(work(session))
                     session.flush()
                     session.expunge_all()  # the next one must not see rows as this one read them
-        except Exception as error:
-            if len(group) == 1 or isinstance(error, OperationalError):
-                for _, future in group:
+        except BaseException as error:
+            failed = group.pop(len(results)) if len(results) < len(group) else None  # else it was the commit
+            if failed is None or not isinstance(error, Exception) or isinstance(error, OperationalError):
+                for _, future in [*group, *([failed] if failed else [])]:
                     future.set_exception(error)
+                return
+            if group:
+                self._do(group)
+                self._do([failed])  # what it failed of may have gone with the others
             else:
-                for one in group:
-                    self._do([one])
+                failed[1].set_exception(error)
         else:
             for (_, future), result in zip(group, results, strict=True):
                 future.set_result(result)

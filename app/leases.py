@@ -145,9 +145,9 @@ def claim(
     if missing or (count is None and not held):
         connection.execute(_DROP_EXPIRED, given)
         missing = missing or _next_batch(connection, pool, newest.n_new)
-        missing -= _affected(connection, _CLAIM_RANKED, {**given, "missing": missing})
+        missing -= connection.execute(_CLAIM_RANKED, {**given, "missing": missing}).rowcount
     if missing:
-        _affected(connection, _CLAIM_UNRANKED, {**given, "missing": missing})
+        connection.execute(_CLAIM_UNRANKED, {**given, "missing": missing})
     return [LeasedImage(*row) for row in connection.execute(_LEASED, given)]
 
 
@@ -203,7 +203,3 @@ def end(session: Session, image_ids: Sequence[int]) -> None:
 def _next_batch(connection: Connection, pool: Pool, n_new: int) -> int:
     n_out: int = connection.scalar(_N_OUT, {"in_pool": pool.id}) or 0
     return max(0, pool.batch_size - n_new - n_out) or pool.batch_size
-
-
-def _affected(connection: Connection, statement: Insert, given: dict[str, Any]) -> int:
-    return connection.execute(statement, given).rowcount

@@ -6,10 +6,10 @@ Imports nothing of app: a client process starts in a moment.
 import datetime as dt
 import json
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
@@ -82,11 +82,9 @@ def label_together(plan: Plan, tokens: Mapping[str, str]) -> Seen:
     """Let the annotators, given by name with their tokens, label until the plan's end."""
     before = time.process_time()
     annotators = [_Annotator(plan, name, token) for name, token in tokens.items()]
-    threads = [threading.Thread(target=annotator.run) for annotator in annotators]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(annotators)) as threads:
+        for ended in [threads.submit(annotator.run) for annotator in annotators]:
+            ended.result()  # an annotator that breaks down must not pass for one with nothing to say
     seen = Seen(processor_seconds=time.process_time() - before)
     for annotator in annotators:
         seen.add(annotator.seen)

@@ -76,9 +76,13 @@ def _wait_for_round(server: Restartable, log: Log, moments: list[int], rng: rand
 
 
 def _kill_if_due(server: Restartable, log: Log, moments: list[int], rng: random.Random, *, longest: float) -> None:
-    """Kill at some moment of the next `longest` seconds, and start again at once; meanwhile the client goes on."""
-    if not moments or moments[0] > len(log.acknowledged) or server.is_dying:
+    """Kill at some moment of the next `longest` seconds, and start again at once; meanwhile the client goes on.
+
+    If the kill before is still to come, it waits for that, so that each comes.
+    """
+    if not moments or moments[0] > len(log.acknowledged):
         return
+    server.wait_for_kill()
     moments.pop(0)
     log.kills.append(len(log.acknowledged))
     delay = rng.uniform(0, longest)

@@ -105,7 +105,7 @@ def speed(seen: Seen, n_annotators: int, seconds: float) -> Iterator[Finding]:
     labeled = Counter(answer.annotator for answer in seen.acknowledged)
     each = [*labeled.values(), *[0] * (n_annotators - len(labeled))]
     yield Finding(PART, "labels", len(seen.acknowledged) / seconds, "labels/s")
-    yield Finding(PART, "labels of one annotator, fewest", min(each), "")
+    yield Finding(PART, "labels of one annotator, fewest", min(each), "", 1, is_minimum=True)
     yield Finding(PART, "labels of one annotator, most", max(each), "")
     if seen.ask_seconds and seen.answer_seconds:
         yield from spread(PART, "ask", seen.ask_seconds, {})
@@ -185,7 +185,7 @@ def verified(folder: Path, notes: Console) -> Iterator[Finding]:
     notes.print(
         "verify: every round comes out the same" if difference is None else f"verify: different at {difference}"
     )
-    yield Finding(PART, "rounds trained", n_rounds, "")
+    yield Finding(PART, "rounds trained", n_rounds, "", 1, is_minimum=True)
     yield Finding(PART, "verify", time.monotonic() - started, "s")
     yield Finding(PART, "verify, differences", difference is not None, "", 0)
 

@@ -92,10 +92,10 @@ class Restartable:
         self._process = self._start()
         self._killer: threading.Thread | None = None
 
-    @property
-    def is_dying(self) -> bool:
-        """Whether a kill is under way."""
-        return self._killer is not None and self._killer.is_alive()
+    def wait_for_kill(self) -> None:
+        """Until the kill under way, if there is one, has come and the server is started again."""
+        if self._killer is not None:
+            self._killer.join()
 
     def kill_after(self, seconds: float) -> None:
         """SIGKILL after that time, while the caller goes on."""
@@ -104,8 +104,7 @@ class Restartable:
 
     def stop(self) -> None:
         """End it for good."""
-        if self._killer is not None:
-            self._killer.join()
+        self.wait_for_kill()
         self._process.kill()
         self._process.wait()
 

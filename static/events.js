@@ -54,7 +54,7 @@ export class Events extends EventTarget {
     this.#tell("lost");
     if (source.readyState !== EventSource.CLOSED || source !== this.#source) return;
     this.#source = null;
-    this.#reopening = setTimeout(() => this.open(), this.#pauseMs);
+    this.#reopening = setTimeout(() => document.hidden || this.open(), this.#pauseMs);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
     this.#polling ??= setInterval(() => this.#tell("poll"), POLL_MS);
   }

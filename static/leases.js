@@ -66,7 +66,7 @@ export class Leases extends EventTarget {
     this.#renewedAt = performance.now();
     try {
       const { renewed } = await this.#api.renew();
-      this.dispatchEvent(new Event("renewed"));
+      if (renewed > 0) this.dispatchEvent(new Event("renewed"));
       if (renewed < Math.min(n, this.#getOpen().length)) this.dispatchEvent(new Event("lost"));
     } catch {
       // Without the server nothing is held for longer. The next time asks again, and answering finds out anyway.

@@ -144,6 +144,14 @@ def test_the_second_request_of_a_connection_is_not_waited_for_either() -> None:
         assert read_all(client) == b""
 
 
+def test_a_request_that_begins_in_the_packet_of_another_is_not_waited_for_either() -> None:
+    for begun in (HEAD, HEAD + bytes(999), GET[:-2]):
+        with serving(echo) as connect, connect() as client:
+            client.sendall(GET + begun)
+
+            assert read_all(client).count(b"HTTP/1.1 200 ") == 1
+
+
 def test_a_client_that_does_not_read_is_cut_off_and_the_application_hears_of_it() -> None:
     heard = threading.Event()
 
@@ -203,12 +211,12 @@ def test_a_client_that_takes_it_after_a_while_gets_it_all() -> None:
 class Few(Connection):
     """Patient, with little room."""
 
-    MOST = 5
+    MAX_CONNECTIONS = 5
 
 
 def test_where_there_is_no_more_room_those_give_way_who_have_owed_their_request_the_longest() -> None:
     with serving(echo, Few) as connect, ExitStack() as clients:
-        silent = [clients.enter_context(connect()) for _ in range(Few.MOST)]
+        silent = [clients.enter_context(connect()) for _ in range(Few.MAX_CONNECTIONS)]
         newcomer = clients.enter_context(connect())
 
         assert read_all(silent[0]) == b""
@@ -225,7 +233,7 @@ def test_where_all_are_served_the_newcomer_is_turned_away() -> None:
         await receive()
 
     with serving(app, Few) as connect, ExitStack() as clients:
-        for _ in range(Few.MOST):
+        for _ in range(Few.MAX_CONNECTIONS):
             served = clients.enter_context(connect())
             served.sendall(GET)
             assert served.recv(12) == b"HTTP/1.1 200"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -88,6 +88,25 @@ def test_one_that_fails_takes_nothing_of_the_others_with_it(database: Database) 
     assert [type(outcome) for outcome in outcomes] == [int, NameTaken, int]
     assert names(database) == ["ada", "ben"]
     assert heard == []
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_the_others_of_a_failed_group_noted_is_announced_once(database: Database, place: int) -> None:
+    def noting(session: Session) -> int:
+        note(session, Change("labels", 7))
+        return add(session, f"annotator {session.scalar(select(func.count()).select_from(Annotator))}")
+
+    heard: list[Change] = []
+    Live(database.sessions).listen(heard.append)
+    works = [noting, noting]
+    works.insert(place, refusing)
+
+    with counted_commits(database) as commits:
+        outcomes = do_together(database, works)
+
+    assert [type(outcome) for outcome in outcomes].index(NameTaken) == place
+    assert heard == [Change("labels", 7)] * 2
+    assert len(commits) == 1  # theirs, without the one that failed
 
 
 def test_two_of_a_group_that_want_the_same_are_told_apart(database: Database) -> None:

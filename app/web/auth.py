@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
@@ -15,9 +16,16 @@ from app.web.deps import InServices, Now, Services
 from app.web.gate import LOCAL_ANNOTATOR, Caller, Credentials
 
 
-async def get_credentials(connection: HTTPConnection, services: InServices) -> Credentials:
-    """What the request shows, for an endpoint that finds out in its own transaction whose it is."""
-    return services.gate.read_credentials(connection)
+async def get_credentials(connection: HTTPConnection, services: InServices, now: Now) -> Credentials:
+    """What the request shows, for an endpoint that finds out in its own transaction whose it is.
+
+    Raises:
+        NotLoggedIn: it shows nothing where that is needed, or a token that is not in force.
+    """
+    credentials = services.gate.read_credentials(connection)
+    if credentials.kind == "api":  # anybody may make one up, unlike a signed cookie, and must not queue with who writes
+        await run_in_threadpool(services.gate.identify, connection, now)
+    return credentials
 
 
 InCredentials = Annotated[Credentials, Depends(get_credentials)]

@@ -42,9 +42,6 @@ class Credentials:
     plain: str = ""
 
 
-NO_CREDENTIALS = Credentials()
-
-
 class Gate:
     """Opens sessions and tells callers apart."""
 
@@ -69,7 +66,7 @@ class Gate:
             return Credentials("session", cookie)
         if scheme or self._is_closed:
             raise _not_logged_in()
-        return NO_CREDENTIALS
+        return Credentials()
 
     def find_caller(self, session: Session, credentials: Credentials, *, now: dt.datetime) -> Caller:
         """Whose credentials these are.

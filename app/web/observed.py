@@ -53,7 +53,8 @@ def _template(scope: Scope) -> str:
     route = scope.get("route")
     if route is None:
         return "none"
-    # A route knows its path within its router; the router's prefix is what the request has before that.
+    # A route knows its path within its router; the router's prefix is what the request has before that. A path that
+    # was read as something else than it says (001 as 1) has no prefix that could be told.
     own = route.path_format.format(**scope["path_params"])
     path: str = scope["path"]
     return (path.removesuffix(own) if path.endswith(own) else "") + str(route.path)

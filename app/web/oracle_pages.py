@@ -1,6 +1,7 @@
 """The researchers' pages: start oracle runs, watch them, and see what came out beside the paper."""
 
 import io
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from PIL import Image as Picture
 
 from app import queries
-from app.errors import NotFound, RunFinished
+from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
 from app.oracle.table import TITLES
 from app.web.auth import get_admin
@@ -43,8 +44,13 @@ def start_run(form: InForm, request: Request, services: InServices, now: Now) ->
     if isinstance(body, OracleForm):
         page = _build_page(services, body, cursor=None)
         return templates.TemplateResponse(request, "oracle.html", {"page": page}, 422)
-    with services.database.write() as session:
-        run_id = runs.request_run(session, body.parameters(), now=now).id
+    try:
+        with services.database.write() as session:
+            run_id = runs.request_run(session, body.parameters(), now=now).id
+    except TooManyRuns as error:
+        full = replace(form_of(body.model_dump()), other_errors=(error.message,))
+        page = _build_page(services, full, cursor=None)
+        return templates.TemplateResponse(request, "oracle.html", {"page": page}, error.status)
     services.oracle_runner.wake()
     return RedirectResponse(f"/oracle/{run_id}", 303)
 

@@ -15,7 +15,7 @@ from app.pools import get_pool
 from app.web.auth import InCaller
 from app.web.deps import InServices, Slug
 
-STREAM_SECONDS = 300.0
+STREAM_SECONDS = 300.0  # so long somebody may look on whose account is disabled or whose session has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Stream:
 
 
 def find_watched(slug: Slug, services: InServices) -> Watched:
-    """
+    """The pool of this slug.
+
     Raises:
         NotFound: there is no such pool.
     """
@@ -50,7 +51,7 @@ async def open_stream(
     """Opened before the response starts, so that what is refused is an error; over when the client is gone, too.
 
     Raises:
-        TooManyStreams
+        TooManyStreams: the caller, or all callers together, have as many as there may be.
     """
     live = services.live
     with live.stream(watched.pool_id, caller.name) as changes:

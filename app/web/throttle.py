@@ -18,15 +18,14 @@ MAX_REMEMBERED = 10_000  # accounts and addresses; the ones heard of longest ago
 class LoginThrottle:
     """Failed logins of the last minutes. One lock around a hash keeps Argon2's memory bounded, too."""
 
-    CONCURRENT_HASHES = (
-        1  # 64 MB and four threads each: two at once are no quicker on two cores, and slow all else down
-    )
-    WAITING = 30  # for one of these, each in one of the server's 120 threads: three seconds' work
+    # 64 MB and four threads each: two at once are no quicker on two cores, and slow all else down.
+    CONCURRENT_HASHES = 1
+    MAX_WAITING = 30  # for one of these, each in one of the server's 120 threads: three seconds' work
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, deque[dt.datetime]] = OrderedDict()
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(self.CONCURRENT_HASHES + self.WAITING)
+        self._places = threading.BoundedSemaphore(self.CONCURRENT_HASHES + self.MAX_WAITING)
         self.hashing = threading.BoundedSemaphore(self.CONCURRENT_HASHES)
 
     @contextmanager

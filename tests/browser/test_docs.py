@@ -29,6 +29,7 @@ def test_the_documentation_is_light_or_dark_like_the_system_also_when_that_chang
     assert brightness(ground, "backgroundColor") < 0.2
     assert brightness(address, "color") > 0.8
     page.emulate_media(color_scheme="light")
+    expect(page.locator("html.dark-mode")).to_have_count(0)
     assert brightness(ground, "backgroundColor") > 0.9
     assert brightness(address, "color") < 0.4
 

@@ -128,7 +128,7 @@ def begin_login(server: str, name: str, address: str) -> socket.socket:
 
 def test_labeling_goes_on_while_very_many_log_in(server: str, services: Services) -> None:
     throttle, ada = services.login_throttle, {"authorization": f"Bearer {token_of(services, 'ada')}"}
-    n_places = throttle.CONCURRENT_HASHES + throttle.WAITING
+    n_places = throttle.CONCURRENT_HASHES + throttle.MAX_WAITING
     with ExitStack() as clients:
         with ExitStack() as slow:
             for _ in range(throttle.CONCURRENT_HASHES):

@@ -12,6 +12,7 @@ from PIL import Image as Picture
 
 from app import queries
 from app.models import OracleRun
+from app.oracle import runs
 from app.oracle.scenarios import Parameters
 from app.oracle.table import parameters_from_json
 from app.web.deps import Services
@@ -270,3 +271,16 @@ def test_starting_the_server_loads_neither_bokeh_nor_tensorflow() -> None:
     code = f"import sys, app.main; print(sorted({heavy} & sys.modules.keys()))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_where_the_queue_is_full_the_form_comes_again_as_it_was_filled(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "MAX_QUEUED", 0)
+
+    response = client.post("/oracle", data=GOOD)
+
+    assert response.status_code == 429
+    assert "0 oracle runs wait already" in text_of(response.text)
+    assert re.search(r'name="pool_size"[^>]*value="100"', response.text)
+    assert stored_runs(services) == []

@@ -47,8 +47,6 @@ router = APIRouter(prefix="/pools/{slug}", tags=["labeling"])
 @router.post("/leases", responses=responses(403, 404, 409))
 def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: InCredentials, now: Now) -> LeaseOut:
     """The next images for an annotator; waits up to a second for a round that is due."""
-    with services.database.read() as session:
-        services.gate.find_caller(session, credentials, now=now)  # a stranger must not wait in a thread of ours
     _wait_for_due_round(services, slug)
     seconds = services.settings.lease_seconds
     act = partial(labeling.ask, count=body.count, now=now, lease_seconds=seconds)

@@ -90,6 +90,9 @@ def export_labels(
 
 @router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404, 429))
 async def stream_pool(stream: Annotated[Stream, Depends(open_stream)]) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`: fetch what has changed."""
+    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`: fetch what has changed.
+
+    The stream ends after five minutes; browsers come again by themselves, and a script should.
+    """
     async for event in stream_changes(stream):
         yield event
