@@ -62,16 +62,19 @@ class Client:
         return answer
 
 
-def post_all(port: int, path: str, bodies: Sequence[bytes], start_at: float) -> list[tuple[float, float]]:
+def post_all(
+    port: int, path: str, bodies: Sequence[bytes], start_at: float, every: float = 0.0
+) -> list[tuple[float, float]]:
     """Post one body after another, expecting 201; monotonic times of sending and of the answer.
 
-    Waits for `start_at`, so that several processes begin together.
+    Waits for `start_at`, so that several processes begin together; then sends one body each `every` seconds, or
+    with 0 as soon as the one before is answered.
     """
     times = []
     with Client(port) as client:
         client.get_status("/healthz")  # connect before the clock runs
-        time.sleep(max(0.0, start_at - time.monotonic()))
-        for body in bodies:
+        for number, body in enumerate(bodies):
+            time.sleep(max(0.0, start_at + number * every - time.monotonic()))
             sent = time.monotonic()
             client.post_bytes(path, body, status=201)
             times.append((sent, time.monotonic()))
