@@ -101,7 +101,10 @@ def get_pool(session: Session, slug: str) -> Pool:
 
 
 class Pools:
-    """Pools by slug, each read once: the row of a pool never changes. Safe to use from any thread."""
+    """Pools by slug, each read once: the row of a pool never changes. Safe to use from any thread.
+
+    For the acts of annotators, where each query counts; whatever looks something up uses `get_pool`.
+    """
 
     def __init__(self) -> None:
         self._read: dict[str, Pool] = {}

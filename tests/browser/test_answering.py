@@ -32,9 +32,7 @@ def test_clicking_a_button_answers(label_page: LabelPage) -> None:
 
 def test_the_next_image_is_there_without_waiting_for_the_server(label_page: LabelPage) -> None:
     label_page.page.route("**/labels", lambda _: None)  # never answered
-    label_page.page.keyboard.press("1")
-    label_page.page.keyboard.press("2")
-    label_page.page.keyboard.press("3")
+    label_page.press("1", "2", "3")
     label_page.expect_answers("1", "2", "3", *[OPEN] * 7)
     expect(label_page.waiting).to_have_text("3 answers not yet stored.")
 
