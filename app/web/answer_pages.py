@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
+from starlette.convertors import Convertor, register_url_convertor
 
 from app import people, queries, revising
 from app.errors import AppError
@@ -19,6 +20,21 @@ from app.web.gate import Caller
 from app.web.images import image_url
 from app.web.schemas import Id, Key
 from app.web.templates import templates
+
+
+class _IdConvertor(Convertor[int]):
+    """An id in an address; Starlette's own for numbers breaks on one of 5,000 digits."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", _IdConvertor())
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 
@@ -102,14 +118,14 @@ def change_answer(
     return RedirectResponse(f"/pools/{slug}/answers?changed={event.id}#answer-{event.id}", 303)
 
 
-@router.get("/images/{image_id}")
+@router.get("/images/{image_id:id}")
 def show_image(image_id: PathId, request: Request, services: InServices, caller: InCaller) -> Response:
     """The history of an image."""
     page = _build_image(services, image_id, caller)
     return templates.TemplateResponse(request, "image.html", {"page": page})
 
 
-@router.post("/images/{image_id}")
+@router.post("/images/{image_id:id}")
 def change_image(
     image_id: PathId, form: InChange, request: Request, services: InServices, caller: InCaller, now: Now
 ) -> Response:
@@ -122,7 +138,7 @@ def change_image(
     except AppError as error:
         page = _build_image(services, image_id, caller, problem=error.message)
         return templates.TemplateResponse(request, "image.html", {"page": page}, error.status)
-    return RedirectResponse(f"/images/{image_id}", 303)
+    return RedirectResponse(f"/images/{image_id:id}", 303)
 
 
 def _build_answers(

@@ -65,4 +65,4 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 def fill(path: str) -> str:
     """A path of a route with its parameters filled in."""
-    return re.sub(r"{\w+(:int)?}", "1", path.replace("{slug}", "digits").replace("{name}", "accuracy"))
+    return re.sub(r"{\w+(:\w+)?}", "1", path.replace("{slug}", "digits").replace("{name}", "accuracy"))
