@@ -96,7 +96,7 @@ def get_pool(session: Session, slug: str) -> Pool:
     """
     pool = session.scalar(_BY_SLUG, {"slug": slug})
     if pool is None:
-        raise NotFound(f"There is no pool {slug}. GET /api/v1/pools lists them.", slug=slug)
+        raise NotFound(f"There is no pool {slug}. `inkling pool list` and GET /api/v1/pools show them.", slug=slug)
     return pool
 
 

@@ -199,6 +199,15 @@ def test_users_are_listed_disabled_and_enabled() -> None:
     assert "admin" in enabled
 
 
+@pytest.mark.usefixtures("path")
+def test_whoever_shuts_the_last_admin_out_is_told_the_way_back() -> None:
+    add_user("ada", "--admin")
+    add_user("ben")
+
+    assert "No admin is left" not in run("user", "disable", "ben").stderr
+    assert "No admin is left. Let one in again with: inkling user enable NAME" in run("user", "disable", "ada").stderr
+
+
 def test_a_password_is_set_anew(path: Path) -> None:
     add_user("ada")
 

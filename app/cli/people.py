@@ -56,7 +56,10 @@ def disable_user(name: Name) -> None:
     """Shut an account out at once; its labels stay."""
     with failures_in_words(), open_database().write() as session:
         accounts.set_disabled(session, name, True, now=_now())
+        has_admin = any(each.role == "admin" and not each.is_disabled for each in accounts.list_accounts(session))
     screen.print(f"{name} is shut out: sessions and tokens have ended, held images are free.", highlight=False)
+    if not has_admin:
+        notes.print("No admin is left. Let one in again with: inkling user enable NAME")
 
 
 @user_app.command("enable")
