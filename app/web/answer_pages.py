@@ -138,7 +138,7 @@ def change_image(
     except AppError as error:
         page = _build_image(services, image_id, caller, problem=error.message)
         return templates.TemplateResponse(request, "image.html", {"page": page}, error.status)
-    return RedirectResponse(f"/images/{image_id:id}", 303)
+    return RedirectResponse(f"/images/{image_id}", 303)
 
 
 def _build_answers(
