@@ -89,9 +89,10 @@ class Database:
         try:
             with self._transaction() as session:
                 for work, _ in group:
-                    results.append(work(session))
+                    result = work(session)
                     session.flush()
                     session.expunge_all()  # the next one must not see rows as this one read them
+                    results.append(result)  # only now: what is left unflushed may fail, and is this one's
         except BaseException as error:
             failed = group.pop(len(results)) if len(results) < len(group) else None  # else it was the commit
             if failed is None or not isinstance(error, Exception) or isinstance(error, OperationalError):

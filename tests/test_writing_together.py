@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 from sqlalchemy import event, func, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Database
@@ -107,6 +107,21 @@ def test_what_the_others_of_a_failed_group_noted_is_announced_once(database: Dat
     assert [type(outcome) for outcome in outcomes].index(NameTaken) == place
     assert heard == [Change("labels", 7)] * 2
     assert len(commits) == 1  # theirs, without the one that failed
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_one_left_unflushed_is_its_own_failure(database: Database, place: int) -> None:
+    def leave_a_double(session: Session) -> int:
+        session.add_all([Annotator(name="twin", role="annotator", created_at=NOW) for _ in range(2)])
+        return 0
+
+    works = [adding("ada"), adding("ben")]
+    works.insert(place, leave_a_double)
+
+    outcomes = do_together(database, works)
+
+    assert [type(outcome) for outcome in outcomes].index(IntegrityError) == place
+    assert names(database) == ["ada", "ben"]
 
 
 def test_two_of_a_group_that_want_the_same_are_told_apart(database: Database) -> None:
