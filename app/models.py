@@ -197,6 +197,7 @@ class Round(Base):
     fit_ms: Mapped[float]
     rank_ms: Mapped[float]
     state: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    numerics: Mapped[str | None] = mapped_column(String(100))  # null: round 0, and rounds of versions before 0.3
     created_at: Mapped[dt.datetime]
 
 

@@ -32,7 +32,8 @@ class TrainingSet:
 class Outcome:
     """What a training brought: the state as bytes, its counts, and the head of the new ranking.
 
-    `ranking` holds image ids (n,), `confidence` (n,) and `prediction` (n,) belong to them.
+    `ranking` holds image ids (n,), `confidence` (n,) and `prediction` (n,) belong to them. `numerics` says what
+    the last bits depend on besides the labels: see `softmax.numerics`.
     """
 
     state: bytes
@@ -44,6 +45,7 @@ class Outcome:
     ranking: NDArray[np.int64]
     confidence: NDArray[np.float32]
     prediction: NDArray[np.int64]
+    numerics: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
         fit_ms=outcome.fit_ms,
         rank_ms=outcome.rank_ms,
         state=outcome.state,
+        numerics=outcome.numerics,
         created_at=now,
     )
     session.add(new)

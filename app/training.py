@@ -1,11 +1,10 @@
 """One round: fit, count, rank. Outside any transaction, and the same inputs give the same bits."""
 
 import time
-
-import numpy as np
+from functools import partial
 
 from app.accuracy import Accuracy
-from app.learning import ranking
+from app.learning import ranking, softmax
 from app.learning.softmax import SoftmaxRegression, State
 from app.models import Pool
 from app.pools import PoolArrays
@@ -30,11 +29,14 @@ def train(
     if not fit.state.is_finite():
         raise TrainingDiverged(f"the fit on {len(training.positions)} labels ended in NaN or infinity")
     fitted = time.perf_counter()
-    probabilities = model.predict(fit.state, arrays.x)  # (N, K)
-    unlabeled = np.ones(len(arrays.x), np.bool_)
-    unlabeled[training.positions] = False
-    scores = ranking.score(probabilities, _rule(pool), seed=(pool.id, number))
-    head = ranking.head(scores, pool.queue_size, eligible=unlabeled)  # (queue_size,)
+    head = ranking.rank(
+        partial(model.predict, fit.state, arrays.x),
+        len(arrays.x),
+        training.positions,
+        _rule(pool),
+        count=pool.queue_size,
+        seed=(pool.id, number),
+    )
     ranked = time.perf_counter()
     return Outcome(
         state=fit.state.to_bytes(),
@@ -43,9 +45,10 @@ def train(
         test_total=len(arrays.test.y),
         fit_ms=(fitted - started) * 1000,
         rank_ms=(ranked - fitted) * 1000,
-        ranking=arrays.image_ids[head],
-        confidence=ranking.confidence(probabilities)[head],
-        prediction=probabilities.argmax(axis=1)[head],
+        ranking=arrays.image_ids[head.positions],
+        confidence=head.confidence,
+        prediction=head.prediction,
+        numerics=softmax.numerics(),
     )
 
 

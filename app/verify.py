@@ -1,4 +1,8 @@
-"""Compute every round again from its events, and compare it bit for bit with what is stored."""
+"""Compute every round again from its events, and compare it bit for bit with what is stored.
+
+A round that was computed under other numerics (see `softmax.numerics`) may differ in its last bits, and training
+makes much of those. Such a round is measured instead: its labels, and how its stored model does here.
+"""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +17,7 @@ from app.db import Database
 from app.labels import Fold, Recorded
 from app.learning.softmax import SoftmaxRegression, State
 from app.models import Label, LabelEvent, Pool, RankedImage, Round, Skip
-from app.pools import PoolArrays, read_arrays
+from app.pools import LabeledImages, PoolArrays, read_arrays
 from app.rounds import Outcome, TrainingSet
 from app.training import train
 
@@ -23,6 +27,10 @@ _RANKED = (
     .order_by(RankedImage.rank)
 )
 NO_RANK = 1 << 62  # behind every rank: an image from beyond the stored head
+
+# The same weights under other numerics: a probability moves by some millionths, an image changes sides only at a tie.
+MAX_CONFIDENCE_GAP = 1e-3
+MAX_ACCURACY_GAP = 0.005  # or one image
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +45,32 @@ class Difference:
         return f"{self.place}: stored is {self.stored}, computed {self.computed}"
 
 
-def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], None]) -> Difference | None:
-    """The first difference of a pool, or None. `on_round` hears of each round done, and how many there are.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a pool: the first difference, if any; and of the rounds under other numerics, how many they are.
+
+    The gaps are the largest between what is stored of them and what their stored models do here: in accuracy as a
+    share of the images, and in confidence.
+    """
+
+    difference: Difference | None = None
+    n_rounds: int = 0
+    n_other: int = 0
+    accuracy_gap: float = 0.0
+    confidence_gap: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """One round: the state that the next one starts from, and a difference or, under other numerics, the gaps."""
+
+    state: State
+    difference: Difference | None = None
+    gaps: tuple[float, float] | None = None
+
+
+def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], None]) -> Verdict:
+    """Verify a pool. `on_round` hears of each round done, and how many there are.
 
     Each round is computed from the state computed before it, so one damaged round is not hidden by the next.
     """
@@ -46,18 +78,21 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
         arrays = read_arrays(session, pool)
         events = _read_events(session, pool)
         if (difference := _compare_labels(session, pool, events)) is not None:
-            return difference
+            return Verdict(difference)
         last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
-    history = _History(events)
-    model = SoftmaxRegression(len(pool.classes), pool.height * pool.width)
+    rounds = _Rounds(pool, arrays, _History(events))
     state = State.zeros(len(pool.classes), pool.height * pool.width)
+    gaps = []
     for number in range(last + 1):
         with database.read() as session:
-            difference, state = _verify_round(session, pool, number, arrays, history, model, state)
-        if difference is not None:
-            return difference
+            verified = rounds.verify(session, number, state)
+        if verified.difference is not None:
+            return Verdict(verified.difference)
+        state = verified.state
+        gaps += [verified.gaps] if verified.gaps else []
         on_round(number, last)
-    return None
+    accuracy_gap, confidence_gap = map(max, zip(*gaps, strict=True)) if gaps else (0.0, 0.0)
+    return Verdict(None, last + 1, len(gaps), accuracy_gap, confidence_gap)
 
 
 class _History:
@@ -85,31 +120,70 @@ class _History:
         return TrainingSet(table[:, 2], table[:, 3], last_event_id)
 
 
-def _verify_round(
-    session: Session,
-    pool: Pool,
-    number: int,
-    arrays: PoolArrays,
-    history: _History,
-    model: SoftmaxRegression,
-    state: State,
-) -> tuple[Difference | None, State]:
-    place = f"{pool.slug}, round {number}"
-    stored = session.scalar(
-        select(Round).where(Round.pool_id == pool.id, Round.number == number).options(undefer(Round.state))
-    )
-    if stored is None:
-        return Difference(place, "nothing", "a round"), state
-    if number == 0:
-        return _first(_round_0(session, place, pool, stored, arrays, state)), state
-    training = history.training_set(stored.last_event_id)
-    outcome = train(model, arrays, pool, state, training, number=number)
-    after = State.from_bytes(outcome.state)
-    pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
-    if stored.test_correct is not None:  # else it is still being counted
-        test = arrays.test
-        pairs.append((f"{place}, right on test", stored.test_correct, model.count_correct(after, test.x, test.y)))
-    return _first(pairs), after
+class _Rounds:
+    """Verifies the rounds of one pool, in their order."""
+
+    def __init__(self, pool: Pool, arrays: PoolArrays, history: _History) -> None:
+        self._pool, self._arrays, self._history = pool, arrays, history
+        self._model = SoftmaxRegression(len(pool.classes), pool.height * pool.width)
+
+    def verify(self, session: Session, number: int, state: State) -> _Verified:
+        """Round `number`, computed from the state before it."""
+        pool, place = self._pool, f"{self._pool.slug}, round {number}"
+        stored = session.scalar(
+            select(Round).where(Round.pool_id == pool.id, Round.number == number).options(undefer(Round.state))
+        )
+        if stored is None:
+            return _Verified(state, Difference(place, "nothing", "a round"))
+        if number == 0:
+            return _Verified(state, _first(_round_0(session, place, pool, stored, self._arrays, state)))
+        training = self._history.training_set(stored.last_event_id)
+        outcome = train(self._model, self._arrays, pool, state, training, number=number)
+        after = State.from_bytes(outcome.state)
+        pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
+        if stored.test_correct is not None:  # else it is still being counted
+            pairs.append((f"{place}, right on test", stored.test_correct, self._count(after, self._arrays.test)))
+        difference = _first(pairs)
+        if difference is None or stored.numerics == outcome.numerics:
+            return _Verified(after, difference)
+        return self._measure(session, place, stored, training)
+
+    def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _Verified:
+        """A round under other numerics: its labels, and what is stored of its model beside what that does here."""
+        try:
+            state = State.from_bytes(stored.state)
+        except ValueError as error:
+            return _Verified(State.zeros(1, 1), Difference(f"{place}, the model's state", str(error), "a state"))
+        pairs: list[tuple[str, object, object]] = [(f"{place}, labels", stored.n_labels, len(training.positions))]
+        accuracy_gap = 0.0
+        validation, test = self._arrays.validation, self._arrays.test
+        for name, images, correct in (
+            ("validation", validation, stored.validation_correct),
+            ("test", test, stored.test_correct),
+        ):
+            if correct is None or len(images.y) == 0:
+                continue
+            found, total = self._count(state, images), len(images.y)
+            accuracy_gap = max(accuracy_gap, abs(found - correct) / total)
+            is_near = abs(found - correct) <= max(1, MAX_ACCURACY_GAP * total)
+            pairs.append((f"{place}, right on {name}", correct, correct if is_near else found))
+        confidence_gap = self._measure_confidences(session, stored, state)
+        is_near = confidence_gap <= MAX_CONFIDENCE_GAP
+        pairs.append(
+            (f"{place}, the ranking's confidences", "theirs", "theirs" if is_near else f"off {confidence_gap}")
+        )
+        return _Verified(state, _first(pairs), (accuracy_gap, confidence_gap))
+
+    def _measure_confidences(self, session: Session, stored: Round, state: State) -> float:
+        """The largest gap between a confidence of the stored ranking and the one computed here."""
+        ranked = {row[0]: row[1] for row in session.execute(_RANKED, {"round_id": stored.id})}
+        rows = np.flatnonzero(np.isin(self._arrays.image_ids, list(ranked)))
+        here = self._model.predict(state, self._arrays.x, rows).max(axis=1)  # (n, K) -> (n,)
+        there = np.array([ranked[image_id] for image_id in self._arrays.image_ids[rows].tolist()], np.float32)
+        return float(np.abs(here - there).max(initial=0.0)) if len(rows) == len(ranked) else 1.0
+
+    def _count(self, state: State, images: LabeledImages) -> int:
+        return self._model.count_correct(state, images.x, images.y)
 
 
 def _round_0(

@@ -180,7 +180,7 @@ def verified(folder: Path, notes: Console) -> Iterator[Finding]:
         pool = get_pool(session, "digits")
         n_rounds = rounds.get_newest_round(session, pool).number
     started = time.monotonic()
-    difference = verify_pool(database, pool, lambda _number, _last: None)
+    difference = verify_pool(database, pool, lambda _number, _last: None).difference
     database.close()
     notes.print(
         "verify: every round comes out the same" if difference is None else f"verify: different at {difference}"

@@ -6,13 +6,17 @@ as the independent reference. N images, D pixels, K classes; pixels are float32 
 Source: Andy Bosyi, "Active Learning on MNIST - Saving on Labeling" (2018), and its notebook.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # as ours: on or off by default depends on the processor
+
+import tensorflow as tf
 
 LEARNING_RATE = 0.1
 PATIENCE = 10

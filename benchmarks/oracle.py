@@ -12,7 +12,7 @@ from app.datasets import DataSet, Split
 from app.datasets.splits import split
 from app.learning import softmax
 from app.oracle import scenarios, table
-from app.oracle.scenarios import Parameters
+from app.oracle.scenarios import Parameters, Results
 from benchmarks import notebook
 from benchmarks.finding import Finding
 
@@ -24,7 +24,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
     """Seconds of both and their ratio, the best of two runs each; whether the accuracies are equal."""
     softmax.warm_up()
     cut = split(data, pool_start=0, pool_size=PARAMETERS.pool_size, validation_size=PARAMETERS.validation_size)
-    arrays = (*_flat(cut.pool), *_flat(cut.validation))
+    arrays = (*flat(cut.pool), *flat(cut.validation))
     same = replace(cut, test=Split(cut.test.images[:0], cut.test.truth[:0]))  # the notebook has no unseen images
     theirs, ours = [], []
     n_equal = n_published = n_points = 0
@@ -36,11 +36,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
         results = scenarios.run(same, len(data.classes), PARAMETERS, lambda _: None)
         ours.append({name: curve.seconds for name, curve in results.curves.items()})
         n_points = sum(len(curve) for curve in curves.values())
-        n_equal = sum(
-            point.correct == round(accuracy * point.total)
-            for name, curve in results.curves.items()
-            for point, accuracy in zip(curve.validation, curves[name], strict=True)
-        )
+        n_equal = count_equal(results, curves)
         n_published = sum(row.n_equal or 0 for row in table.compare(results, PARAMETERS, data.name))
     for name in PARAMETERS.experiments:
         their_best, our_best = min(run[name] for run in theirs), min(run[name] for run in ours)
@@ -64,5 +60,15 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
         yield Finding("oracle", "accuracies equal to the published ones", n_published, "", 403, is_minimum=True)
 
 
-def _flat(part: Split) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def count_equal(results: Results, curves: dict[str, list[float]]) -> int:
+    """How many accuracies of ours are those of the notebook's way."""
+    return sum(
+        point.correct == round(accuracy * point.total)
+        for name, curve in results.curves.items()
+        for point, accuracy in zip(curve.validation, curves[name], strict=True)
+    )
+
+
+def flat(part: Split) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images (N, D) and their classes (N,)."""
     return part.images.reshape(len(part.images), -1), part.truth  # (N, H, W) -> (N, D)

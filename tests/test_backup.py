@@ -201,7 +201,7 @@ def test_what_is_restored_works_and_the_old_file_is_kept(database: Database, pat
     assert len(standing(database)) == 10
     with database.read() as session:
         pool = get_pool(session, "patterns")
-    assert verify_pool(database, pool, lambda _number, _last: None) is None
+    assert verify_pool(database, pool, lambda _number, _last: None).difference is None
     ask_and_answer(database, pool, add_annotator(database))
     assert len(standing(database)) == 20
 

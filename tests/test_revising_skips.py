@@ -132,7 +132,7 @@ def test_an_image_that_was_skipped_answered_and_undone_can_be_skipped_again(
     assert skip(database, pool, ada, image_id, key="again").id == again.id
     with pytest.raises(AlreadySkipped):
         skip(database, pool, ada, image_id)
-    assert verify_pool(database, pool, lambda _, __: None) is None
+    assert verify_pool(database, pool, lambda _, __: None).difference is None
 
 
 def test_undo_of_the_skip_that_took_anothers_place_leaves_none(database: Database, pool: Pool, ada: Annotator) -> None:
@@ -145,7 +145,7 @@ def test_undo_of_the_skip_that_took_anothers_place_leaves_none(database: Databas
     assert (undone.event.undoes_id, skipped_by(database, ada)) == (again.id, set())
     with pytest.raises(NothingToUndo):
         undo_and_hold(database, pool, ada)
-    assert verify_pool(database, pool, lambda _, __: None) is None
+    assert verify_pool(database, pool, lambda _, __: None).difference is None
 
 
 def test_an_image_that_was_given_away_again_stays_skipped(

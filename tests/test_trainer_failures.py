@@ -166,7 +166,7 @@ def test_a_training_that_fails_is_written_down_and_the_last_good_model_goes_on_a
     assert (newest_round(database, pool).number, newest_round(database, pool).n_labels) == (2, 20)
     assert trainer.training(pool.id).status == "idle"
     assert failed_rounds(database) == [(2, 3, error)]  # the record stays
-    assert verify_pool(database, pool, lambda _number, _last: None) is None
+    assert verify_pool(database, pool, lambda _number, _last: None).difference is None
 
 
 def test_a_failure_that_comes_again_counts_from_one_in_another_round(

@@ -3,15 +3,18 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.db import Database
+from app.learning.softmax import State
 from app.models import Annotator, Pool
 from app.pools import get_pool
 from app.trainer import Trainer
-from app.verify import Difference, verify_pool
+from app.verify import Difference, Verdict, verify_pool
 
 from .factories import (
     add_annotator,
@@ -79,7 +82,7 @@ def verify(path: Path) -> Iterator[Callable[[], Difference | None]]:
     def run() -> Difference | None:
         with database.read() as session:
             pool = get_pool(session, "patterns")
-        return verify_pool(database, pool, lambda _number, _last: None)
+        return verify_pool(database, pool, lambda _number, _last: None).difference
 
     yield run
     database.close()
@@ -114,7 +117,7 @@ def test_it_tells_of_each_round(path: Path) -> None:
 
 
 def test_a_pool_without_labels_is_sound(database: Database, pool: Pool) -> None:
-    assert verify_pool(database, pool, lambda _number, _last: None) is None
+    assert verify_pool(database, pool, lambda _number, _last: None).difference is None
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])
@@ -315,4 +318,91 @@ def test_a_pool_of_a_round_that_failed_in_between_is_sound(database: Database, p
     trainer = make_trainer(database)
     train(trainer)
 
-    assert verify_pool(database, pool, lambda _number, _last: None) is None
+    assert verify_pool(database, pool, lambda _number, _last: None).difference is None
+
+
+def of_other_numerics(path: Path, number: int, numerics: str | None = None) -> None:
+    """Move a round's weights by their last bits, as another processor might have left them, and say so."""
+    state = State.from_bytes(value_of(path, f"SELECT state FROM round WHERE number = {number}"))
+    moved = replace(state, weights=np.nextafter(state.weights, np.float32(1)))
+    change = "UPDATE round SET state = ?, numerics = ?, steps = steps + 3 WHERE number = ?"
+    spoil(path, change, moved.to_bytes(), numerics, number)
+
+
+def verdict_of(path: Path) -> Verdict:
+    database = Database(url_of(path))
+    try:
+        with database.read() as session:
+            pool = get_pool(session, "patterns")
+        return verify_pool(database, pool, lambda _number, _last: None)
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("numerics", [None, "TensorFlow 1.15, an abacus"])
+def test_a_round_under_other_numerics_is_told_apart_from_a_broken_one(path: Path, numerics: str | None) -> None:
+    of_other_numerics(path, 3, numerics)
+
+    verdict = verdict_of(path)
+
+    assert verdict.difference is None
+    assert (verdict.n_rounds, verdict.n_other) == (4, 1)
+    assert 0 <= verdict.accuracy_gap <= 1 / 20
+    assert 0 <= verdict.confidence_gap < 1e-5
+
+
+def test_what_was_trained_from_a_round_under_other_numerics_is_compared_bit_for_bit(
+    migrated_file: Path, tmp_path: Path
+) -> None:
+    path = copy_database(migrated_file, tmp_path / "moved.db")
+    database = Database(url_of(path))
+    pool, ada = add_pool(database, queue_size=15), add_annotator(database, "ada")
+    ask_and_answer(database, pool, ada)
+    train(make_trainer(database))
+    of_other_numerics(path, 1)
+    ask_and_answer(database, pool, ada)
+    train(make_trainer(database))
+    database.close()
+    assert (verdict_of(path).difference, verdict_of(path).n_other) == (None, 1)
+
+    spoil(path, "UPDATE round SET steps = steps + 1 WHERE number = 2")
+    difference = verdict_of(path).difference
+    assert difference is not None
+    assert difference.place == "patterns, round 2, steps"
+
+
+def test_the_same_bits_need_no_excuse(path: Path) -> None:
+    spoil(path, "UPDATE round SET numerics = NULL WHERE number = 2")
+
+    assert verdict_of(path) == Verdict(None, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("damage", "place"),
+    [
+        ("n_labels = n_labels + 1", "labels"),
+        ("validation_correct = (validation_correct + 10) % 20", "right on validation"),
+        ("test_correct = (test_correct + 15) % 30", "right on test"),
+        ("state = zeroblob(length(state))", "the model's state"),
+        ("state = (SELECT state FROM round WHERE number = 0)", "the ranking's confidences"),
+    ],
+)
+def test_other_numerics_excuse_no_other_labels_and_no_other_model(path: Path, damage: str, place: str) -> None:
+    of_other_numerics(path, 3)
+    spoil(path, f"UPDATE round SET {damage} WHERE number = 3")
+
+    difference = verdict_of(path).difference
+
+    assert difference is not None
+    assert difference.place in (f"patterns, round 3, {place}", "patterns, round 3, right on validation")
+
+
+def test_a_ranking_under_other_numerics_that_was_changed_is_found(path: Path) -> None:
+    of_other_numerics(path, 3)
+    which = "round_id = (SELECT id FROM round WHERE number = 3) AND rank = 4"
+    spoil(path, f"UPDATE ranked_image SET confidence = confidence + 0.1 WHERE {which}")
+
+    difference = verdict_of(path).difference
+
+    assert difference is not None
+    assert difference.place == "patterns, round 3, the ranking's confidences"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import Progress
 
 from app import backup
@@ -12,7 +13,7 @@ from app.db import Database
 from app.models import Pool
 from app.pools import get_pool
 from app.queries import list_pools
-from app.verify import Difference, verify_pool
+from app.verify import Verdict, verify_pool
 
 
 def verify(
@@ -29,17 +30,14 @@ def verify(
             slugs = pool or [found.slug for found in list_pools(session, limit=1000)[0]]
             pools = [get_pool(session, slug) for slug in slugs]
         for one in pools:
-            difference = _verify_one(database, one)
-            if difference is None:
-                screen.print(f"{one.slug}: every round comes out the same, bit for bit.", highlight=False)
-            else:
-                is_same = False
-                screen.print(f"[bold red]Different[/] at {difference}", highlight=False, soft_wrap=True)
+            verdict = _verify_one(database, one)
+            is_same = is_same and verdict.difference is None
+            screen.print(_in_words(one, verdict), highlight=False, soft_wrap=True)
     if not is_same:
         raise typer.Exit(1)
 
 
-def _verify_one(database: Database, pool: Pool) -> Difference | None:
+def _verify_one(database: Database, pool: Pool) -> Verdict:
     with Progress(console=notes) as bars:
         task = bars.add_task(f"{pool.slug}: rounds", total=None)
 
@@ -47,6 +45,20 @@ def _verify_one(database: Database, pool: Pool) -> Difference | None:
             bars.update(task, completed=number + 1, total=last + 1)
 
         return verify_pool(database, pool, show)
+
+
+def _in_words(pool: Pool, verdict: Verdict) -> str:
+    if verdict.difference is not None:
+        return f"[bold red]Different[/] at {escape(str(verdict.difference))}"
+    n_other = verdict.n_other
+    if not n_other:
+        return f"{pool.slug}: every round comes out the same, bit for bit."
+    return (
+        f"{pool.slug}: {n_other} of {verdict.n_rounds} rounds were computed under other numerics (another version of "
+        "Inkling or TensorFlow, or another processor). Their labels are the same; their models, evaluated here, have "
+        f"the stored accuracies within {verdict.accuracy_gap:.2%} and the stored confidences within "
+        f"{verdict.confidence_gap:.6f}. Every other round comes out the same, bit for bit."
+    )
 
 
 def back_up(file: Annotated[Path, typer.Argument(help="Where to; it must not exist yet.")]) -> None:

@@ -4,6 +4,7 @@ N images, K classes; probabilities are float32 (N, K).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,20 +16,58 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 Scores = NDArray[np.floating[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The head of an order: `positions` (count,) in the pool, with the model's confidence and prediction for each.
+
+    `all_confidences` (n,) are those of all images without a label, by position.
+    """
+
+    positions: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    prediction: NDArray[np.int64]
+    all_confidences: NDArray[np.float32]
+
+
+def rank(
+    predict: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    n_images: int,
+    labeled: NDArray[np.int64],
+    rule: Rule,
+    *,
+    count: int,
+    seed: tuple[int, ...],
+) -> Ranking:
+    """The `count` images to ask first of a pool of `n_images`, of which those at `labeled` (n,) have a label.
+
+    `predict` gives the probabilities of the images at some positions. Those with a label are left out of it, as in
+    the notebook: the last bits of a probability depend on how many are computed together.
+    """
+    rest = np.setdiff1d(np.arange(n_images), labeled)  # (N - n,), ascending
+    probabilities = predict(rest)  # (N - n, K)
+    confidences = confidence(probabilities)  # (N - n,)
+    first = head(score(probabilities, rule, positions=rest, seed=seed), count)  # (count,), into rest
+    return Ranking(rest[first], confidences[first], probabilities[first].argmax(axis=1), confidences)
+
+
 def confidence(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """The probability of the most probable class, (N, K) -> (N,)."""
     top: NDArray[np.float32] = probabilities.max(axis=1)
     return top
 
 
-def score(probabilities: NDArray[np.float32], rule: Rule, *, seed: tuple[int, ...] = (0,)) -> Scores:
-    """Scores (N,), the lowest is asked first. `seed` matters to `random` only.
+def score(
+    probabilities: NDArray[np.float32], rule: Rule, *, positions: NDArray[np.int64], seed: tuple[int, ...] = (0,)
+) -> Scores:
+    """Scores (n,) of the images at `positions` (n,), whose probabilities are (n, K): the lowest is asked first.
+
+    With `random` a position has its draw of the seed, whichever others are scored with it.
 
     Source: least confidence is the paper's rule; margin and entropy as in B. Settles, "Active Learning
-    Literature Survey" (2009), sections 3.1.
+    Literature Survey" (2009), section 3.1.
     """
     if rule == "random":
-        return np.random.default_rng(seed).random(len(probabilities))
+        return np.random.default_rng(seed).random(int(positions.max(initial=-1)) + 1)[positions]
     return _SCORES[rule](probabilities)
 
 
@@ -54,22 +93,20 @@ _SCORES: dict[Rule, Callable[[NDArray[np.float32]], Scores]] = {
 }
 
 
-def head(scores: Scores, count: int, *, eligible: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The positions of the `count` lowest scores among the eligible, in the order (score, position).
+def head(scores: Scores, count: int) -> NDArray[np.int64]:
+    """The indices of the `count` lowest scores (n,), in the order (score, index).
 
-    By partition: N log N is paid for the head only. Fewer are returned when fewer are eligible.
+    By partition: n log n is paid for the head only. Fewer are returned when there are fewer.
 
     Raises:
         ValueError: a score is NaN, which has no place in an order.
     """
-    positions = np.flatnonzero(eligible)
-    values = scores[positions]
-    if np.isnan(values).any():
-        raise ValueError(f"{int(np.isnan(values).sum())} of {len(values)} scores are not a number")
-    if 0 < count < len(values):
-        # All that tie with the last place stay in until the sort, so that position settles the tie.
-        last = np.partition(values, count - 1)[count - 1]
-        kept = values <= last
-        positions, values = positions[kept], values[kept]
-    order = np.lexsort((positions, values))
-    return positions[order[: max(count, 0)]]
+    if np.isnan(scores).any():
+        raise ValueError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are not a number")
+    indices = np.arange(len(scores))
+    if 0 < count < len(scores):
+        # All that tie with the last place stay in until the sort, so that the index settles the tie.
+        last = np.partition(scores, count - 1)[count - 1]
+        indices = np.flatnonzero(scores <= last)
+    order = np.lexsort((indices, scores[indices]))
+    return indices[order[: max(count, 0)]]

@@ -4,12 +4,12 @@ N images, D pixels, K classes. Pixels are uint8 and become float32 in [0, 1] ins
 chunk, so a pool never has a float copy.
 
 Source: Andy Bosyi, "Active Learning on MNIST - Saving on Labeling" (2018), and its notebook.
-Differs from the source: W lies transposed, (K, D), so that neither product transposes the big matrix, and
-the whole of `fit` is one graph. The printed accuracies stay equal.
+Differs from the source: the whole of `fit` is one graph, which transposes the images once and not at each step.
+Weights, moments and probabilities stay equal to the last bit.
 """
 
+import platform
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -126,10 +126,13 @@ class SoftmaxRegression:
         after = State(*(array.numpy() for array in arrays))
         return Fit(after, int(correct), len(validation_y), int(steps))
 
-    def predict(self, state: State, x: NDArray[np.uint8]) -> Float32:
-        """Class probabilities (N, K), float32, of images (N, D)."""
-        parts = [self._graph.predict(state.weights, state.bias, chunk).numpy() for chunk in _chunks(x)]
-        return np.concatenate(parts) if parts else np.zeros((0, len(state.bias)), np.float32)
+    def predict(self, state: State, x: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> Float32:
+        """Class probabilities (n, K), float32, of images (N, D): of all, or of those `rows` (n,) alone.
+
+        The last bits depend on how many images are predicted together: ask for the rows that count, not for all.
+        """
+        chunks = _split(x) if rows is None else (x[part] for part in _split(rows))
+        return np.concatenate([self._graph.predict(state.weights, state.bias, chunk).numpy() for chunk in chunks])
 
     def count_correct(self, state: State, x: NDArray[np.uint8], y: NDArray[np.integer[Any]]) -> int:
         """How many of the images (N, D) get their true class (N,); of equal classes the lowest counts."""
@@ -141,9 +144,17 @@ def warm_up() -> None:
     _tensorflow_half()
 
 
-def _chunks(x: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    for start in range(0, len(x), CHUNK):
-        yield x[start : start + CHUNK]
+@cache
+def numerics() -> str:
+    """What the last bits of a fit depend on besides its inputs: library, settings, processor. Imports TensorFlow."""
+    found: list[str] = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    processor = " ".join([platform.machine(), *found[-1:]])
+    return f"TensorFlow {_tensorflow_half().VERSION}, oneDNN off, {processor}"
+
+
+def _split(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    """Chunks of equal length: a small last one would be added up in another order."""
+    return np.array_split(rows, max(1, -(-len(rows) // CHUNK)))
 
 
 @cache

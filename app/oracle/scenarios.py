@@ -10,6 +10,7 @@ Differs from the source: each accuracy also comes for the test images, which nei
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -170,22 +171,26 @@ def _active(model: SoftmaxRegression, state: State, images: _Images, parameters:
     for number in range(1, parameters.budget + 1):
         fit = _fit(model, state, images, positions, images.y[positions])
         state = fit.state
-        probabilities = model.predict(state, images.x)  # (N, K)
-        unlabeled = _without(len(images.x), positions)
         is_last = len(positions) >= parameters.budget
-        confidence = np.sort(ranking.confidence(probabilities)[unlabeled]) if number == 1 or is_last else None
+        head = ranking.rank(
+            partial(model.predict, state, images.x),
+            len(images.x),
+            positions,
+            parameters.ranking,
+            count=min(parameters.batch_size, parameters.budget - len(positions)),
+            seed=(parameters.shuffle_seed or 0, number),
+        )
+        confidence = np.sort(head.all_confidences) if number == 1 or is_last else None
         yield _Step(positions, images.y[positions], fit, confidence)
         if is_last:
             return
-        count = min(parameters.batch_size, parameters.budget - len(positions))
-        scores = ranking.score(probabilities, parameters.ranking, seed=(parameters.shuffle_seed or 0, number))
-        positions = np.concatenate([positions, ranking.head(scores, count, eligible=unlabeled)])
+        positions = np.concatenate([positions, head.positions])
 
 
 def _auto_naive(model: SoftmaxRegression, bought: _Step, images: _Images) -> Iterator[_Step]:
     """Believe the model about everything that is left, and fit once."""
-    rest = np.flatnonzero(_without(len(images.x), bought.positions))
-    believed = model.predict(bought.fit.state, images.x[rest]).argmax(axis=1)
+    rest = np.setdiff1d(np.arange(len(images.x)), bought.positions)
+    believed = model.predict(bought.fit.state, images.x, rest).argmax(axis=1)
     positions = np.concatenate([bought.positions, rest])
     values = np.concatenate([bought.values, believed])
     yield _Step(positions, values, _fit(model, bought.fit.state, images, positions, values))
@@ -195,22 +200,14 @@ def _auto_confident(model: SoftmaxRegression, bought: _Step, images: _Images, ba
     """Believe the model about the batch it is surest of, fit, and so on until nothing is left."""
     positions, values, state = bought.positions, bought.values, bought.fit.state
     while len(positions) < len(images.x):
-        rest = np.flatnonzero(_without(len(images.x), positions))
-        probabilities = model.predict(state, images.x[rest])  # (N - n, K)
-        everything = np.ones(len(rest), np.bool_)
-        surest = ranking.head(-ranking.confidence(probabilities), batch_size, eligible=everything)
+        rest = np.setdiff1d(np.arange(len(images.x)), positions)
+        probabilities = model.predict(state, images.x, rest)  # (N - n, K)
+        surest = ranking.head(-ranking.confidence(probabilities), batch_size)
         positions = np.concatenate([positions, rest[surest]])
         values = np.concatenate([values, probabilities[surest].argmax(axis=1)])
         fit = _fit(model, state, images, positions, values)
         state = fit.state
         yield _Step(positions, values, fit)
-
-
-def _without(count: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True (count,) where no label is."""
-    mask = np.ones(count, np.bool_)
-    mask[positions] = False
-    return mask
 
 
 def _trace(

@@ -9,12 +9,14 @@ import pytest
 from app import datasets
 from app.datasets import Split
 from app.datasets.splits import Splits, split
+from app.learning.softmax import SoftmaxRegression, State
 from app.oracle import scenarios
 from app.oracle.scenarios import Parameters
 from app.settings import Settings
 
 EXPERIMENTS: tuple[scenarios.Experiment, ...] = ("ground_truth", "random", "active", "auto_naive", "auto_confident")
 MNIST = os.environ.get("INKLING_MNIST")
+with_mnist = pytest.mark.skipif(not MNIST, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
 
 
 def run_both(settings: Settings, parameters: Parameters) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
@@ -61,11 +63,40 @@ def test_ours_equals_the_notebooks_way_on_the_embedded_sample() -> None:
     assert_equal(ours, theirs)
 
 
-@pytest.mark.skipif(not MNIST, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
+@with_mnist
 def test_ours_equals_the_notebooks_way_on_a_pool_that_the_paper_does_not_have() -> None:
-    parameters = Parameters(experiments=EXPERIMENTS, pool_start=8000, shuffle_seed=7)
+    parameters = Parameters(experiments=EXPERIMENTS, pool_start=30_000, pool_size=2000, shuffle_seed=5)
 
     ours, theirs = run_both(Settings(dataset="mnist", mnist=Path(MNIST or "")), parameters)
 
-    assert sum(len(curve) for curve in ours.values()) == 403
+    assert sum(len(curve) for curve in ours.values()) == 203
     assert_equal(ours, theirs)
+
+
+@with_mnist
+@pytest.mark.parametrize(("start", "size", "seed"), [(50_000, 1000, 1), (20_000, 3000, 11), (10_000, 6000, 3)])
+def test_weights_moments_and_probabilities_are_the_notebooks_to_the_last_bit(start: int, size: int, seed: int) -> None:
+    from benchmarks.notebook import Notebook
+
+    data = datasets.load(Settings(dataset="mnist", mnist=Path(MNIST or "")))
+    cut = split(data, pool_start=start, pool_size=size, validation_size=400, shuffle_seed=seed)
+    x, truth = cut.pool.images.reshape(size, -1), cut.pool.truth
+    validation_x, validation_y = cut.validation.images.reshape(400, -1), cut.validation.truth
+    notebook = Notebook(784, 10, validation_x / 255, validation_y)
+    notebook.reset()
+    model, state, positions = SoftmaxRegression(10, 784), State.zeros(10, 784), np.arange(10)
+    for _ in range(50):
+        accuracy = notebook.fit(x[positions] / 255, truth[positions])
+        fit = model.fit(state, x[positions], truth[positions], validation_x, validation_y)
+        state = fit.state
+        rest = np.setdiff1d(np.arange(size), positions)
+        probabilities = model.predict(state, x, rest)
+
+        assert fit.correct == round(accuracy * 400)
+        weights, bias, *powers, weights_m, weights_v, bias_m, bias_v = notebook.save()
+        theirs = (weights.T, bias, weights_m.T, weights_v.T, bias_m, bias_v, *powers)
+        for ours, their in zip(state.arrays(), theirs, strict=True):
+            np.testing.assert_array_equal(ours, their)
+        np.testing.assert_array_equal(probabilities, notebook.predict(x[rest] / 255))
+        positions = np.concatenate([positions, rest[np.argsort(probabilities.max(axis=1), kind="stable")[:10]]])
+    notebook.close()

@@ -124,6 +124,7 @@ def make_outcome(
         ranking=np.array(ranking, np.int64),
         confidence=np.full(len(ranking), confidence, np.float32),
         prediction=np.full(len(ranking), prediction, np.int64),
+        numerics="made by a test",
     )
 
 

@@ -20,8 +20,9 @@ def make_probabilities(n_images: int = 500, n_classes: int = 10, seed: int = 0) 
     return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
-def everything(n: int) -> NDArray[np.bool_]:
-    return np.ones(n, np.bool_)
+def score(probabilities: NDArray[np.float32], rule: Rule, seed: tuple[int, ...] = (0,)) -> ranking.Scores:
+    """Of a whole pool."""
+    return ranking.score(probabilities, rule, positions=np.arange(len(probabilities)), seed=seed)
 
 
 # A few values only, so that most of them tie; 0.0 and -0.0 are equal and tie too.
@@ -33,12 +34,11 @@ all_different = st.integers(0, 60).flatmap(
 
 
 @settings(deadline=None, max_examples=300)
-@given(scores=many_ties | all_different, count=st.integers(-2, 70), data=st.data())
-def test_the_head_is_that_of_a_whole_sort(scores: ranking.Scores, count: int, data: st.DataObject) -> None:
-    eligible = data.draw(arrays_of.arrays(np.bool_, len(scores)))
-    whole = sorted(np.flatnonzero(eligible).tolist(), key=lambda position: (scores[position], position))
+@given(scores=many_ties | all_different, count=st.integers(-2, 70))
+def test_the_head_is_that_of_a_whole_sort(scores: ranking.Scores, count: int) -> None:
+    whole = sorted(range(len(scores)), key=lambda index: (scores[index], index))
 
-    head = ranking.head(scores, count, eligible=eligible)
+    head = ranking.head(scores, count)
 
     assert head.tolist() == whole[: max(count, 0)]
     assert head.dtype == np.int64
@@ -47,36 +47,27 @@ def test_the_head_is_that_of_a_whole_sort(scores: ranking.Scores, count: int, da
 @settings(deadline=None)
 @given(scores=many_ties)
 def test_a_longer_head_begins_with_the_shorter_one(scores: ranking.Scores) -> None:
-    eligible = everything(len(scores))
-    whole = ranking.head(scores, len(scores), eligible=eligible).tolist()
+    whole = ranking.head(scores, len(scores)).tolist()
 
     assert sorted(whole) == list(range(len(scores)))
     for count in range(len(scores)):
-        assert ranking.head(scores, count, eligible=eligible).tolist() == whole[:count]
+        assert ranking.head(scores, count).tolist() == whole[:count]
 
 
 def test_equal_scores_are_settled_by_position() -> None:
-    assert ranking.head(np.zeros(9), 4, eligible=everything(9)).tolist() == [0, 1, 2, 3]
+    assert ranking.head(np.zeros(9), 4).tolist() == [0, 1, 2, 3]
 
 
-def test_fewer_come_when_fewer_are_eligible() -> None:
-    eligible = np.array([False, True, False, True])
-
-    assert ranking.head(np.array([0.0, 2.0, 1.0, 1.5]), 10, eligible=eligible).tolist() == [3, 1]
-    assert ranking.head(np.zeros(4), 10, eligible=~everything(4)).tolist() == []
+def test_fewer_come_when_there_are_fewer() -> None:
+    assert ranking.head(np.array([2.0, 1.5]), 10).tolist() == [1, 0]
+    assert ranking.head(np.zeros(0), 10).tolist() == []
 
 
 def test_a_score_that_is_no_number_is_refused_with_their_count() -> None:
     scores = np.array([0.1, np.nan, 0.3, np.nan, np.nan])
 
     with pytest.raises(ValueError, match="3 of 5 scores are not a number"):
-        ranking.head(scores, 2, eligible=everything(5))
-
-
-def test_a_score_that_is_no_number_does_not_matter_where_nobody_looks() -> None:
-    scores = np.array([0.1, np.nan, 0.3])
-
-    assert ranking.head(scores, 2, eligible=~np.isnan(scores)).tolist() == [0, 2]
+        ranking.head(scores, 2)
 
 
 def test_confidence_is_the_probability_of_the_most_probable_class() -> None:
@@ -90,14 +81,14 @@ def test_confidence_is_the_probability_of_the_most_probable_class() -> None:
 def test_least_confidence_asks_first_what_the_model_is_least_sure_of() -> None:
     probabilities = make_probabilities()
 
-    np.testing.assert_array_equal(ranking.score(probabilities, "least_confidence"), probabilities.max(axis=1))
+    np.testing.assert_array_equal(score(probabilities, "least_confidence"), probabilities.max(axis=1))
 
 
 def test_margin_is_the_lead_of_the_first_over_the_second() -> None:
     probabilities = make_probabilities()
     ordered = np.sort(probabilities, axis=1)
 
-    np.testing.assert_array_equal(ranking.score(probabilities, "margin"), ordered[:, -1] - ordered[:, -2])
+    np.testing.assert_array_equal(score(probabilities, "margin"), ordered[:, -1] - ordered[:, -2])
 
 
 def test_entropy_is_scipys_with_the_most_uncertain_first() -> None:
@@ -105,70 +96,83 @@ def test_entropy_is_scipys_with_the_most_uncertain_first() -> None:
     expected = entropy(probabilities.astype(np.float64), axis=1)
 
     # SciPy makes each row's sum 1 first; ours are, but for float32's last bits.
-    np.testing.assert_allclose(-ranking.score(probabilities, "entropy"), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(-score(probabilities, "entropy"), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_certain_model_has_no_entropy_and_is_asked_last() -> None:
     probabilities = np.array([[0, 1, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]], np.float32)
-    scores = ranking.score(probabilities, "entropy")
+    scores = score(probabilities, "entropy")
 
     assert scores[0] == 0
-    assert ranking.head(scores, 3, eligible=everything(3)).tolist() == [2, 1, 0]
+    assert ranking.head(scores, 3).tolist() == [2, 1, 0]
 
 
 def test_with_two_classes_all_rules_but_random_agree() -> None:
     first = np.random.default_rng(0).permutation(np.linspace(0.01, 0.49, 50))
     probabilities = np.stack([first, 1 - first], axis=1).astype(np.float32)
-    heads = [
-        ranking.head(ranking.score(probabilities, rule), 50, eligible=everything(50)).tolist()
-        for rule in RULES
-        if rule != "random"
-    ]
+    heads = [ranking.head(score(probabilities, rule), 50).tolist() for rule in RULES if rule != "random"]
 
     assert heads == [np.argsort(-first).tolist()] * 3
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_pool_with_one_class_has_a_ranking_too(rule: Rule) -> None:
-    scores = ranking.score(np.ones((6, 1), np.float32), rule)
+    scores = score(np.ones((6, 1), np.float32), rule)
 
-    assert sorted(ranking.head(scores, 6, eligible=everything(6)).tolist()) == list(range(6))
+    assert sorted(ranking.head(scores, 6).tolist()) == list(range(6))
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_gives_one_finite_score_an_image_the_same_each_time(rule: Rule) -> None:
     probabilities = make_probabilities()
     before = probabilities.copy()
-    scores = ranking.score(probabilities, rule, seed=(3, 4))
+    scores = score(probabilities, rule, seed=(3, 4))
 
     assert scores.shape == (500,)
     assert np.isfinite(scores).all()
-    np.testing.assert_array_equal(scores, ranking.score(probabilities, rule, seed=(3, 4)))
+    np.testing.assert_array_equal(scores, score(probabilities, rule, seed=(3, 4)))
     np.testing.assert_array_equal(probabilities, before)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "random"])
+@pytest.mark.parametrize("rule", RULES)
 def test_an_image_scores_the_same_whatever_is_ranked_beside_it(rule: Rule) -> None:
-    probabilities = make_probabilities()
+    probabilities, some = make_probabilities(), np.array([3, 100, 101, 250])
 
-    np.testing.assert_array_equal(
-        ranking.score(probabilities, rule)[100:200], ranking.score(probabilities[100:200], rule)
-    )
+    alone = ranking.score(probabilities[some], rule, positions=some)
+
+    np.testing.assert_array_equal(score(probabilities, rule)[some], alone)
+
+
+def test_a_ranking_leaves_the_labeled_ones_out_of_the_prediction_too() -> None:
+    probabilities, asked = make_probabilities(20), []
+
+    def predict(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        asked.append(rows.tolist())
+        return probabilities[rows]
+
+    found = ranking.rank(predict, 20, np.array([7, 0, 19]), "least_confidence", count=4, seed=(0,))
+
+    rest = [position for position in range(20) if position not in (7, 0, 19)]
+    assert asked == [rest]
+    assert found.positions.tolist() == sorted(rest, key=lambda i: (probabilities[i].max(), i))[:4]
+    np.testing.assert_array_equal(found.confidence, probabilities[found.positions].max(axis=1))
+    np.testing.assert_array_equal(found.prediction, probabilities[found.positions].argmax(axis=1))
+    np.testing.assert_array_equal(found.all_confidences, probabilities[rest].max(axis=1))
 
 
 def test_random_scores_depend_on_the_seed_alone() -> None:
     probabilities = make_probabilities()
     np.random.seed(1)
-    first = ranking.score(probabilities, "random", seed=(1, 2))
+    first = score(probabilities, "random", seed=(1, 2))
     np.random.seed(2)
 
-    np.testing.assert_array_equal(first, ranking.score(1 - probabilities, "random", seed=(1, 2)))
+    np.testing.assert_array_equal(first, score(1 - probabilities, "random", seed=(1, 2)))
     for other in ((1, 3), (2, 2), (0,)):
-        assert (first != ranking.score(probabilities, "random", seed=other)).any()
+        assert (first != score(probabilities, "random", seed=other)).any()
 
 
 def test_random_scores_prefer_no_position() -> None:
-    scores = ranking.score(np.zeros((100_000, 2), np.float32), "random", seed=(5,))
+    scores = score(np.zeros((100_000, 2), np.float32), "random", seed=(5,))
 
     assert abs(np.corrcoef(scores, np.arange(100_000))[0, 1]) < 0.02
     assert abs(scores.mean() - 0.5) < 0.01
@@ -176,6 +180,6 @@ def test_random_scores_prefer_no_position() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_an_empty_pool_has_an_empty_ranking(rule: Rule) -> None:
-    scores = ranking.score(np.zeros((0, 10), np.float32), rule)
+    scores = score(np.zeros((0, 10), np.float32), rule)
 
-    assert ranking.head(scores, 10, eligible=everything(0)).tolist() == []
+    assert ranking.head(scores, 10).tolist() == []
