@@ -63,9 +63,8 @@ class Database:
     def write_together(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction with what other threads have waiting: they share one wait for the disk.
 
-        It returns or raises once that is committed or rolled back. If one of them fails, nothing of them is stored,
-        and the others are done again without it: `work` may run more than once, and acts through its session alone.
-        If the database fails, all of them have failed.
+        It returns or raises once that is committed or rolled back. Each work has a savepoint of its own, so one that
+        fails takes nothing of the others with it. If the database fails, all of them have failed.
         """
         mine: Future[T] = Future()
         with self._waiting_lock:
@@ -85,28 +84,18 @@ class Database:
 
     def _do(self, group: list["_Work"]) -> None:
         """All of a group in one transaction. Each of them hears what became of it, whatever that is."""
-        results: list[Any] = []
         try:
             with self._transaction() as session:
-                for work, _ in group:
-                    result = work(session)
-                    session.flush()
-                    session.expunge_all()  # the next one must not see rows as this one read them
-                    results.append(result)  # only now: what is left unflushed may fail, and is this one's
-        except BaseException as error:
-            failed = group.pop(len(results)) if len(results) < len(group) else None  # else it was the commit
-            if failed is None or not isinstance(error, Exception) or isinstance(error, OperationalError):
-                for _, future in [*group, *([failed] if failed else [])]:
-                    future.set_exception(error)
-                return
-            if group:
-                self._do(group)
-                self._do([failed])  # what it failed of may have gone with the others
-            else:
-                failed[1].set_exception(error)
-        else:
-            for (_, future), result in zip(group, results, strict=True):
+                outcomes = [_try(session, work) for work, _ in group]
+        except BaseException as error:  # of the database or the commit: handed on to every caller
+            for _, future in group:
+                future.set_exception(error)
+            return
+        for (_, future), (result, failure) in zip(group, outcomes, strict=True):
+            if failure is None:
                 future.set_result(result)
+            else:
+                future.set_exception(failure)
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
@@ -119,32 +108,32 @@ class Database:
         Raises:
             DatabaseUnusable: the file is not a database, is damaged, or is of a newer version than this program.
         """
-        # Alembic is imported here for the sake of the commands that never open a database.
-        from alembic import command
-        from alembic.config import Config
-        from alembic.runtime.migration import MigrationContext
-        from alembic.script import ScriptDirectory
-        from alembic.util import CommandError
-
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
         try:
             with self.engine.connect() as connection:
-                current = MigrationContext.configure(connection).get_current_revision()
-            if current == ScriptDirectory.from_config(config).get_current_head():
-                return
+                if _find_revision(connection) == _newest_revision():
+                    return
             self.check()
             with self._without_foreign_keys() as connection, connection.begin():
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                self._upgrade(connection)
                 _check_foreign_keys(connection)
+        except DBAPIError as error:
+            raise _explained(self.path, error.orig) from error
+
+    def _upgrade(self, connection: Connection) -> None:
+        # Alembic takes longer to import than most commands take to run, and few of them migrate.
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        try:
+            command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseUnusable(
                 f"{self.path} was written by a newer Inkling ({error}). Install that version, or set "
                 "INKLING_DATABASE_URL to another file."
             ) from error
-        except DBAPIError as error:
-            raise _explained(self.path, error.orig) from error
 
     def check_start(self) -> None:
         """See that the file can be written, and, unless it is large, that it is sound: see `check` for the others.
@@ -193,6 +182,24 @@ class Database:
 
 _Work = tuple[Callable[[Session], Any], Future[Any]]
 
+
+def _try(session: Session, work: Callable[[Session], T]) -> tuple[T | None, Exception | None]:
+    """The result of a work that shares its transaction, or what it failed of.
+
+    Raises:
+        OperationalError: the database failed, not the work.
+    """
+    try:
+        with session.begin_nested():
+            return work(session), None
+    except OperationalError:
+        raise
+    except Exception as error:
+        return None, error
+    finally:
+        session.expunge_all()  # the next work must not see rows as this one read them
+
+
 _TAKES = "It takes a SQLite file, such as sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
 
 
@@ -238,6 +245,18 @@ _REMEDIES = {
     "full": "Make room on the disk, then start again.",
     "disk I/O error": "Most often the disk is full: make room, then start again. If it stays, the disk fails.",
 }
+
+
+def _newest_revision() -> str:
+    return max(path.name for path in MIGRATIONS.glob("versions/[0-9]*.py")).split("_")[0]
+
+
+def _find_revision(connection: Connection) -> str | None:
+    has_table = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").scalar()
+    revision: str | None = None
+    if has_table:
+        revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return revision
 
 
 def _check_foreign_keys(connection: Connection) -> None:

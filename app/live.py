@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import event
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from app.errors import TooManyStreams
 
@@ -24,7 +24,7 @@ class Change:
 
 def note(session: Session, change: Change) -> None:
     """Have `change` published once this session's transaction is committed, and not otherwise."""
-    session.info.setdefault("changes", []).append(change)
+    session.info.setdefault("changes", []).append((session.get_nested_transaction(), change))
 
 
 class Live:
@@ -40,7 +40,7 @@ class Live:
         self._listeners: list[Callable[[Change], None]] = []
         self._streams: list[tuple[str, Callable[[], None]]] = []  # whose, and how to end it
         event.listen(sessions, "after_commit", self._publish_noted)
-        event.listen(sessions, "after_rollback", self._forget_noted)
+        event.listen(sessions, "after_soft_rollback", self._forget_noted)
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` with each change, in the thread that committed it: it must return at once."""
@@ -124,9 +124,13 @@ class Live:
     def _publish_noted(self, session: Session) -> None:
         if session.in_nested_transaction():  # a savepoint: nothing is committed yet
             return
-        for change in session.info.pop("changes", ()):
+        for _, change in session.info.pop("changes", ()):
             self.publish(change)
 
-    def _forget_noted(self, session: Session) -> None:
-        if not session.in_nested_transaction():
-            session.info.pop("changes", None)
+    def _forget_noted(self, session: Session, rolled_back: SessionTransaction) -> None:
+        """Of a savepoint only what was noted within it."""
+        noted = session.info.pop("changes", ())
+        if rolled_back.nested:
+            session.info["changes"] = [
+                (savepoint, change) for savepoint, change in noted if savepoint is not rolled_back
+            ]

@@ -1,8 +1,7 @@
 """The one place where the application is put together."""
 
-import datetime as dt
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -13,11 +12,11 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from app import datasets
-from app.datasets.splits import split
+from app.datasets import DataSet
 from app.db import Database
 from app.live import Live
 from app.oracle.runs import OracleRunner
-from app.pools import Pools, create_pool
+from app.pools import Pools, make_pool
 from app.queries import list_pools
 from app.settings import ROOT, Settings
 from app.trainer import Trainer
@@ -36,8 +35,10 @@ DEFAULT_POOL = "digits"
 THREADS = 120  # requests may wait for a round, a second each, and must not keep the others out
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = None) -> FastAPI:
     """The application on a migrated database; its threads start and end with the server.
+
+    `load_data` gives the images of the first pool, if there is none yet; those of the settings if left out.
 
     Raises:
         AppError: the database cannot be used, or there is no pool and none can be made of the data set.
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     database.migrate()
     database.check_start()
-    ensure_pool(database, settings)
+    ensure_pool(database, settings, load_data or partial(datasets.load, settings))
     live = Live(database.sessions)
     services = Services(
         settings=settings,
@@ -82,39 +83,16 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def ensure_pool(database: Database, settings: Settings) -> None:
+def ensure_pool(database: Database, settings: Settings, load_data: Callable[[], DataSet]) -> None:
     """Make the first pool from the settings, unless there is one: then those of its making stay in force."""
     with database.read() as session:
         pools, _ = list_pools(session)
     if not pools:
-        make_pool(database, settings, slug=DEFAULT_POOL)
+        make_pool(database, load_data(), settings, slug=DEFAULT_POOL)
         with database.read() as session:
             pools, _ = list_pools(session)
     for pool in pools:
         logger.info("pool %s: %d images of %s", pool.slug, pool.n_images, pool.dataset_description)
-
-
-def make_pool(database: Database, settings: Settings, *, slug: str) -> None:
-    """A pool from the data set and sizes of the settings, whole or not at all."""
-    data = datasets.load(settings)
-    splits = split(
-        data,
-        pool_start=settings.pool_start,
-        pool_size=settings.pool_size,
-        validation_size=settings.validation_size,
-    )
-    with database.write() as session:
-        create_pool(
-            session,
-            data,
-            splits,
-            slug=slug,
-            name="Handwritten digits",
-            ranking=settings.ranking,
-            batch_size=settings.batch_size,
-            queue_size=settings.queue_size,
-            now=dt.datetime.now(dt.UTC),
-        )
 
 
 @asynccontextmanager

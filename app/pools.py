@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 
 from app import models
 from app.datasets import DataSet
-from app.datasets.splits import Splits
+from app.datasets.splits import Splits, split
+from app.db import Database
 from app.errors import NotFound, SlugInvalid, SlugTaken
 from app.learning.ranking import Rule
 from app.learning.softmax import State
 from app.models import Image, Pool, RankedImage, Round
+from app.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
 INSERT_CHUNK = 5000  # rows a statement: bounds the memory
@@ -38,6 +40,33 @@ class PoolArrays:
     x: NDArray[np.uint8]  # (N, D)
     validation: LabeledImages
     test: LabeledImages
+
+
+def make_pool(database: Database, data: DataSet, settings: Settings, *, slug: str) -> None:
+    """Cut a pool from the data set by the sizes of the settings and store it, whole or not at all.
+
+    Raises:
+        NotEnoughImages: the settings ask for more images than the data set has.
+        SlugTaken, SlugInvalid
+    """
+    splits = split(
+        data,
+        pool_start=settings.pool_start,
+        pool_size=settings.pool_size,
+        validation_size=settings.validation_size,
+    )
+    with database.write() as session:
+        create_pool(
+            session,
+            data,
+            splits,
+            slug=slug,
+            name="Handwritten digits",
+            ranking=settings.ranking,
+            batch_size=settings.batch_size,
+            queue_size=settings.queue_size,
+            now=dt.datetime.now(dt.UTC),
+        )
 
 
 def create_pool(

@@ -8,11 +8,13 @@ import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 
 import uvicorn
 
 from app import accounts
 from app.connection import BACKLOG, Connection
+from app.datasets import DataSet
 from app.db import Database
 from app.errors import CannotListen, NoAccounts
 from app.main import create_app
@@ -24,14 +26,14 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 5  # for requests under way when the server is told to stop
 
 
-def serve(settings: Settings, *, open_browser: bool) -> None:
-    """Serve until interrupted.
+def serve(settings: Settings, *, open_browser: bool, load_data: Callable[[], DataSet] | None = None) -> None:
+    """Serve until interrupted. `load_data` is that of `create_app`.
 
     Raises:
         AppError: the port is taken, the database cannot be used, or there are no images.
     """
     listener = _bind(settings)
-    app = create_app(settings)
+    app = create_app(settings, load_data)
     services: Services = app.state.services
     _check_accounts(settings, services.database)
     url = f"http://{_as_host(settings.host)}:{listener.getsockname()[1]}/"

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from app import accounts
-from app.cli import app
+from app.cli import COMMANDS, app, load_command
 from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
 from app.errors import WrongLogin
@@ -35,12 +36,31 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def run(*words: str, given: str | None = None) -> Result:
-    return CliRunner().invoke(app, list(words), input=given)
+def run(*words: str, given: str | None = None, columns: int = 80) -> Result:
+    return CliRunner().invoke(app, list(words), input=given, env={"COLUMNS": str(columns)}, terminal_width=columns)
 
 
 def add_user(name: str = "ada", *options: str, password: str = PASSWORD) -> Result:
     return run("user", "add", name, "--password-stdin", *options, given=f"{password}\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_in_the_list_of_commands_is_how_the_commands_own_help_begins(name: str) -> None:
+    text = " ".join((load_command(name).help or "").split())
+
+    assert text.startswith(COMMANDS[name][1])
+    assert COMMANDS[name][1] in " ".join(run("--help", columns=200).stdout.split())
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"inkling {version('inkling')}\n"
+
+
+def test_a_command_that_is_not_there_is_named() -> None:
+    result = run("labbel")
+
+    assert result.exit_code == 2
+    assert "No such command 'labbel'" in result.stderr
 
 
 def test_pools_are_made_and_listed(path: Path) -> None:

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-import typer
 from fastapi import FastAPI
 
-from app.cli import app as command_line
+from app.cli import COMMANDS, load_command
 from app.settings import ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,7 +30,8 @@ def commands() -> Iterator[str]:
         for name, each in below.items():
             yield from walk(each, [*words, name])
 
-    yield from walk(typer.main.get_command(command_line), ["inkling"])
+    for name in COMMANDS:
+        yield from walk(load_command(name), ["inkling", name])
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))

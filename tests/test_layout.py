@@ -74,6 +74,19 @@ def test_nothing_slow_is_imported_before_the_first_page(statement: str) -> None:
     assert sorted(loaded.intersection(SLOW)) == []
 
 
+@pytest.mark.parametrize(
+    ("statement", "kept_out"),
+    [
+        ("import app.cli", {"sqlalchemy", "pydantic", "numpy", "fastapi", "alembic"}),
+        ("import app.cli.people, app.cli.operations", {"fastapi", "uvicorn", "alembic"}),
+        ("import app.cli.pools", {"fastapi", "uvicorn", "alembic"}),
+        ("import app.cli.serving", {"fastapi", "uvicorn"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(statement: str, kept_out: set[str]) -> None:
+    assert sorted(imported_by(statement) & kept_out) == []
+
+
 def test_nothing_happens_at_import() -> None:
     code = (
         "import os, threading; before = set(os.listdir()); import app.main, app.cli; "

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, text
 
+from app import datasets
 from app.accuracy import Accuracy
 from app.db import Database
 from app.errors import NotEnoughImages, NotFound, SlugTaken
 from app.learning.softmax import SoftmaxRegression, State
-from app.main import make_pool
 from app.models import Image, Pool, RankedImage, Round
-from app.pools import create_pool, get_pool, read_arrays
+from app.pools import create_pool, get_pool, make_pool, read_arrays
 from app.rounds import get_newest_round
+from app.settings import Settings
 
 from .factories import NOW, add_pool, image_ids, make_data_set, make_settings, make_splits, ranked_ids
 
@@ -122,6 +123,10 @@ def test_a_pool_that_fails_halfway_leaves_nothing(database: Database) -> None:
     assert set(count_rows(database).values()) == {0}
 
 
+def make_sample_pool(database: Database, settings: Settings, *, slug: str) -> None:
+    make_pool(database, datasets.load(settings), settings, slug=slug)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -132,14 +137,14 @@ def test_a_pool_that_fails_halfway_leaves_nothing(database: Database) -> None:
 )
 def test_not_enough_images_leave_no_pool(database: Database, values: dict[str, int], message: str) -> None:
     with pytest.raises(NotEnoughImages, match=message):
-        make_pool(database, make_settings("sqlite:///unused.db", **values), slug="large")
+        make_sample_pool(database, make_settings("sqlite:///unused.db", **values), slug="large")
 
     assert set(count_rows(database).values()) == {0}
 
 
 def test_a_pool_starts_at_the_image_that_the_settings_name(database: Database) -> None:
-    make_pool(database, make_settings("sqlite:///unused.db", pool_start=0, pool_size=30), slug="zero")
-    make_pool(database, make_settings("sqlite:///unused.db", pool_start=10, pool_size=20), slug="ten")
+    make_sample_pool(database, make_settings("sqlite:///unused.db", pool_start=0, pool_size=30), slug="zero")
+    make_sample_pool(database, make_settings("sqlite:///unused.db", pool_start=10, pool_size=20), slug="ten")
     with database.read() as session:
         zero, ten = (read_arrays(session, get_pool(session, slug)) for slug in ("zero", "ten"))
 

@@ -109,6 +109,22 @@ def test_what_the_others_of_a_failed_group_noted_is_announced_once(database: Dat
     assert len(commits) == 1  # theirs, without the one that failed
 
 
+def test_each_is_done_once_however_many_of_its_group_fail(database: Database) -> None:
+    done: list[str] = []
+
+    def make(number: int) -> Callable[[Session], int]:
+        def work(session: Session) -> int:
+            done.append(f"annotator {number}")
+            return refusing(session) if number % 3 else add(session, f"annotator {number}")
+
+        return work
+
+    do_together(database, [make(number) for number in range(12)])
+
+    assert done == [f"annotator {number}" for number in range(12)]
+    assert names(database) == [f"annotator {number}" for number in (0, 3, 6, 9)]
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_what_one_left_unflushed_is_its_own_failure(database: Database, place: int) -> None:
     def leave_a_double(session: Session) -> int:

@@ -1,39 +1,67 @@
 """The command line: parse, one domain call, print. Results go to stdout, everything else to stderr."""
 
-from typing import Annotated
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from app.cli.console import failures_in_words, get_settings
-from app.cli.operations import back_up, restore, verify
-from app.cli.oracle import oracle
-from app.cli.people import token_app, user_app
-from app.cli.pools import export_labels, pool_app
-from app.server import serve as serve_application
+# Each command: where it is, and the line that `inkling --help` shows. Only a command that is run is imported.
+COMMANDS = {
+    "serve": ("serving:serve", "Serve the labeling page, the oracle page and the REST API."),
+    "oracle": (
+        "oracle:oracle",
+        "Simulate an annotator who is always right: the paper's experiments beside its numbers.",
+    ),
+    "export": ("pools:export_labels", "Write the labels of a pool to a file."),
+    "verify": ("operations:verify", "Compute every round again from its events, and compare it bit for bit with what is stored."),
+    "backup": ("operations:back_up", "Copy the database into one file, also while it is served; the copy is checked."),
+    "restore": ("operations:restore", "Put a backup in the place of the database, while no server runs."),
+    "pool": ("pools:pool_app", "The pools of images to label."),
+    "user": ("people:user_app", "Accounts: who may log in."),
+    "token": ("people:token_app", "Tokens: what scripts show instead of a password."),
+}
 
-app = typer.Typer(
-    help="Inkling: label the digits the model is least sure of.", no_args_is_help=True, add_completion=False
-)
+
+def load_command(name: str) -> Any:
+    """A command or a group of commands, as Typer runs it."""
+    module, attribute = COMMANDS[name][0].split(":")
+    found = getattr(import_module(f"app.cli.{module}"), attribute)
+    holder = typer.Typer()
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found, name=name)
+    else:
+        holder.command(name)(found)
+    return typer.main.get_group(holder).commands[name]
 
 
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (INKLING_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (INKLING_PORT); 0 takes a free one.")] = None,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open the labeling page in a browser.")] = False,
+class _LazyGroup(TyperGroup):
+    """Holds a stand-in for each command until one is run."""
+
+    def __init__(self, **options: Any) -> None:
+        stand_ins: Any = {name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()}
+        super().__init__(**{**options, "commands": stand_ins})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the first word names."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load_command(str(name)), rest
+
+
+app = typer.Typer(cls=_LazyGroup, no_args_is_help=True, add_completion=False)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"inkling {version('inkling')}")
+        raise typer.Exit
+
+
+@app.callback()
+def inkling(
+    is_asked: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
 ) -> None:
-    """Serve the labeling page, the oracle page and the REST API."""
-    given = {"host": host, "port": port}
-    with failures_in_words():
-        settings = get_settings(**{name: value for name, value in given.items() if value is not None})
-        serve_application(settings, open_browser=open_browser)
-
-
-app.command()(oracle)
-app.command("export")(export_labels)
-app.command()(verify)
-app.command("backup")(back_up)
-app.command()(restore)
-app.add_typer(pool_app, name="pool")
-app.add_typer(user_app, name="user")
-app.add_typer(token_app, name="token")
+    """Inkling: label the images that the model learns most from."""

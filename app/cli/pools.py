@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app import export
+from app import datasets, export
 from app.cli.console import failures_in_words, get_settings, open_database, screen
-from app.main import make_pool
-from app.pools import get_pool
+from app.pools import get_pool, make_pool
 from app.queries import list_pools
 
 pool_app = typer.Typer(help="The pools of images to label.", no_args_is_help=True)
@@ -30,7 +29,8 @@ def list_all_pools() -> None:
 def create_pool(slug: Annotated[str, typer.Argument(help="Its name in addresses: a-z, 0-9 and hyphens.")]) -> None:
     """Make a further pool from the settings INKLING_POOL_START, INKLING_POOL_SIZE and so on."""
     with failures_in_words():
-        make_pool(open_database(), get_settings(), slug=slug)
+        settings = get_settings()
+        make_pool(open_database(), datasets.load(settings), settings, slug=slug)
     screen.print(f"The pool {slug} is made: /pools/{slug}/label")
 
 
