@@ -15,7 +15,10 @@ COMMANDS = {
         "Simulate an annotator who is always right: the paper's experiments beside its numbers.",
     ),
     "export": ("pools:export_labels", "Write the labels of a pool to a file."),
-    "verify": ("operations:verify", "Compute every round again from its events, and compare it bit for bit with what is stored."),
+    "verify": (
+        "operations:verify",
+        "Compute every round again from its events, and compare bit for bit with what is stored.",
+    ),
     "backup": ("operations:back_up", "Copy the database into one file, also while it is served; the copy is checked."),
     "restore": ("operations:restore", "Put a backup in the place of the database, while no server runs."),
     "pool": ("pools:pool_app", "The pools of images to label."),

@@ -19,7 +19,7 @@ from app.verify import Verdict, verify_pool
 def verify(
     pool: Annotated[list[str] | None, typer.Option(help="Which pool, repeatable; all if left out.")] = None,
 ) -> None:
-    """Compute every round again from its events, and compare it bit for bit with what is stored.
+    """Compute every round again from its events, and compare bit for bit with what is stored.
 
     Ends with exit code 1 and the first place that differs.
     """
