@@ -3,31 +3,48 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test bench crash load format screenshots lock browser
+.PHONY: setup run test check bench crash load format screenshots lock browser
 
 setup: .venv/run.stamp
 
-# Hashes are checked, so what is installed is what was tested; --no-deps, for the lock file names everything.
-.venv/run.stamp: requirements.lock pyproject.toml
+# uv installs in seconds what takes pip minutes. Hashes are checked, so what is installed is what was tested; --no-deps, for
+# the lock files name everything. uv does not read pip's settings: an index that they name is handed on.
+INDEX = $(shell $(BIN)/python -m pip config get global.index-url 2>/dev/null)
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(if $(INDEX),--default-index $(INDEX))
+
+.venv/run.stamp: requirements-uv.lock requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Inkling needs Python 3.11 or newer; try: make run PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements-uv.lock
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --offline --no-build-isolation -e .
+	@$(BIN)/python -c 'import app.server'  # uv leaves compiling to the first import: not while the first page is waited for
 	@touch $@
 
 .venv/test.stamp: .venv/run.stamp requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: .venv/run.stamp
 	$(BIN)/inkling serve --open
+
+# As many tests at once as there are processors; those of one file stay together, for they share what takes long to make.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 10
 
 test: .venv/test.stamp browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# The same without browser and TensorFlow, for while one works: a minute.
+check: .venv/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(PYTEST) --quick
 
 # The browser tests drive a Chromium that is installed; Debian's package is fetched where we may.
 browser:
@@ -44,12 +61,12 @@ screenshots: .venv/test.stamp browser
 	$(BIN)/python -m docs.screenshots
 
 # After a change of the dependencies in pyproject.toml. No registry's address may end up in the lock files.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command "make lock"
 lock: .venv/test.stamp
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --custom-compile-command "make lock" --extra dev -c requirements.lock \
-		pyproject.toml -o requirements-dev.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	echo uv | $(COMPILE) - -o requirements-uv.lock
 
 # Kill the server a hundred times while a client labels, and count what is lost: ten minutes.
 crash: .venv/test.stamp

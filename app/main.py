@@ -4,12 +4,9 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 
 import anyio.to_thread
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 from app import datasets
 from app.datasets import DataSet
@@ -18,9 +15,10 @@ from app.live import Live
 from app.oracle.runs import OracleRunner
 from app.pools import Pools, make_pool
 from app.queries import list_pools
-from app.settings import ROOT, Settings
+from app.settings import Settings
 from app.trainer import Trainer
 from app.web import answer_pages, api, docs, health, images, login, oracle_pages, pages, people_pages, worker
+from app.web.assets import mount_assets
 from app.web.deps import Services
 from app.web.gate import Gate
 from app.web.metrics import Metrics
@@ -72,9 +70,7 @@ def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = Non
     app.state.services = services
     for module in (api, images, health, login, docs, pages, answer_pages, people_pages, oracle_pages, worker):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
-    app.mount("/vendor/bokeh", StaticFiles(directory=_package_folder("bokeh", "server/static/js")))
-    app.mount("/vendor/swagger", StaticFiles(directory=_package_folder("fastapi_offline", "static")))
+    mount_assets(app)
     add_error_handlers(app)
     docs.describe(app)
     app.add_middleware(BugGuard)
@@ -105,11 +101,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services.oracle_runner.stop()
     services.trainer.stop()
     services.database.close()
-
-
-def _package_folder(package: str, folder: str) -> Path:
-    """A folder of an installed package, found without importing it."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"{package} is not installed; run make setup")
-    return Path(spec.submodule_search_locations[0]) / folder

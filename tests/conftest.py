@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,28 @@ from app.trainer import Trainer
 from app.web.deps import Services
 
 from .factories import add_annotator, add_pool, copy_database, make_settings, make_trainer, opened, url_of
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--quick` leaves out what needs a browser or TensorFlow."""
+    parser.addoption("--quick", action="store_true", help="without the tests marked browser or tensorflow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where the tests of TensorFlow are left out, no other test can load it by the way."""
+    if config.getoption("quick"):
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]  # an import of it fails then
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of a browser by their folder, and leave out what `--quick` says."""
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker("browser")
+    if config.getoption("quick"):
+        slow = [item for item in items if item.get_closest_marker("browser") or item.get_closest_marker("tensorflow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture(autouse=True)

@@ -123,8 +123,4 @@ def _add_headers(headers: MutableHeaders, path: str) -> None:
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers.setdefault("Cache-Control", _cache_control(path))
-
-
-def _cache_control(path: str) -> str:
-    return "no-cache" if path.startswith(("/static/", "/vendor/")) else "no-store"  # no-cache: asks by ETag
+    headers.setdefault("Cache-Control", "no-store")

@@ -7,6 +7,7 @@ from fastapi import Request
 from fastapi.templating import Jinja2Templates
 
 from app.settings import ROOT
+from app.web.assets import static_url, vendor_url
 
 
 def _as_percent(share: float, digits: int = 2) -> str:
@@ -23,6 +24,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = _as_percent
+    environment.globals |= {"static_url": static_url, "vendor_url": vendor_url}
     return environment
 
 
