@@ -12,6 +12,6 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     labels, leases, pools, accounts        events and their fold; claims; images; who may come in
     rounds                                 is one due, its training set, its outcome
     models, live, backup                   tables; announcements; copies
-    db, datasets, logs                     transactions; where images come from; lines with a request's id
+    db, datasets, logs, passwords          transactions; where images come from; lines with a request's id; hashes
     errors, settings, accuracy, learning   and NumPy and TensorFlow, pure
 """

@@ -136,6 +136,12 @@ class WrongLogin(AppError):
     status = 401
 
 
+class AccountDisabled(AppError):
+    """A disabled account gets no tokens."""
+
+    status = 409
+
+
 class NotLoggedIn(AppError):
     """The request shows neither a session nor a token that is in force."""
 

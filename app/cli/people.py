@@ -11,6 +11,7 @@ from rich.table import Table
 
 from app import accounts
 from app.cli.console import failures_in_words, notes, open_database, screen
+from app.passwords import hash_password
 
 user_app = typer.Typer(help="Accounts: who may log in.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens: what scripts show instead of a password.", no_args_is_help=True)
@@ -31,7 +32,7 @@ def add_user(
     if not NAME_PATTERN.fullmatch(name):
         raise typer.BadParameter("A name has letters, digits, spaces and . @ - _, at most 64 of them.")
     with failures_in_words():
-        database, password = open_database(), _read_password(password_stdin)
+        database, password = open_database(), hash_password(_read_password(password_stdin))
         with database.write() as session:
             is_first = not accounts.has_accounts(session)
             accounts.add_account(session, name, "admin" if admin else "annotator", password, now=_now())
@@ -74,7 +75,7 @@ def enable_user(name: Name) -> None:
 def set_password(name: Name, password_stdin: FromStdin = False) -> None:
     """Set a new password; open sessions end."""
     with failures_in_words():
-        database, password = open_database(), _read_password(password_stdin)
+        database, password = open_database(), hash_password(_read_password(password_stdin))
         with database.write() as session:
             accounts.set_password(session, name, password, now=_now())
     screen.print(f"{name} has a new password; open sessions have ended.", highlight=False)
