@@ -12,6 +12,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     labels, leases, pools, accounts        events and their fold; claims; images; who may come in
     rounds                                 is one due, its training set, its outcome
     models, live, backup                   tables; announcements; copies
-    db, datasets, logs, passwords          transactions; where images come from; lines with a request's id; hashes
+    db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; people's
+                                           names and the hashes of their passwords
     errors, settings, accuracy, learning   and NumPy and TensorFlow, pure
 """

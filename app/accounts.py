@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.errors import AccountDisabled, NameTaken, NotFound, WrongLogin
 from app.models import ORACLE, AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
+from app.names import check_name, looks_like, normalize
 from app.passwords import HashedPassword, is_right
 
 # Each request asks these: built once, for building one takes longer than running it.
@@ -39,11 +40,14 @@ def add_account(session: Session, name: str, role: Role, password: HashedPasswor
     """An account; somebody who labeled without one before keeps the labels.
 
     Raises:
-        NameTaken: there is such an account, or the name is the oracle's.
+        NameInvalid
+        NameTaken: there is such an account or one whose name looks like it, or the name is the oracle's.
     """
+    name = check_name(name)
+    for taken in (ORACLE, *(account.name for account in list_accounts(session))):
+        if looks_like(name, taken):
+            raise NameTaken(f"There is an account {taken} already. Choose a name that looks different.", name=taken)
     annotator = find_annotator(session, name)
-    if name == ORACLE or (annotator is not None and annotator.password_hash is not None):
-        raise NameTaken(f"There is an account {name} already. Choose another name.", name=name)
     if annotator is None:
         annotator = Annotator(name=name, created_at=now)
         session.add(annotator)
@@ -92,8 +96,9 @@ def get_account(session: Session, name: str) -> Annotator:
 
 
 def find_annotator(session: Session, name: str) -> Annotator | None:
-    """Whoever has this name, with a password or without."""
-    return session.scalar(select(Annotator).where(Annotator.name == name))
+    """Whoever has this name as it was typed, or else in the spelling in which names are stored."""
+    found = session.scalars(select(Annotator).where(Annotator.name.in_((name, normalize(name))))).all()
+    return next((each for each in found if each.name == name), next(iter(found), None))
 
 
 def check_password(annotator: Annotator | None, password: str) -> Annotator:

@@ -106,6 +106,12 @@ class NameTaken(AppError):
     status = 409
 
 
+class NameInvalid(AppError):
+    """A person's name that others could not tell from another one, or not write."""
+
+    status = 422
+
+
 class RunFinished(AppError):
     """The oracle run has ended and cannot be stopped."""
 

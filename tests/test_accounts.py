@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import accounts
 from app.db import Database
-from app.errors import AccountDisabled, NameTaken, NotFound, PasswordTooShort, WrongLogin
+from app.errors import AccountDisabled, NameInvalid, NameTaken, NotFound, PasswordTooShort, WrongLogin
 from app.models import AccessToken, Annotator, AuditEntry, Pool, TokenKind
 from app.passwords import MIN_LENGTH, hash_password
 
@@ -119,6 +119,47 @@ def test_a_name_is_given_once(database: Database) -> None:
     assert may_log_in(database, PASSWORD)
     with database.read() as session:
         assert session.scalars(select(Annotator)).one().role == "annotator"
+
+
+@pytest.mark.parametrize("name", ["Ada", "ADA", "ａda", "\u0430d\u0430"], ids=ascii)
+def test_a_name_that_looks_like_anothers_is_refused(database: Database, name: str) -> None:
+    add_account(database, "ada")
+
+    with pytest.raises((NameTaken, NameInvalid)):
+        add_account(database, name)
+    with database.read() as session:
+        assert [each.name for each in accounts.list_accounts(session)] == ["ada"]
+
+
+@pytest.mark.parametrize("name", ["Oracle", "ORACLE", "ｏracle"])
+def test_nobody_looks_like_the_oracle(database: Database, name: str) -> None:
+    with pytest.raises(NameTaken):
+        add_account(database, name)
+
+
+@pytest.mark.parametrize("name", ["ann ", "a\u200bnn", "\u0430nn"], ids=ascii)
+def test_a_name_that_nobody_could_tell_from_another_is_refused(database: Database, name: str) -> None:
+    with pytest.raises(NameInvalid):
+        add_account(database, name)
+
+
+def test_a_name_may_be_typed_in_any_spelling(database: Database) -> None:
+    added = add_account(database, "Jose\u0301")
+
+    assert added.name == "José"
+    assert [check_password(database, PASSWORD, typed).id for typed in ("José", "Jose\u0301")] == [added.id] * 2
+
+
+def test_an_account_whose_name_would_be_refused_by_now_may_still_log_in(database: Database) -> None:
+    add_account(database, "ann")
+    add_account(database, "other", password="quite another one")
+    with database.write() as session:  # as an earlier version stored it
+        session.execute(update(Annotator).where(Annotator.name == "other").values(name="ann "))
+
+    assert check_password(database, "quite another one", "ann ").name == "ann "
+    assert check_password(database, PASSWORD, "ann").name == "ann"
+    set_disabled(database, True, "ann ")
+    assert may_log_in(database, PASSWORD, "ann")
 
 
 @pytest.mark.parametrize("has_labeled", [True, False], ids=["after its first label", "before"])

@@ -35,7 +35,7 @@ def oracle(
     ranking: Annotated[Rule, typer.Option(help="What is asked first.")] = "least_confidence",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all curves to this file.")] = None,
 ) -> None:
-    """Let the truth answer: the paper's experiments, published beside reproduced.
+    """Simulate an annotator who is always right: the paper's experiments, published beside reproduced.
 
     Ends with exit code 1 if MNIST and the paper's parameters were used and any accuracy differs from the paper's.
     """

@@ -142,6 +142,14 @@ def test_a_new_password_that_another_process_sets_ends_the_wait(app: FastAPI, se
     assert log_in(client, "ada", "quite another one").status_code == 303
 
 
+def test_another_spelling_of_a_name_is_the_same_account_to_the_throttle(app: FastAPI) -> None:
+    client = browser(app)
+    for index in range(PER_ACCOUNT_AND_SOURCE):
+        log_in(client, ("ada", "ａda", "aｄa")[index % 3], f"guess number {index}")
+
+    assert log_in(client, "adａ").status_code == 429
+
+
 def begin_login(server: str, name: str, address: str) -> socket.socket:
     """Send the form, as a proxy does for a client of this address, and wait for nothing."""
     client = socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=60)
