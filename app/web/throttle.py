@@ -82,7 +82,9 @@ class LoginThrottle:
         if waits[keys[0]] == seconds:
             remedy = f"from your address. Try again in {minutes}."
         else:
-            remedy = f"to this account. Try again in {minutes}, or at once with a new password: an admin can set one."
+            remedy = (
+                f"to this account. Try again in {minutes}, or ask an admin for a new password, which works at once."
+            )
         raise TooManyAttempts(f"Too many failed logins {remedy}", seconds=seconds)
 
     def succeed(self, attempt: Attempt) -> None:

@@ -125,7 +125,7 @@ def test_what_is_said_of_the_wait_is_what_ends_it(throttle: LoginThrottle) -> No
     with pytest.raises(TooManyAttempts) as of_source:
         fail(throttle, name="ben", seconds=61)
 
-    assert "to this account. Try again in 15 min, or at once with a new password" in of_account.value.message
+    assert "to this account. Try again in 15 min, or ask an admin for a new password" in of_account.value.message
     assert of_source.value.message == "Too many failed logins from your address. Try again in 14 min."
 
 
