@@ -10,8 +10,10 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
     queries, people                        read-only answers: of pools; of who works in them
     labels, leases, pools, accounts        events and their fold; claims; images; who may come in
-    rounds                                 is one due, its training set, its outcome
-    models, live, backup                   tables; announcements; copies
-    db, datasets, logs                     transactions; where images come from; lines with a request's id
-    errors, settings, accuracy, learning   and NumPy and TensorFlow, pure
+    rounds, backup                         is one due, its training set, its outcome; copies
+    models, live, schema                   tables; announcements; is a database one of ours
+    db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; people's
+                                           names and the hashes of their passwords
+    errors, settings, accuracy, private,   files for their owner alone
+    learning                               and NumPy and TensorFlow, pure
 """

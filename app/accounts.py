@@ -4,16 +4,14 @@ import datetime as dt
 import hashlib
 import secrets
 from collections.abc import Sequence
-from functools import cache
 
-from pwdlib import PasswordHash
 from sqlalchemy import ColumnElement, CursorResult, bindparam, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from app.errors import NameTaken, NotFound, PasswordTooShort, WrongLogin
+from app.errors import AccountDisabled, NameTaken, NotFound, WrongLogin
 from app.models import ORACLE, AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
-
-MIN_PASSWORD = 10  # characters
+from app.names import check_name, looks_like, normalize
+from app.passwords import HashedPassword, is_right
 
 # Each request asks these: built once, for building one takes longer than running it.
 _ANY_ACCOUNT = select(Annotator.id).where(Annotator.password_hash.is_not(None)).limit(1)
@@ -38,51 +36,52 @@ def list_accounts(session: Session) -> Sequence[Annotator]:
     return session.scalars(select(Annotator).where(Annotator.password_hash.is_not(None)).order_by(Annotator.name)).all()
 
 
-def add_account(session: Session, name: str, role: Role, password: str, *, now: dt.datetime) -> Annotator:
+def add_account(session: Session, name: str, role: Role, password: HashedPassword, *, now: dt.datetime) -> Annotator:
     """An account; somebody who labeled without one before keeps the labels.
 
     Raises:
-        NameTaken: there is such an account, or the name is the oracle's.
-        PasswordTooShort
+        NameInvalid
+        NameTaken: there is such an account or one whose name looks like it, or the name is the oracle's.
     """
-    annotator = session.scalar(select(Annotator).where(Annotator.name == name))
-    if name == ORACLE or (annotator is not None and annotator.password_hash is not None):
-        raise NameTaken(f"There is an account {name} already. Choose another name.", name=name)
+    name = check_name(name)
+    for taken in (ORACLE, *(account.name for account in list_accounts(session))):
+        if looks_like(name, taken):
+            raise NameTaken(f"There is an account {taken} already. Choose a name that looks different.", name=taken)
+    annotator = find_annotator(session, name)
     if annotator is None:
         annotator = Annotator(name=name, created_at=now)
         session.add(annotator)
     annotator.role = role
-    annotator.password_hash = _hash(password)
+    annotator.password_hash = password
     session.flush()
     note_audit(session, f"{role} added", name, now=now)
     return annotator
 
 
-def set_password(session: Session, name: str, password: str, *, now: dt.datetime) -> None:
+def set_password(session: Session, name: str, password: HashedPassword, *, now: dt.datetime) -> None:
     """A new password; all sessions opened with the old one end.
 
     Raises:
         NotFound: there is no such account.
-        PasswordTooShort
     """
     annotator = get_account(session, name)
-    annotator.password_hash = _hash(password)
+    annotator.password_hash = password
     _revoke(session, AccessToken.annotator_id == annotator.id, AccessToken.kind == "session", now=now)
-    note_audit(session, "password set", name, now=now)
+    note_audit(session, "password set", annotator.name, now=now)
 
 
 def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.datetime) -> None:
-    """Shut an account out, with its sessions and tokens, and free what it held; or let it in again.
+    """Disable an account and free what it held, or enable it. Either way its sessions and tokens are revoked.
 
     Raises:
         NotFound: there is no such account.
     """
     annotator = get_account(session, name)
     annotator.is_disabled = is_disabled
+    _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
     if is_disabled:
-        _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
         session.execute(delete(Lease).where(Lease.annotator_id == annotator.id))
-    note_audit(session, "account disabled" if is_disabled else "account enabled", name, now=now)
+    note_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, now=now)
 
 
 def get_account(session: Session, name: str) -> Annotator:
@@ -90,24 +89,42 @@ def get_account(session: Session, name: str) -> Annotator:
     Raises:
         NotFound: there is no such account.
     """
-    account = session.scalar(select(Annotator).where(Annotator.name == name, Annotator.password_hash.is_not(None)))
-    if account is None:
+    account = find_annotator(session, name)
+    if account is None or account.password_hash is None:
         raise NotFound(f"There is no account {name}. `inkling user list` shows them.", name=name)
     return account
 
 
-def check_password(session: Session, name: str, password: str) -> Annotator:
-    """The account of this name and password. An unknown name takes as long as a wrong password.
+def find_annotator(session: Session, name: str) -> Annotator | None:
+    """Whoever has this name as it was typed, or else in the spelling in which names are stored."""
+    found = session.scalars(select(Annotator).where(Annotator.name.in_((name, normalize(name))))).all()
+    return next((each for each in found if each.name == name), next(iter(found), None))
+
+
+def check_password(annotator: Annotator | None, password: str) -> Annotator:
+    """The account, if this is its password. An unknown one takes as long as a wrong password.
+
+    It needs no session, for it takes long: `confirm` looks again in the transaction that acts on it.
 
     Raises:
         WrongLogin: no such account, a wrong password, or an account that is disabled: all alike.
     """
-    annotator = session.scalar(select(Annotator).where(Annotator.name == name))
-    stored = annotator.password_hash if annotator else None
-    is_right = _hasher().verify(password, stored or _nobodys_hash())
-    if annotator is None or stored is None or not is_right or annotator.is_disabled:
-        raise WrongLogin("The name or the password is wrong. Check both; an admin can set a new password.")
+    right = is_right(password, annotator.password_hash if annotator else None)
+    if annotator is None or annotator.is_disabled or not right:
+        raise _wrong_login()
     return annotator
+
+
+def confirm(session: Session, checked: Annotator) -> Annotator:
+    """The account whose password was checked, as it is by now: another process may have changed it meanwhile.
+
+    Raises:
+        WrongLogin: its password is another one, or it is disabled.
+    """
+    current = session.get_one(Annotator, checked.id, populate_existing=True)
+    if current.password_hash != checked.password_hash or current.is_disabled:
+        raise _wrong_login()
+    return current
 
 
 def create_token(
@@ -119,7 +136,15 @@ def create_token(
     now: dt.datetime,
     lifetime: dt.timedelta | None = None,
 ) -> str:
-    """A new token in plain text: it is shown this once, stored is its hash."""
+    """A new token in plain text: it is shown this once, stored is its hash.
+
+    Raises:
+        AccountDisabled: the token would be in force once the account is enabled.
+    """
+    if session.get_one(Annotator, annotator.id).is_disabled:
+        raise AccountDisabled(
+            f"The account {annotator.name} is disabled. Enable it first: inkling user enable NAME", name=annotator.name
+        )
     plain = secrets.token_urlsafe(32)
     session.add(
         AccessToken(
@@ -167,12 +192,12 @@ def revoke_token(session: Session, token_id: int, *, now: dt.datetime) -> None:
 
 
 def end_session(session: Session, plain: str, *, now: dt.datetime) -> None:
-    """Log out: this session's token is worth nothing any more."""
+    """Log out: revoke this session's token."""
     _revoke(session, AccessToken.sha256 == _digest(plain), AccessToken.kind == "session", now=now)
 
 
 def forget_ended_sessions(session: Session, *, now: dt.datetime) -> None:
-    """Drop the tokens of browsers that are worth nothing any more."""
+    """Delete the revoked and expired tokens of browsers."""
     is_over = AccessToken.revoked_at.is_not(None) | (AccessToken.expires_at <= now)
     session.execute(delete(AccessToken).where(AccessToken.kind == "session", is_over))
 
@@ -213,17 +238,5 @@ def _digest(plain: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def _hash(password: str) -> str:
-    if len(password) < MIN_PASSWORD:
-        raise PasswordTooShort(f"The password has {len(password)} characters; take {MIN_PASSWORD} or more.")
-    return _hasher().hash(password)
-
-
-@cache
-def _hasher() -> PasswordHash:
-    return PasswordHash.recommended()
-
-
-@cache
-def _nobodys_hash() -> str:
-    return _hasher().hash(secrets.token_hex(16))
+def _wrong_login() -> WrongLogin:
+    return WrongLogin("The name or the password is wrong. Check both; an admin can set a new password.")

@@ -1,12 +1,13 @@
 """Copy a database while it is served, and put a copy back. SQLite's online backup, checked before it counts."""
 
 import os
-import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+from app import private
 from app.errors import BackupFailed
+from app.schema import find_fault
 
 KEPT_SUFFIX = ".before-restore"
 
@@ -23,16 +24,12 @@ def back_up(source: Path, file: Path) -> None:
         raise BackupFailed(f"{file} exists already. Choose another name, or remove it first.")
     part = file.with_name(f"{file.name}.part")
     try:
-        with closing(sqlite3.connect(source)) as database, closing(sqlite3.connect(part)) as copy:
-            database.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
-        _check(part)
-        _sync(part)
+        _copy(source, part)
         part.rename(file)
     except (sqlite3.Error, OSError) as error:
         raise BackupFailed(f"The backup {file} could not be written: {error}. Nothing was left behind.") from error
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
 
 
 def restore(file: Path, target: Path) -> Path | None:
@@ -43,21 +40,47 @@ def restore(file: Path, target: Path) -> Path | None:
     """
     if not file.exists():
         raise BackupFailed(f"There is no backup {file}.")
-    _check(file)
     if target.exists() and file.samefile(target):
         raise BackupFailed(f"{file} is the database itself. Name a backup.")
     part = target.with_name(f"{target.name}.part")
     try:
-        shutil.copyfile(file, part)  # first, so that nothing is moved unless there is room for it
-        _sync(part)
-        kept = _move_aside(target) if target.exists() else None
+        _copy(file, part)  # first, so that nothing is moved unless there is room for it
+        kept = None
+        if target.exists():
+            private.copy_access(target, part)
+            kept = _move_aside(target)
         part.replace(target)
-    except OSError as error:
+    except (sqlite3.OperationalError, OSError) as error:
         raise BackupFailed(f"{file} could not be restored to {target}: {error}.") from error
+    except sqlite3.Error as error:
+        raise BackupFailed(f"{file} is not a sound database of Inkling: {error}.") from error
     finally:
-        if part.is_file():
-            part.unlink()
+        _remove(part)
     return kept
+
+
+def _copy(source: Path, part: Path) -> None:
+    """One checked file with all that is in a database and its log, which only its owner may read."""
+    _remove(part)
+    private.create(part)
+    # As an address, in which a ? or % of the name is quoted. Not "ro", which leaves an empty log behind.
+    address = f"{source.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True)) as database, closing(sqlite3.connect(part)) as copy:
+        database.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
+        answer = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        if answer != "ok":
+            raise BackupFailed(f"{source} is damaged: {answer}.")
+        fault = find_fault(copy)
+        if fault is not None:
+            raise BackupFailed(f"{source} is not a sound database of Inkling: {fault}.")
+    with part.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _remove(part: Path) -> None:
+    if part.is_file():
+        part.unlink()
 
 
 def _move_aside(target: Path) -> Path:
@@ -68,19 +91,10 @@ def _move_aside(target: Path) -> Path:
     for suffix in ("", "-wal", "-shm"):
         old = target.with_name(f"{target.name}{suffix}")
         if old.exists():
+            with suppress(PermissionError):  # another user's
+                private.tighten(old)
             old.replace(kept.with_name(f"{kept.name}{suffix}"))
     return kept
-
-
-def _check(file: Path) -> None:
-    try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
-            answer = copy.execute("PRAGMA integrity_check").fetchone()[0]
-            copy.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error as error:
-        raise BackupFailed(f"{file} is not a sound database of Inkling: {error}.") from error
-    if answer != "ok":
-        raise BackupFailed(f"{file} is damaged: {answer}.")
 
 
 def _claim(target: Path) -> None:
@@ -92,8 +106,3 @@ def _claim(target: Path) -> None:
         raise BackupFailed(f"{target} is in use ({error}). Stop the server first.") from error
     except sqlite3.DatabaseError:
         return  # damaged: that may be why a backup is restored
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app import private
 from app.errors import DatabaseUnusable
 from app.settings import ROOT
 
@@ -40,6 +41,7 @@ class Database:
         """
         self.path = _file_of(url)
         self.engine = create_engine(url, pool_size=16, max_overflow=112)
+        event.listen(self.engine, "do_connect", self._create)
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "begin", _begin)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -138,6 +140,8 @@ class Database:
     def check_start(self) -> None:
         """See that the file can be written, and, unless it is large, that it is sound: see `check` for the others.
 
+        A file that every user of the machine may open, as earlier versions made it, is left to its owner.
+
         Raises:
             DatabaseUnusable: it is damaged, read-only, or held by another process.
         """
@@ -146,8 +150,13 @@ class Database:
                 connection.exec_driver_sql("PRAGMA user_version = 0")  # writes what stands there already
         except DBAPIError as error:
             raise _explained(self.path, error.orig) from error
+        private.tighten_database(self.path)
         if self.path.stat().st_size <= CHECKED_AT_START_BYTES:
             self.check()
+
+    def _create(self, *_: object) -> None:
+        with suppress(OSError):  # SQLite says what is wrong, and `_explained` what to do
+            private.create(self.path)
 
     def check(self) -> None:
         """Read the whole file and see that it is sound: a second for some hundred megabytes.

@@ -106,6 +106,12 @@ class NameTaken(AppError):
     status = 409
 
 
+class NameInvalid(AppError):
+    """A person's name that others could not tell from another one, or not write."""
+
+    status = 422
+
+
 class RunFinished(AppError):
     """The oracle run has ended and cannot be stopped."""
 
@@ -134,6 +140,12 @@ class WrongLogin(AppError):
     """No such account, a wrong password, or a disabled account: which of them is not told."""
 
     status = 401
+
+
+class AccountDisabled(AppError):
+    """A disabled account gets no tokens."""
+
+    status = 409
 
 
 class NotLoggedIn(AppError):

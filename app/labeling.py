@@ -25,6 +25,7 @@ from app.labels import Answer, Recorded
 from app.leases import LeasedImage, Shortage
 from app.live import Change, note
 from app.models import ORACLE, Annotator, Image, Label, Lease, Pool, Role, Round
+from app.names import check_name
 from app.rounds import Newest
 
 
@@ -66,11 +67,14 @@ def get_annotator(session: Session, name: str, *, role: Role = "annotator", now:
     """The annotator of this name, entered at the first sight of it.
 
     Raises:
+        NameInvalid: there is nobody of this name, and it could be taken for another.
         NameTaken: the name belongs to another role, so the oracle's labels cannot be mistaken for a person's.
     """
     if name == ORACLE and role != "oracle":
         raise NameTaken(f"The name {ORACLE} belongs to the oracle. Choose another.", name=name)
     annotator = session.scalar(_ANNOTATOR_BY_NAME, {"name": name})
+    if annotator is None and (stored := check_name(name)) != name:
+        return get_annotator(session, stored, role=role, now=now)
     if annotator is None:
         annotator = Annotator(name=name, role=role, created_at=now)
         session.add(annotator)

@@ -39,12 +39,13 @@ class TextFormatter(logging.Formatter):
         """The record as text."""
         current = request_id.get()
         if not record.exc_info:  # what a stranger typed must not look like a line of its own
-            record = logging.makeLogRecord({**vars(record), "msg": _one_line(record.getMessage()), "args": None})
+            record = logging.makeLogRecord({**vars(record), "msg": one_line(record.getMessage()), "args": None})
         text = super().format(record)
         return text if current is None else f"{text} [{current}]"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text with all that a terminal would obey or not show, as it is written in Python."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 

@@ -25,6 +25,7 @@ from rich.console import Console
 from app import accounts, datasets, rounds
 from app.datasets import DataSet
 from app.db import Database
+from app.passwords import hash_password
 from app.pools import get_pool
 from app.settings import Settings
 from app.verify import verify_pool
@@ -72,10 +73,11 @@ def measure(
 def make_accounts(folder: Path, n_annotators: int) -> dict[str, str]:
     """Accounts in a new database, by name with their tokens."""
     database, now, tokens = _open(folder), dt.datetime.now(dt.UTC), {}
+    password = hash_password(secrets.token_urlsafe())
     for number in range(n_annotators):
         with database.write() as session:
             name = f"annotator-{number:03d}"
-            account = accounts.add_account(session, name, "annotator", secrets.token_urlsafe(), now=now)
+            account = accounts.add_account(session, name, "annotator", password, now=now)
             tokens[name] = accounts.create_token(session, account, "api", "load", now=now)
     database.close()
     return tokens

@@ -59,6 +59,14 @@ def _logging_as_before() -> Iterator[None]:
         logger.handlers[:] = handlers
 
 
+@pytest.fixture
+def _open_umask() -> Iterator[None]:
+    """New files may be read and written by everybody, unless their maker says otherwise."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database made by the migrations; tests copy it, which is quicker than migrating each time."""

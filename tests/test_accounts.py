@@ -1,23 +1,25 @@
 """Accounts and passwords: only hashes are stored, whoever is refused learns nothing by it, and all is written down."""
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import accounts
-from app.accounts import MIN_PASSWORD
 from app.db import Database
-from app.errors import NameTaken, NotFound, PasswordTooShort, WrongLogin
-from app.models import Annotator, AuditEntry, Pool
+from app.errors import AccountDisabled, NameInvalid, NameTaken, NotFound, PasswordTooShort, WrongLogin
+from app.models import AccessToken, Annotator, AuditEntry, Pool, TokenKind
+from app.passwords import MIN_LENGTH, hash_password
 
 from .factories.acts import ask, ask_and_answer
 from .factories.logins import (
     PASSWORD,
     add_account,
+    check_password,
     create_token,
     everything_stored,
     may_log_in,
@@ -28,6 +30,10 @@ from .factories.logins import (
 from .factories.making import NOW, add_annotator, after
 from .factories.stored import count_events, held_by, standing
 from .factories.watching import race
+
+
+def sha256(plain: str) -> str:
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def audited(database: Database) -> list[tuple[str, str]]:
@@ -78,9 +84,9 @@ def test_a_password_is_stored_only_as_an_argon2_hash(database: Database) -> None
     assert first.password_hash != second.password_hash  # a salt each
 
 
-@pytest.mark.parametrize("length", [0, 1, MIN_PASSWORD - 1])
+@pytest.mark.parametrize("length", [0, 1, MIN_LENGTH - 1])
 def test_a_short_password_is_refused_and_nothing_stored(database: Database, length: int) -> None:
-    with pytest.raises(PasswordTooShort, match=f"has {length} characters; take {MIN_PASSWORD} or more"):
+    with pytest.raises(PasswordTooShort, match=f"has {length} characters; take {MIN_LENGTH} or more"):
         add_account(database, "ada", password="x" * length)
 
     with database.read() as session:
@@ -97,11 +103,11 @@ def test_a_short_password_does_not_replace_the_one_that_is_set(database: Databas
 
 
 def test_the_shortest_password_and_any_letters_will_do(database: Database) -> None:
-    password = "ö" * MIN_PASSWORD
+    password = "ö" * MIN_LENGTH
     add_account(database, password=password)
 
     assert may_log_in(database, password)
-    assert not may_log_in(database, "o" * MIN_PASSWORD)
+    assert not may_log_in(database, "o" * MIN_LENGTH)
 
 
 def test_a_name_is_given_once(database: Database) -> None:
@@ -113,6 +119,47 @@ def test_a_name_is_given_once(database: Database) -> None:
     assert may_log_in(database, PASSWORD)
     with database.read() as session:
         assert session.scalars(select(Annotator)).one().role == "annotator"
+
+
+@pytest.mark.parametrize("name", ["Ada", "ADA", "ａda", "\u0430d\u0430"], ids=ascii)
+def test_a_name_that_looks_like_anothers_is_refused(database: Database, name: str) -> None:
+    add_account(database, "ada")
+
+    with pytest.raises((NameTaken, NameInvalid)):
+        add_account(database, name)
+    with database.read() as session:
+        assert [each.name for each in accounts.list_accounts(session)] == ["ada"]
+
+
+@pytest.mark.parametrize("name", ["Oracle", "ORACLE", "ｏracle"])
+def test_nobody_looks_like_the_oracle(database: Database, name: str) -> None:
+    with pytest.raises(NameTaken):
+        add_account(database, name)
+
+
+@pytest.mark.parametrize("name", ["ann ", "a\u200bnn", "\u0430nn"], ids=ascii)
+def test_a_name_that_nobody_could_tell_from_another_is_refused(database: Database, name: str) -> None:
+    with pytest.raises(NameInvalid):
+        add_account(database, name)
+
+
+def test_a_name_may_be_typed_in_any_spelling(database: Database) -> None:
+    added = add_account(database, "Jose\u0301")
+
+    assert added.name == "José"
+    assert [check_password(database, PASSWORD, typed).id for typed in ("José", "Jose\u0301")] == [added.id] * 2
+
+
+def test_an_account_whose_name_would_be_refused_by_now_may_still_log_in(database: Database) -> None:
+    add_account(database, "ann")
+    add_account(database, "other", password="quite another one")
+    with database.write() as session:  # as an earlier version stored it
+        session.execute(update(Annotator).where(Annotator.name == "other").values(name="ann "))
+
+    assert check_password(database, "quite another one", "ann ").name == "ann "
+    assert check_password(database, PASSWORD, "ann").name == "ann"
+    set_disabled(database, True, "ann ")
+    assert may_log_in(database, PASSWORD, "ann")
 
 
 @pytest.mark.parametrize("has_labeled", [True, False], ids=["after its first label", "before"])
@@ -191,6 +238,59 @@ def test_an_account_that_is_enabled_again_logs_in_anew(database: Database) -> No
     assert owner_of(database, session, "session") is owner_of(database, script) is None
 
 
+@pytest.mark.parametrize("what", ["another password", "the same password again", "disabled"])
+def test_an_account_that_changed_after_its_password_was_checked_is_not_confirmed(database: Database, what: str) -> None:
+    add_account(database, "ada")
+    checked = check_password(database, PASSWORD)
+    with database.read() as session:
+        assert accounts.confirm(session, checked).name == "ada"
+
+    match what:
+        case "disabled":
+            set_disabled(database, True)
+        case "another password":
+            set_password(database, "ada", "quite another one")
+        case _:
+            set_password(database, "ada", PASSWORD)
+
+    with pytest.raises(WrongLogin), database.read() as session:
+        accounts.confirm(session, checked)
+
+
+@pytest.mark.parametrize("kind", ["api", "session"])
+def test_a_disabled_account_gets_no_token_that_would_count_once_it_is_enabled(
+    database: Database, kind: TokenKind
+) -> None:
+    ada = add_account(database, "ada")
+    set_disabled(database, True)
+
+    with pytest.raises(AccountDisabled, match="Enable it first"):
+        create_token(database, ada, kind)
+
+
+def test_enabling_an_account_revokes_what_was_opened_while_it_was_disabled(database: Database) -> None:
+    ada = add_account(database, "ada")
+    set_disabled(database, True)
+    with database.write() as session:  # as a version before this one might have left it
+        session.add(
+            AccessToken(annotator_id=ada.id, kind="session", name="browser", sha256=sha256("x"), created_at=NOW)
+        )
+
+    set_disabled(database, False)
+
+    assert owner_of(database, "x", "session") is None
+
+
+def test_nothing_is_hashed_while_a_transaction_keeps_the_other_writers_waiting(database: Database) -> None:
+    add_account(database, "ada")
+    hashed = hash_password("quite another one")
+    with database.write() as session, hashes_counted("hash", "verify") as calls:
+        accounts.add_account(session, "ben", "annotator", hashed, now=NOW)
+        accounts.set_password(session, "ada", hashed, now=NOW)
+
+    assert calls == []
+
+
 @pytest.mark.parametrize("who", ["nobody", "a person without a password"])
 def test_an_account_that_is_not_there_is_not_found(database: Database, who: str) -> None:
     add_annotator(database, "a person without a password")
@@ -203,12 +303,13 @@ def test_an_account_that_is_not_there_is_not_found(database: Database, who: str)
 
 
 @contextmanager
-def hashes_counted() -> Iterator[list[str]]:
-    """The password verifications that run inside the block, seen from outside of the program."""
+def hashes_counted(*names: str) -> Iterator[list[str]]:
+    """The password verifications, or what is named, that run inside the block, seen from outside of the program."""
+    watched = names or ("verify",)
     calls: list[str] = []
 
     def look(frame: FrameType, what: str, _: object) -> None:
-        if what == "call" and frame.f_code.co_name == "verify" and "/argon2/" in frame.f_code.co_filename:
+        if what == "call" and frame.f_code.co_name in watched and "/argon2/" in frame.f_code.co_filename:
             calls.append(frame.f_code.co_filename)
 
     before = sys.getprofile()
@@ -245,8 +346,8 @@ def test_whoever_is_refused_hears_the_same(database: Database) -> None:
     set_disabled(database, True, "gone")
     heard = set()
     for name, password in (("ada", "a wrong password"), ("nobody", PASSWORD), ("gone", PASSWORD), ("", "")):
-        with pytest.raises(WrongLogin) as caught, database.read() as session:
-            accounts.check_password(session, name, password)
+        with pytest.raises(WrongLogin) as caught:
+            check_password(database, password, name)
         heard.add((caught.value.message, str(caught.value.context)))
 
     assert len(heard) == 1

@@ -1,6 +1,8 @@
 """A backup is one consistent file, made while others write; putting it back never loses what was there."""
 
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +13,7 @@ import pytest
 from app.backup import KEPT_SUFFIX, back_up, restore
 from app.db import Database
 from app.errors import BackupFailed
-from app.models import Pool
+from app.models import Base, Pool
 from app.pools import get_pool
 from app.verify import verify_pool
 
@@ -22,6 +24,9 @@ from .factories import (
     copy_database,
     count_events,
     make_trainer,
+    move,
+    move_up_to,
+    opened,
     standing,
     undo,
 )
@@ -173,6 +178,46 @@ def damage(path: Path) -> Path:
     return path
 
 
+def mode_of(path: Path) -> str:
+    return f"{stat.S_IMODE(path.stat().st_mode):o}"
+
+
+@pytest.mark.usefixtures("_open_umask")
+def test_a_backup_is_for_its_owner_alone(database: Database, pool: Pool, path: Path, file: Path) -> None:
+    ask_and_answer(database, pool, add_annotator(database))
+
+    back_up(path, file)
+
+    assert mode_of(file) == "600"
+
+
+def test_a_copy_that_was_left_by_a_killed_backup_is_not_taken_over(path: Path, file: Path) -> None:
+    part = file.with_name("monday.db.part")
+    part.write_bytes(b"half a copy")
+    part.chmod(0o666)
+
+    back_up(path, file)
+
+    assert mode_of(file) == "600"
+    assert files_in(file.parent) == ["monday.db"]
+
+
+ODD_NAMES = ["100%41.db", "what?.db", "a#b.db", "we?mode=rwc&x=.db", "h#.db", "ü %3f.db", "[x].db"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_backup_may_be_called_as_it_likes(path: Path, tmp_path: Path, file: Path, name: str) -> None:
+    named = file.with_name(name)
+    back_up(path, named)
+    elsewhere = tmp_path / "elsewhere" / name
+    elsewhere.parent.mkdir()
+
+    restore(named, elsewhere)
+
+    assert dump(elsewhere) == dump(path)
+    assert (files_in(named.parent), files_in(elsewhere.parent)) == ([name], [name])
+
+
 # Restore
 
 
@@ -251,6 +296,137 @@ def test_a_backup_that_is_not_sound_is_refused_and_the_database_stays(path: Path
 
     assert path.read_bytes() == before
     assert files_in(path.parent) == ["backups", "inkling.db"]
+
+
+@pytest.mark.parametrize("content", [b"garbage", b""], ids=["garbage", "empty"])
+def test_it_is_the_named_file_that_is_checked_and_no_other(path: Path, backup: Path, content: bytes) -> None:
+    before = path.read_bytes()
+    sound, named = backup.with_name("g"), backup.with_name("g?.db")
+    backup.rename(sound)
+    named.write_bytes(content)
+
+    with pytest.raises(BackupFailed, match=r"g\?\.db is not a sound database"):
+        restore(named, path)
+
+    assert path.read_bytes() == before
+    assert files_in(backup.parent) == ["g", "g?.db"]
+
+
+FOREIGN = {
+    "a trigger of others": "CREATE TRIGGER spy AFTER INSERT ON label BEGIN DELETE FROM audit_entry; END",
+    "a view in the place of a table": "DROP TABLE skip; CREATE VIEW skip AS SELECT * FROM label",
+    "a view more": "CREATE VIEW seen AS SELECT * FROM label",
+    "a table more": "CREATE TABLE song (title TEXT)",
+    "an index more": "CREATE UNIQUE INDEX one_skip ON skip (pool_id)",
+    "a trigger less": "DROP TRIGGER label_event_refuses_update",
+    "another trigger of the same name": "DROP TRIGGER label_event_refuses_update; CREATE TRIGGER "
+    "label_event_refuses_update BEFORE UPDATE ON label_event BEGIN SELECT 1; END",
+    "a column less": "ALTER TABLE failed_round DROP COLUMN error",
+    "a rule less": "DROP TABLE server_secret; CREATE TABLE server_secret (id INTEGER NOT NULL, value VARCHAR(64) NOT "
+    "NULL, CONSTRAINT pk_server_secret PRIMARY KEY (id))",
+    "an index less": "DROP INDEX ix_label_pool",
+    "two versions": "INSERT INTO alembic_version VALUES ('0001')",
+    "no version": "DELETE FROM alembic_version",
+    "a newer version": "UPDATE alembic_version SET version_num = '9999'",
+    "a name for a version": "UPDATE alembic_version SET version_num = 'head'",
+    "an older version than its tables": "UPDATE alembic_version SET version_num = '0001'",
+    "nothing but a version": "; ".join(f"DROP TABLE {table.name}" for table in reversed(Base.metadata.sorted_tables)),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_sound_file_that_is_not_as_inkling_makes_it_is_neither_restored_nor_backed_up(
+    path: Path, backup: Path, what: str
+) -> None:
+    before = path.read_bytes()
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.executescript(FOREIGN[what])
+
+    with pytest.raises(BackupFailed, match="is not a sound database of Inkling"):
+        restore(backup, path)
+    with pytest.raises(BackupFailed, match="is not a sound database of Inkling"):
+        back_up(backup, path.with_name("again.db"))
+
+    assert path.read_bytes() == before
+    assert files_in(path.parent) == ["backups", "inkling.db"]
+
+
+def test_what_differs_is_named(path: Path, backup: Path) -> None:
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.executescript(f"{FOREIGN['a trigger of others']}; {FOREIGN['an index less']}")
+
+    with pytest.raises(BackupFailed, match="the index ix_label_pool is missing, the trigger spy is not Inkling's"):
+        restore(backup, path)
+
+
+def test_a_backup_that_sqlite_has_gathered_statistics_in_is_restored(path: Path, backup: Path) -> None:
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.execute("ANALYZE")
+
+    restore(backup, path)
+
+    assert dump(path) == dump(backup)
+
+
+def test_a_backup_of_an_older_version_is_restored_and_migrated(path: Path, tmp_path: Path) -> None:
+    old = tmp_path / "backups" / "old.db"
+    with opened(old) as made:
+        move_up_to(made, "0001")
+
+    restore(old, path)
+
+    with opened(path) as restored:
+        restored.migrate()
+        add_annotator(restored)
+
+
+def test_a_database_that_came_a_longer_way_is_one_of_ours(database: Database, path: Path, tmp_path: Path) -> None:
+    for revision in ("0001", "0002"):  # label_event is made anew each time
+        move(database, revision)
+
+    back_up(path, tmp_path / "copy.db")
+
+
+def test_a_plain_copy_is_restored_with_the_log_beside_it(
+    database: Database, pool: Pool, path: Path, tmp_path: Path
+) -> None:
+    events = ask_and_answer(database, pool, add_annotator(database))
+    copy, target = tmp_path / "backups" / "copy.db", tmp_path / "target.db"
+    for suffix in ("", "-wal"):
+        Path(f"{copy}{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+
+    restore(copy, target)
+
+    assert len(read(target, "SELECT * FROM label_event")) == len(events)
+    assert [name for name in files_in(tmp_path) if name.startswith("target")] == ["target.db"]
+
+
+@pytest.mark.usefixtures("_open_umask")
+@pytest.mark.parametrize(("before", "after"), [(None, "600"), ("600", "600"), ("640", "640"), ("644", "600")])
+def test_what_is_restored_is_as_private_as_the_old_database_or_more(
+    path: Path, backup: Path, before: str | None, after: str
+) -> None:
+    backup.chmod(0o644)
+    if before is None:
+        path.unlink()
+    else:
+        path.chmod(int(before, 8))
+
+    kept = restore(backup, path)
+
+    assert mode_of(path) == after
+    assert kept is None or mode_of(kept) == after
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_restores_stays_its_users(path: Path, backup: Path) -> None:
+    os.chown(path, 4321, 1234)
+    path.chmod(0o640)
+
+    restore(backup, path)
+
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, mode_of(path)) == (4321, 1234, "640")
 
 
 def test_a_restore_that_fails_halfway_leaves_the_database_where_it_was(path: Path, backup: Path) -> None:

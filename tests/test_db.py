@@ -1,6 +1,7 @@
 """Transactions on SQLite: whole or not at all, one writer at a time, and a file that cannot be used says why."""
 
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from app.db import Database
 from app.errors import DatabaseUnusable
 from app.models import Annotator, Label, Pool
 
-from .factories import NOW, race, url_of
+from .factories import NOW, copy_database, opened, race, url_of
 
 
 def add(database: Database, name: str) -> None:
@@ -200,3 +201,39 @@ def test_a_newer_schema_is_left_alone_and_says_what_to_do(database: Database, tm
     with pytest.raises(DatabaseUnusable, match=r"newer Inkling.*Install that version"):
         reopened.migrate()
     reopened.close()
+
+
+# Who may read the file
+
+
+def modes_of(path: Path) -> dict[str, str]:
+    """Of the database and the files that SQLite has beside it, by their endings."""
+    files = {each.name.removeprefix(path.name): each for each in path.parent.iterdir()}
+    return {ending: f"{stat.S_IMODE(each.stat().st_mode):o}" for ending, each in files.items()}
+
+
+@pytest.mark.usefixtures("_open_umask")
+def test_a_new_database_is_for_its_owner_alone_and_so_is_its_log(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    with opened(path) as database:
+        database.migrate()
+        add(database, "ada")
+
+        assert modes_of(path) == {"": "600", "-wal": "600", "-shm": "600"}
+
+
+@pytest.mark.usefixtures("_open_umask")
+@pytest.mark.parametrize(("before", "after"), [(0o644, "600"), (0o666, "600"), (0o640, "640"), (0o600, "600")])
+def test_a_database_that_every_user_may_read_is_left_to_its_owner_at_the_start(
+    migrated_file: Path, tmp_path: Path, before: int, after: str
+) -> None:
+    path = copy_database(migrated_file, tmp_path / "inkling.db")
+    path.chmod(before)
+    with opened(path) as database:
+        database.migrate()
+        add(database, "ada")
+
+        database.check_start()
+
+        assert modes_of(path) == {"": after, "-wal": after, "-shm": after}
+        add(database, "ben")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import labeling
 from app.db import Database
@@ -13,6 +13,7 @@ from app.errors import (
     DuplicateImage,
     ImageNotFound,
     LeasedByAnother,
+    NameInvalid,
     NameTaken,
     NotFound,
     ValueNotAClass,
@@ -40,6 +41,26 @@ def test_a_person_and_the_oracle_cannot_have_one_name(database: Database, first:
 
     with pytest.raises(NameTaken, match=f"The name delphi belongs to the {first}"):
         add_annotator(database, "delphi", role=second)
+
+
+def test_an_annotator_is_the_same_in_every_spelling(database: Database) -> None:
+    first = add_annotator(database, "Jose\u0301")
+
+    assert first.name == "José"
+    assert [add_annotator(database, typed).id for typed in ("José", "Jose\u0301")] == [first.id] * 2
+
+
+@pytest.mark.parametrize("name", ["ann ", "\u0430nn", "ann\u200d"], ids=ascii)
+def test_nobody_is_entered_under_a_name_that_could_be_taken_for_anothers(database: Database, name: str) -> None:
+    with pytest.raises(NameInvalid):
+        add_annotator(database, name)
+
+
+def test_whoever_was_entered_under_such_a_name_before_goes_on_with_it(database: Database, ada: Annotator) -> None:
+    with database.write() as session:
+        session.execute(update(Annotator).values(name="ada "))
+
+    assert add_annotator(database, "ada ").id == ada.id
 
 
 # Ask

@@ -1,24 +1,33 @@
 """The migrations make what the models say, can be taken back, and keep the label events append-only."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
-from app.db import MIGRATIONS, Database
+from app.db import Database
 from app.errors import KeyReused
 from app.models import Annotator, Base, Pool
 
-from .factories import add_account, answer, ask_and_answer, change, flag, skip, undo, url_of
+from .factories import (
+    add_account,
+    answer,
+    ask_and_answer,
+    change,
+    flag,
+    make_alembic_config,
+    move,
+    move_up_to,
+    skip,
+    undo,
+    url_of,
+)
 
 OLD = "0001"
 OLD_EVENT = (
@@ -41,25 +50,6 @@ OLD_ROWS = (
     "INSERT INTO label VALUES (1, 1, 1, 1, 'human')",
     "INSERT INTO lease VALUES (2, 1, 1, 1, 1, 0.25, NULL, '2026-01-01 00:10:00')",
 )
-
-
-def make_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return config
-
-
-def move(database: Database, revision: str) -> None:
-    config = make_config()
-    move_to = command.downgrade if revision in ("base", OLD) else command.upgrade
-    with database.engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.execute("PRAGMA foreign_keys=OFF")  # a table that is made anew is gone for a moment
-        with connection.begin():
-            config.attributes["connection"] = connection
-            move_to(config, revision)
-        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def schema_of(database: Database) -> list[list[str]]:
@@ -91,13 +81,6 @@ def old(tmp_path: Path) -> Iterator[Database]:
             session.execute(text(statement))
     yield database
     database.close()
-
-
-def move_up_to(database: Database, revision: str) -> None:
-    config = make_config()
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
 
 
 def rows_of(database: Database, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
@@ -134,7 +117,7 @@ def test_they_can_be_taken_back_and_made_again(tmp_path: Path) -> None:
 
 
 def test_there_is_one_newest_revision() -> None:
-    assert len(ScriptDirectory.from_config(make_config()).get_heads()) == 1
+    assert len(ScriptDirectory.from_config(make_alembic_config()).get_heads()) == 1
 
 
 @pytest.mark.parametrize("statement", ["UPDATE label_event SET value = 3", "DELETE FROM label_event"])
@@ -235,6 +218,6 @@ def test_the_way_back_is_refused_rather_than_lose_what_the_first_version_does_no
 
 
 def test_the_newest_migration_is_what_is_deployed(database: Database) -> None:
-    head = ScriptDirectory.from_config(make_config()).get_current_head()
+    head = ScriptDirectory.from_config(make_alembic_config()).get_current_head()
     with database.read() as session:
         assert session.scalar(text("SELECT version_num FROM alembic_version")) == head

@@ -132,7 +132,7 @@ def test_without_accounts_nobody_else_may_reach_it_and_the_remedy_is_named(
     ended = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
     assert ended.returncode == 1
-    assert "NoAccounts" in ended.stderr
+    assert "Error: Others could reach" in ended.stderr
     assert "inkling user add NAME --admin" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "Inkling is at" not in ended.stderr

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from app import logs
@@ -15,8 +17,17 @@ from app.db import Database
 from app.errors import AppError
 from app.settings import Settings
 
-screen = Console()  # results
-notes = Console(stderr=True)  # everything else
+
+class _Console(Console):
+    """Shows control characters instead of sending them to the terminal: names, remarks and paths may hold any."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text, or the cell of a table."""
+        return super().render_str("\n".join(map(logs.one_line, text.split("\n"))), **options)
+
+
+screen = _Console()  # results
+notes = _Console(stderr=True)  # everything else
 
 
 def get_settings(**given: object) -> Settings:
@@ -39,21 +50,14 @@ def failures_in_words() -> Iterator[None]:
     try:
         yield
     except AppError as error:
-        notes.print(f"[bold red]{type(error).__name__}[/]: {escape(error.message)}", soft_wrap=True)
-        sys.exit(1)
+        _end("Error", error.message)
     except DBAPIError as error:
-        notes.print(
-            f"[bold red]The database cannot be used[/]: {escape(str(error.orig))}. Is there room on the disk, and may "
-            "this user write to the file and its folder?",
-            soft_wrap=True,
-        )
-        sys.exit(1)
+        reason = f"{error.orig}. Is there room on the disk, and may this user write to the file and its folder?"
+        _end("The database cannot be used", reason)
     except OSError as error:
-        notes.print(f"[bold red]{escape(str(error.filename))}[/]: {error.strerror}", soft_wrap=True)
-        sys.exit(1)
+        _end(str(error.filename or "Error"), error.strerror or str(error))
     except SettingsError as error:
-        notes.print(f'[bold red]Wrong setting[/]: {escape(str(error))}. Lists are JSON: ["a", "b"].', soft_wrap=True)
-        sys.exit(2)
+        _end("Wrong setting", f'{error}. Lists are JSON: ["a", "b"].', code=2)
     except ValidationError as error:
         for wrong in error.errors():
             name = f"INKLING_{'_'.join(map(str, wrong['loc'])).upper()}"
@@ -61,3 +65,8 @@ def failures_in_words() -> Iterator[None]:
                 f"[bold red]{name}[/] is {escape(repr(wrong['input']))}: {escape(wrong['msg'])}", soft_wrap=True
             )
         sys.exit(2)
+
+
+def _end(title: str, message: str, *, code: int = 1) -> NoReturn:
+    notes.print(f"[bold red]{escape(title)}[/]: {escape(message)}", soft_wrap=True)
+    sys.exit(code)

@@ -65,7 +65,7 @@ def back_up(file: Annotated[Path, typer.Argument(help="Where to; it must not exi
     """Copy the database into one file, also while it is served; the copy is checked."""
     with failures_in_words():
         backup.back_up(Database(get_settings().database_url).path, file)
-    screen.print(f"The backup is in {file} ({file.stat().st_size:,} bytes), checked.", highlight=False)
+    screen.print(f"The backup is in {escape(str(file))} ({file.stat().st_size:,} bytes), checked.", highlight=False)
 
 
 def restore(
@@ -74,4 +74,5 @@ def restore(
     """Put a backup in the place of the database, while no server runs. The old file is kept beside it."""
     with failures_in_words():
         kept = backup.restore(file, Database(get_settings().database_url).path)
-    screen.print(f"{file} is restored." + (f" The old database is kept as {kept}." if kept else ""), highlight=False)
+    old = f" The old database is kept as {kept}." if kept else ""
+    screen.print(escape(f"{file} is restored.{old}"), highlight=False)

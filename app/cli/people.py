@@ -1,7 +1,6 @@
 """`inkling user` and `inkling token`: who may come in."""
 
 import datetime as dt
-import re
 import sys
 from typing import Annotated
 
@@ -11,14 +10,15 @@ from rich.table import Table
 
 from app import accounts
 from app.cli.console import failures_in_words, notes, open_database, screen
+from app.logs import one_line
+from app.names import check_name
+from app.passwords import hash_password
 
 user_app = typer.Typer(help="Accounts: who may log in.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens: what scripts show instead of a password.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The account's name.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
-
-NAME_PATTERN = re.compile(r"[\w][\w .@-]{0,63}")
 
 
 @user_app.command("add")
@@ -28,14 +28,13 @@ def add_user(
     password_stdin: FromStdin = False,
 ) -> None:
     """Create an account. The first one closes the server to everybody without one."""
-    if not NAME_PATTERN.fullmatch(name):
-        raise typer.BadParameter("A name has letters, digits, spaces and . @ - _, at most 64 of them.")
     with failures_in_words():
-        database, password = open_database(), _read_password(password_stdin)
+        name = check_name(name)  # before the password is asked for
+        database, password = open_database(), hash_password(_read_password(password_stdin))
         with database.write() as session:
             is_first = not accounts.has_accounts(session)
-            accounts.add_account(session, name, "admin" if admin else "annotator", password, now=_now())
-    screen.print(f"{name} may log in as {'admin' if admin else 'annotator'}.", highlight=False)
+            account = accounts.add_account(session, name, "admin" if admin else "annotator", password, now=_now())
+    screen.print(f"Created {account.role} “{account.name}”.", highlight=False)
     if is_first and not admin:
         notes.print("There is no admin yet. Create one with: inkling user add NAME --admin")
 
@@ -44,40 +43,40 @@ def add_user(
 def list_users() -> None:
     """All accounts."""
     with failures_in_words(), open_database().read() as session:
-        shown = Table("name", "role", "may log in", "since")
+        shown = Table("name", "role", "enabled", "since")
         for account in accounts.list_accounts(session):
-            may = "no" if account.is_disabled else "yes"
-            shown.add_row(account.name, account.role, may, f"{account.created_at:%Y-%m-%d}")
+            is_enabled = "no" if account.is_disabled else "yes"
+            shown.add_row(account.name, account.role, is_enabled, f"{account.created_at:%Y-%m-%d}")
     screen.print(shown)
 
 
 @user_app.command("disable")
 def disable_user(name: Name) -> None:
-    """Shut an account out at once; its labels stay."""
+    """Disable an account at once; its labels stay."""
     with failures_in_words(), open_database().write() as session:
         accounts.set_disabled(session, name, True, now=_now())
         has_admin = any(each.role == "admin" and not each.is_disabled for each in accounts.list_accounts(session))
-    screen.print(f"{name} is shut out: sessions and tokens have ended, held images are free.", highlight=False)
+    screen.print(f"Disabled “{name}”: sessions and tokens are revoked, held images are free.", highlight=False)
     if not has_admin:
-        notes.print("No admin is left. Let one in again with: inkling user enable NAME")
+        notes.print("No enabled admin is left. Enable one with: inkling user enable NAME")
 
 
 @user_app.command("enable")
 def enable_user(name: Name) -> None:
-    """Let a disabled account in again, by its old password."""
+    """Enable a disabled account, with its old password."""
     with failures_in_words(), open_database().write() as session:
         accounts.set_disabled(session, name, False, now=_now())
-    screen.print(f"{name} may log in again. Tokens have to be created anew.", highlight=False)
+    screen.print(f"Enabled “{name}”. Its tokens were revoked: create new ones.", highlight=False)
 
 
 @user_app.command("password")
 def set_password(name: Name, password_stdin: FromStdin = False) -> None:
-    """Set a new password; open sessions end."""
+    """Set a new password; open sessions are revoked, and a wait after failed logins ends."""
     with failures_in_words():
-        database, password = open_database(), _read_password(password_stdin)
+        database, password = open_database(), hash_password(_read_password(password_stdin))
         with database.write() as session:
             accounts.set_password(session, name, password, now=_now())
-    screen.print(f"{name} has a new password; open sessions have ended.", highlight=False)
+    screen.print(f"Set a new password for “{name}”; open sessions are revoked.", highlight=False)
 
 
 @token_app.command("create")
@@ -103,17 +102,21 @@ def list_tokens() -> None:
         for token in accounts.list_tokens(session):
             expires = f"{token.expires_at:%Y-%m-%d}" if token.expires_at else "never"
             shown.add_row(
-                str(token.id), token.annotator.name, escape(token.name), f"{token.created_at:%Y-%m-%d}", expires
+                str(token.id),
+                token.annotator.name,
+                escape(one_line(token.name)),
+                f"{token.created_at:%Y-%m-%d}",
+                expires,
             )
     screen.print(shown)
 
 
 @token_app.command("revoke")
 def revoke_token(token_id: Annotated[int, typer.Argument(help="Its id, as `inkling token list` shows it.")]) -> None:
-    """End a token at once."""
+    """Revoke a token at once."""
     with failures_in_words(), open_database().write() as session:
         accounts.revoke_token(session, token_id, now=_now())
-    screen.print(f"The token {token_id} is worth nothing any more.", highlight=False)
+    screen.print(f"Revoked token {token_id}.", highlight=False)
 
 
 def _read_password(from_stdin: bool) -> str:

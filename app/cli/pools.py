@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app import datasets, export
@@ -21,7 +22,9 @@ def list_all_pools() -> None:
         pools, _ = list_pools(session, limit=1000)
         shown = Table("pool", "images", "batch", "ranking", "data")
         for pool in pools:
-            shown.add_row(pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.ranking, pool.dataset_description)
+            shown.add_row(
+                pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.ranking, escape(pool.dataset_description)
+            )
     screen.print(shown)
 
 
@@ -31,7 +34,7 @@ def create_pool(slug: Annotated[str, typer.Argument(help="Its name in addresses:
     with failures_in_words():
         settings = get_settings()
         make_pool(open_database(), datasets.load(settings), settings, slug=slug)
-    screen.print(f"The pool {slug} is made: /pools/{slug}/label")
+    screen.print(f"Created pool “{slug}”: /pools/{slug}/label")
 
 
 def export_labels(
@@ -48,4 +51,4 @@ def export_labels(
             pool = get_pool(session, slug)
         with file.open("wb") as target:
             target.writelines(export.stream(database, pool, kinds[file.suffix]))
-    screen.print(f"The labels of {slug} are in {file} ({file.stat().st_size:,} bytes)")
+    screen.print(f"The labels of {slug} are in {escape(str(file))} ({file.stat().st_size:,} bytes)")

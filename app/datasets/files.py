@@ -28,6 +28,7 @@ IDX_FILES = (
     ("x_test", "t10k-images{}idx3-ubyte", 3),
     ("y_test", "t10k-labels{}idx1-ubyte", 1),
 )
+MAX_BYTES = 60_000 * 28 * 28 + 1024  # of one array, MNIST's training images and their header: no more is unpacked
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8_CODE = 0x08
 
@@ -91,6 +92,8 @@ def read_npz(path: Path) -> Arrays:
             missing = [name for name in Arrays.__dataclass_fields__ if name not in archive.files]
             if missing:
                 raise ValueError(f"it lacks {', '.join(missing)}; it holds {', '.join(archive.files) or 'nothing'}")
+            for entry in archive.zip.infolist():
+                _check_entry(entry)
             return Arrays(**{name: _check_uint8(name, archive[name]) for name in Arrays.__dataclass_fields__})
 
 
@@ -133,6 +136,16 @@ def parse_idx(content: bytes, ndim: int) -> NDArray[np.uint8]:
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)  # (N,) or (N, H, W)
 
 
+def _check_entry(entry: zipfile.ZipInfo) -> None:
+    """Before it is unpacked. zipfile unpacks no more than the size that an entry names; bzip2 does so by gigabytes."""
+    if entry.file_size > MAX_BYTES:
+        raise ValueError(
+            f"{entry.filename} has {entry.file_size:,} bytes; the largest array of MNIST has {MAX_BYTES:,}"
+        )
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{entry.filename} is compressed by another method than deflate")
+
+
 def _check_uint8(name: str, array: NDArray[np.generic] | bytes) -> NDArray[np.uint8]:
     if isinstance(array, bytes):  # what NumPy gives for an entry that does not begin as an array does
         raise ValueError(f"{name} is not an array")
@@ -149,6 +162,11 @@ def _find_idx(folder: Path, pattern: str) -> Path | None:
 
 def _read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
     with reading(path, REMEDY):
-        content = path.read_bytes()
-        # By content, not by name: some browsers unpack a .gz while saving it and keep its name.
-        return parse_idx(gzip.decompress(content) if content[:2] == GZIP_MAGIC else content, ndim)
+        with path.open("rb") as packed, gzip.GzipFile(fileobj=packed) as unpacked:
+            # By content, not by name: some browsers unpack a .gz while saving it and keep its name.
+            is_packed = packed.read(2) == GZIP_MAGIC
+            packed.seek(0)
+            content = (unpacked if is_packed else packed).read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes, which is the largest file of MNIST")
+        return parse_idx(content, ndim)

@@ -1,4 +1,4 @@
-"""Files that a browser may keep for ever, for their addresses change with their content; compressed where they can be."""
+"""Files that a browser may keep for ever: a change of the content changes the address. Compressed on the way."""
 
 import hashlib
 from functools import cache
@@ -22,7 +22,7 @@ VENDORED = {"bokeh": "server/static/js", "fastapi-offline": "static"}  # package
 
 @cache
 def static_url() -> str:
-    """Where the files of `static` are. One hash for all of them: the modules import each other by relative addresses."""
+    """Where the files of `static` are. One hash for all: the modules import each other by relative addresses."""
     digest = hashlib.sha256()
     for path in sorted(STATIC.iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -95,7 +95,12 @@ class Gate:
     def open_session(
         self, session: Session, annotator: Annotator, response: Response, *, is_https: bool, now: dt.datetime
     ) -> None:
-        """A new session for whoever just showed the password, as a cookie of the response."""
+        """A new session for the account whose password was just checked, as a cookie of the response.
+
+        Raises:
+            WrongLogin: since the check the account was disabled or given another password.
+        """
+        annotator = accounts.confirm(session, annotator)
         accounts.forget_ended_sessions(session, now=now)
         plain = accounts.create_token(session, annotator, "session", "browser", now=now, lifetime=self._lifetime)
         response.set_cookie(

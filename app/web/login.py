@@ -11,9 +11,9 @@ from fastapi.responses import RedirectResponse
 from app import accounts
 from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
-from app.models import Annotator
 from app.web.deps import InServices, Now, Services
 from app.web.templates import templates
+from app.web.throttle import Attempt
 
 logger = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
@@ -26,6 +26,15 @@ class LoginPage:
     name: str = ""
     following: str = "/"
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the form holds; `following` is a path of this server."""
+
+    name: str
+    password: str
+    following: str
 
 
 @router.get("/login")
@@ -44,12 +53,17 @@ def log_in(
     next: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Open a session, or show the form again with the reason."""
+    typed = Typed(name, password, _own_path(next))
     address = request.client.host if request.client else "unknown"
     try:
-        return _log_in(request, services, name, password, _own_path(next), address, now)
+        return _log_in(request, services, typed, address, now)
     except (WrongLogin, TooManyAttempts, TooManyLogins) as error:
         logger.warning("login of %s from %s failed: %s", name, address, type(error).__name__)
-        return _show_again(request, name, _own_path(next), error)
+        if isinstance(error, WrongLogin):
+            with services.database.write() as session:
+                current = request_id.get()
+                accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=current)
+        return _show_again(request, typed, error)
 
 
 @router.post("/logout")
@@ -61,36 +75,29 @@ def log_out(request: Request, services: InServices, now: Now) -> Response:
     return response
 
 
-def _log_in(
-    request: Request, services: Services, name: str, password: str, following: str, address: str, now: dt.datetime
-) -> Response:
-    annotator = _check_password(services, name, password, address, now)
-    services.login_throttle.succeed(name, address, now=now)
-    response = RedirectResponse(following, 303)
+def _log_in(request: Request, services: Services, typed: Typed, address: str, now: dt.datetime) -> Response:
+    """Check the password outside of any transaction, and look again in the one that opens the session."""
+    throttle = services.login_throttle
+    with throttle.place():
+        with services.database.read() as session:
+            annotator = accounts.find_annotator(session, typed.name)
+        name, password_hash = (annotator.name, annotator.password_hash) if annotator else (typed.name, None)
+        attempt = Attempt(name, password_hash, address, now)
+        throttle.begin(attempt)  # with a place: a login that is refused for lack of one is not counted as an attempt
+        with throttle.hashing:
+            annotator = accounts.check_password(annotator, typed.password)
+    response = RedirectResponse(typed.following, 303)
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
         services.gate.open_session(session, annotator, response, is_https=request.url.scheme == "https", now=now)
         accounts.note_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
+    throttle.succeed(attempt)
     logger.info("%s logged in from %s", name, address, extra={"annotator": name, "address": address})
     return response
 
 
-def _check_password(services: Services, name: str, password: str, address: str, now: dt.datetime) -> Annotator:
-    throttle = services.login_throttle
-    with throttle.place():
-        throttle.begin(name, address, now=now)  # in its place: who is turned away for want of one has not guessed
-        try:
-            with throttle.hashing, services.database.read() as session:
-                return accounts.check_password(session, name, password)
-        except WrongLogin:
-            with services.database.write() as session:
-                current = request_id.get()
-                accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=current)
-            raise
-
-
-def _show_again(request: Request, name: str, following: str, error: AppError) -> Response:
-    page = LoginPage(name=name, following=following, problem=error.message)
+def _show_again(request: Request, typed: Typed, error: AppError) -> Response:
+    page = LoginPage(name=typed.name, following=typed.following, problem=error.message)
     response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
     if "seconds" in error.context:
         response.headers["Retry-After"] = str(error.context["seconds"])

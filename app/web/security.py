@@ -23,6 +23,13 @@ CHART_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsa
 CHART_PATHS = ("/oracle", "/docs")
 
 
+WRONG_HOST = "This server does not answer to the name {!r}. If it should, add the name to INKLING_ALLOWED_HOSTS."
+FOREIGN_ORIGIN = (
+    "A page of another site may not write here. Open this server's own page. If this is it, the proxy in front of the "
+    "server must send X-Forwarded-Proto and be in INKLING_TRUSTED_PROXIES."
+)
+
+
 class BodyTooLarge(HTTPException):
     """The body is over the limit, by its own word or as it was read."""
 
@@ -54,7 +61,9 @@ class Security:
 
         if refusal is not None:
             status, code, detail = refusal
-            await problem_response(status, code, detail)(scope, receive, send_with_headers)
+            # Where a request ends is not known then: what follows must not be answered as the next one.
+            closing = {"Connection": "close"} if code == "AmbiguousLength" else None
+            await problem_response(status, code, detail, headers=closing)(scope, receive, send_with_headers)
             return
         await self._app(scope, self._bounded(receive), send_with_headers)
 
@@ -74,20 +83,14 @@ class Security:
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = Headers(scope=scope)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # A proxy may go by the one and this server by the other (RFC 9112, 6.3).
+            return 400, "AmbiguousLength", "Send either Content-Length or Transfer-Encoding."
         host = headers.get("host", "").lower()
         if _without_port(host) not in self._hosts:
-            return (
-                421,
-                "WrongHost",
-                f"This server does not answer to the name {_without_port(host)!r}. "
-                "If it should, add the name to INKLING_ALLOWED_HOSTS.",
-            )
-        if scope["method"] not in SAFE_METHODS and not _is_own_origin(headers, host):
-            return (
-                403,
-                "ForeignOrigin",
-                "A page of another site may not write here. Open this server's own page.",
-            )
+            return 421, "WrongHost", WRONG_HOST.format(_without_port(host))
+        if scope["method"] not in SAFE_METHODS and not _is_own_origin(headers, scope["scheme"], host):
+            return 403, "ForeignOrigin", FOREIGN_ORIGIN
         if headers.get("content-type", "").strip().lower().startswith("multipart/"):
             # Its parts name their own character set, and some of those take minutes to decode.
             return 415, "NoUploads", "Nothing here takes files. Send JSON to the API, and forms URL-encoded."
@@ -108,12 +111,17 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdigit() else host
 
 
-def _is_own_origin(headers: Headers, host: str) -> bool:
+def _is_own_origin(headers: Headers, scheme: str, host: str) -> bool:
     """Browsers name the origin of every write; scripts name none and carry no cookies to steal."""
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    site = headers.get("sec-fetch-site")
+    if site not in (None, "same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or origin.partition("://")[2].lower() == host  # not urlsplit, which raises on half a bracket
+    if origin is None:
+        return True
+    its_scheme, _, its_host = origin.lower().partition("://")  # not urlsplit, which raises on half a bracket
+    # A browser that says "same-origin" has compared the schemes, and knows better than a server behind a proxy.
+    return its_host == host and (its_scheme == scheme or (site == "same-origin" and its_scheme in ("http", "https")))
 
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:

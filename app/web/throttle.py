@@ -1,18 +1,40 @@
-"""Slow down whoever guesses passwords: per account and per address, in a bounded memory and few threads."""
+"""Slow down guessing of passwords, in a bounded memory and few threads.
+
+Failures are counted by account and source together, so that a stranger cannot lock an account's owner out. A source is
+an IPv4 address or an IPv6 /64, which is what one person has. Guesses at one account from many sources are bounded by
+`PER_ACCOUNT`, which does not hold up a source that has logged in to this account since the server started.
+"""
 
 import datetime as dt
+import ipaddress
 import math
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from app.errors import TooManyAttempts, TooManyLogins
 
 WINDOW = dt.timedelta(minutes=15)
-PER_ACCOUNT = 10  # failures within the window
-PER_ADDRESS = 50
-MAX_REMEMBERED = 10_000  # accounts and addresses; the ones heard of longest ago are forgotten
+# Failures within the window:
+PER_ACCOUNT_AND_SOURCE = 10
+PER_SOURCE = 50
+PER_ACCOUNT = 100  # from all sources together that have not logged in to it
+MAX_REMEMBERED = 30_000  # counts, up to three an attempt: more than can be hashed within the window
+
+_LIMITS = {"account and source": PER_ACCOUNT_AND_SOURCE, "source": PER_SOURCE, "account": PER_ACCOUNT}
+_Key = tuple[str, ...]  # one of _LIMITS, and what it is counted by
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A login at a time. A new password begins new counts of its account, whichever process has set it."""
+
+    name: str  # the account's, or what was typed if there is no such account
+    password_hash: str | None
+    address: str
+    at: dt.datetime
 
 
 class LoginThrottle:
@@ -23,7 +45,8 @@ class LoginThrottle:
     MAX_WAITING = 30  # for one of these, each in one of the server's 120 threads: three seconds' work
 
     def __init__(self) -> None:
-        self._failures: OrderedDict[str, deque[dt.datetime]] = OrderedDict()
+        self._failures: OrderedDict[_Key, list[dt.datetime]] = OrderedDict()
+        self._own: OrderedDict[tuple[str, str], None] = OrderedDict()  # names with sources that logged in as them
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(self.CONCURRENT_HASHES + self.MAX_WAITING)
         self.hashing = threading.BoundedSemaphore(self.CONCURRENT_HASHES)
@@ -42,41 +65,75 @@ class LoginThrottle:
         finally:
             self._places.release()
 
-    def begin(self, name: str, address: str, *, now: dt.datetime) -> None:
-        """An attempt, which counts as failed until it succeeds: many at once find no gap.
+    def begin(self, attempt: Attempt) -> None:
+        """Count an attempt as failed until it succeeds: many at once find no gap.
 
         Raises:
             TooManyAttempts: with the seconds to wait in the context.
         """
-        limits = ((f"account {name}", PER_ACCOUNT), (f"address {address}", PER_ADDRESS))
         with self._lock:
-            seconds = math.ceil(max(self._wait(key, limit, now) for key, limit in limits))
-            if seconds <= 0:
-                self._note(name, address, now)
-        if seconds > 0:
-            raise TooManyAttempts(
-                f"Too many failed logins. Try again in {max(1, seconds // 60)} min, or ask an admin.", seconds=seconds
+            keys = self._keys(attempt)
+            waits = {key: self._wait(key, attempt.at) for key in keys}
+            if not any(waits.values()):
+                self._note(keys, attempt.at)
+                return
+        seconds = max(waits.values())
+        minutes = f"{math.ceil(seconds / 60)} min"
+        if waits[keys[0]] == seconds:
+            remedy = f"from your address. Try again in {minutes}."
+        else:
+            remedy = (
+                f"to this account. Try again in {minutes}, or ask an admin for a new password, which works at once."
             )
+        raise TooManyAttempts(f"Too many failed logins {remedy}", seconds=seconds)
 
-    def succeed(self, name: str, address: str, *, now: dt.datetime) -> None:
-        """The attempt that began at `now` was a login: the account's failures are forgotten."""
+    def succeed(self, attempt: Attempt) -> None:
+        """The attempt was a login: forget it, and the failures of its source at its account."""
+        source = source_of(attempt.address)
         with self._lock:
-            self._failures.pop(f"account {name}", None)
-            of_address = self._failures.get(f"address {address}")
-            if of_address is not None and now in of_address:
-                of_address.remove(now)
+            of_source, of_both, *rest = self._keys(attempt)
+            self._failures.pop(of_both, None)
+            for key in (of_source, *rest):
+                if attempt.at in self._failures.get(key, ()):
+                    self._failures[key].remove(attempt.at)
+            self._own[attempt.name, source] = None
+            self._own.move_to_end((attempt.name, source))
+            if len(self._own) > MAX_REMEMBERED:
+                self._own.popitem(last=False)
 
-    def _note(self, name: str, address: str, now: dt.datetime) -> None:
-        for key in (f"account {name}", f"address {address}"):
-            self._failures.setdefault(key, deque(maxlen=PER_ADDRESS)).append(now)
+    def _keys(self, attempt: Attempt) -> list[_Key]:
+        source = source_of(attempt.address)
+        account = (attempt.name, attempt.password_hash or "")
+        keys: list[_Key] = [("source", source), ("account and source", *account, source)]
+        return keys if (attempt.name, source) in self._own else [*keys, ("account", *account)]
+
+    def _note(self, keys: list[_Key], at: dt.datetime) -> None:
+        for key in keys:
+            self._failures[key] = [*self._failures.get(key, ()), at][-_LIMITS[key[0]] :]
             self._failures.move_to_end(key)
         while len(self._failures) > MAX_REMEMBERED:
-            self._failures.popitem(last=False)
+            # The oldest, but a lock that is in force only if there is nothing else.
+            oldest = next((key for key in self._failures if not self._wait(key, at)), next(iter(self._failures)))
+            del self._failures[oldest]
 
-    def _wait(self, key: str, limit: int, now: dt.datetime) -> float:
-        """Seconds until there are fewer than `limit` failures in the window."""
+    def _wait(self, key: _Key, now: dt.datetime) -> int:
+        """Seconds until there are fewer failures than the limit in the window."""
         # Requests that come at once were not clocked in the order in which they come here: a little later counts too.
         recent = [at for at in self._failures.get(key, ()) if abs(now - at) < WINDOW]
+        limit = _LIMITS[key[0]]
         if len(recent) < limit:
-            return 0.0
-        return (recent[-limit] + WINDOW - now).total_seconds()
+            return 0
+        return math.ceil((recent[-limit] + WINDOW - now).total_seconds())
+
+
+def source_of(address: str) -> str:
+    """What one person at an address is counted by: an IPv6 address's /64, or else the address."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))

@@ -7,6 +7,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from app import accounts
 from app.db import Database
 from app.models import Role
+from app.passwords import hash_password
 
 from .server import Server
 
@@ -19,16 +20,17 @@ class GuardedServer:
     def __init__(self, server: Server) -> None:
         self.url = server.url
         self.database = Database(server.database_url)
+        self._hashed = hash_password(PASSWORD)
 
     def add(self, name: str, role: Role = "annotator") -> None:
         """An account."""
         with self.database.write() as session:
-            accounts.add_account(session, name, role, PASSWORD, now=dt.datetime.now(dt.UTC))
+            accounts.add_account(session, name, role, self._hashed, now=dt.datetime.now(dt.UTC))
 
     def end_sessions(self, name: str) -> None:
         """As if the session had expired: a new password, the same as the old one."""
         with self.database.write() as session:
-            accounts.set_password(session, name, PASSWORD, now=dt.datetime.now(dt.UTC))
+            accounts.set_password(session, name, self._hashed, now=dt.datetime.now(dt.UTC))
 
 
 def fill_in(page: Page, name: str, password: str = PASSWORD) -> None:

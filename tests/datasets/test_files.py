@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -124,6 +125,61 @@ def test_a_gz_with_a_flipped_byte_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataSetInvalid) as caught:
         read_arrays(folder)
     assert_helpful(caught.value, path)
+
+
+BOMB = bytes(120_000_000)
+
+
+def peak_bytes(path: Path) -> int:
+    """What reading takes at most, until it is refused."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataSetInvalid) as caught:
+            read_arrays(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert_helpful(caught.value, path if path.is_file() else path / f"{NAMES['x_train']}.gz")
+    return peak
+
+
+def test_a_gz_that_unpacks_to_more_than_mnist_is_not_unpacked(tmp_path: Path) -> None:
+    folder = write_idx_folder(tmp_path / "idx", make_arrays(), gzipped=True)
+    (folder / f"{NAMES['x_train']}.gz").write_bytes(gzip.compress(BOMB, 1))
+
+    assert peak_bytes(folder) < 110_000_000
+
+
+def test_an_idx_file_that_is_larger_than_mnist_is_not_read(tmp_path: Path) -> None:
+    folder = write_idx_folder(tmp_path / "idx", make_arrays(), gzipped=True)
+    with (folder / f"{NAMES['x_train']}.gz").open("wb") as file:
+        file.truncate(len(BOMB))  # takes no room on the disk
+
+    assert peak_bytes(folder) < 110_000_000
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_npz_that_unpacks_to_more_than_mnist_is_not_unpacked(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "bomb.npz"
+    entry = io.BytesIO()
+    np.save(entry, np.frombuffer(BOMB, np.uint8))
+    with zipfile.ZipFile(path, "w", method, compresslevel=1) as archive:
+        for name in NAMES:
+            archive.writestr(f"{name}.npy", entry.getvalue() if name == "y_test" else b"")
+
+    assert peak_bytes(path) < 1_000_000
+
+
+def test_an_npz_that_names_two_sizes_is_not_unpacked_beyond_the_smaller(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    entry = io.BytesIO()
+    np.save(entry, np.frombuffer(BOMB, np.uint8))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in NAMES:
+            archive.writestr(f"{name}.npy", entry.getvalue() if name == "x_train" else b"")
+        archive.getinfo("x_train.npy").file_size = 1000  # what the directory at the end says of it
+
+    assert peak_bytes(path) < 125_000_000  # NumPy sets aside what the header asks for, and fills a kilobyte of it
 
 
 @pytest.mark.parametrize("name", NAMES.values())

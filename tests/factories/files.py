@@ -1,13 +1,17 @@
 """Databases in files, and the settings of an application on one."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.db import Database
+from alembic import command
+from alembic.config import Config
+
+from app.db import MIGRATIONS, Database
 from app.models import Pool
 from app.settings import Settings
 
@@ -52,3 +56,32 @@ def make_settings(database_url: str, **values: Any) -> Settings:
     """Settings for a quick application on the embedded sample."""
     quick: dict[str, Any] = {"dataset": "sample", "pool_size": 60, "validation_size": 50, "round_wait_seconds": 0.0}
     return Settings(database_url=database_url, **quick | values)
+
+
+def make_alembic_config() -> Config:
+    """What Alembic needs to find the migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def move(database: Database, revision: str) -> None:
+    """Migrate up or down to a version."""
+    config = make_alembic_config()
+    move_to = command.downgrade if revision in ("base", "0001") else command.upgrade
+    with database.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("PRAGMA foreign_keys=OFF")  # a table that is made anew is gone for a moment
+        with connection.begin():
+            config.attributes["connection"] = connection
+            move_to(config, revision)
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def move_up_to(database: Database, revision: str) -> None:
+    """Make a new database of this version."""
+    config = make_alembic_config()
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

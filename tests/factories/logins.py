@@ -8,6 +8,7 @@ from app import accounts
 from app.db import Database
 from app.errors import WrongLogin
 from app.models import Annotator, Role, TokenKind
+from app.passwords import hash_password
 
 from .making import NOW, after
 
@@ -23,20 +24,22 @@ def add_account(
     now: dt.datetime = NOW,
 ) -> Annotator:
     """Somebody who may log in."""
+    hashed = hash_password(password)
     with database.write() as session:
-        return accounts.add_account(session, name, role, password, now=now)
+        return accounts.add_account(session, name, role, hashed, now=now)
 
 
 def set_password(
     database: Database, name: str = "ada", password: str = "quite another one", *, seconds: float = 0
 ) -> None:
     """Another password."""
+    hashed = hash_password(password)
     with database.write() as session:
-        accounts.set_password(session, name, password, now=after(seconds))
+        accounts.set_password(session, name, hashed, now=after(seconds))
 
 
 def set_disabled(database: Database, is_disabled: bool, name: str = "ada") -> None:
-    """Shut somebody out, or let them in again."""
+    """Disable an account, or enable it."""
     with database.write() as session:
         accounts.set_disabled(session, name, is_disabled, now=NOW)
 
@@ -62,11 +65,17 @@ def owner_of(database: Database, plain: str, kind: TokenKind = "api", *, seconds
         return None if token is None else token.annotator.name
 
 
+def check_password(database: Database, password: str, name: str = "ada") -> Annotator:
+    """The account of this name and password, or WrongLogin."""
+    with database.read() as session:
+        annotator = accounts.find_annotator(session, name)
+    return accounts.check_password(annotator, password)
+
+
 def may_log_in(database: Database, password: str, name: str = "ada") -> bool:
     """Whether the password opens the account."""
     try:
-        with database.read() as session:
-            return accounts.check_password(session, name, password).name == name
+        return check_password(database, password, name).name == name
     except WrongLogin:
         return False
 

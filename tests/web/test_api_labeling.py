@@ -194,6 +194,10 @@ def test_nobody_may_answer_in_the_oracles_name(client: TestClient, what: str) ->
     assert problem_of(client, what, body)[:2] == (409, "NameTaken")
 
 
+def test_a_name_with_a_space_that_nobody_sees_is_refused(client: TestClient) -> None:
+    assert problem_of(client, "leases", {"annotator": "ann "})[:2] == (422, "NameInvalid")
+
+
 @pytest.mark.parametrize(
     ("what", "body", "where"),
     [

@@ -9,14 +9,16 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from app.models import AuditEntry
 from app.settings import Settings
 from app.web.deps import Services, get_now
-from app.web.throttle import PER_ACCOUNT, WINDOW
-from tests.factories.logins import PASSWORD
+from app.web.throttle import PER_ACCOUNT_AND_SOURCE, WINDOW
+from tests.factories.files import opened
+from tests.factories.logins import PASSWORD, set_password
 from tests.factories.watching import race
-from tests.web.clients import browser, log_in, token_of
+from tests.web.clients import URL, browser, log_in, token_of
 from tests.web.person import POOL
 
 
@@ -94,8 +96,8 @@ def test_logins_and_failures_are_written_down(app: FastAPI, services: Services) 
 def test_guessing_is_slowed_down_and_ends_by_itself(app: FastAPI) -> None:
     client, now = browser(app), dt.datetime.now(dt.UTC)
     app.dependency_overrides[get_now] = lambda: now
-    statuses = [log_in(client, "ada", f"guess number {index}").status_code for index in range(PER_ACCOUNT)]
-    assert statuses == [401] * PER_ACCOUNT
+    statuses = [log_in(client, "ada", f"guess number {index}").status_code for index in range(PER_ACCOUNT_AND_SOURCE)]
+    assert statuses == [401] * PER_ACCOUNT_AND_SOURCE
 
     refused = log_in(client)  # even the right one
 
@@ -111,7 +113,41 @@ def test_guesses_that_come_all_at_once_are_slowed_down_too(app: FastAPI) -> None
     outcomes = race(24, lambda index: log_in(browser(app), "ada", f"guess number {index}").status_code)
 
     assert set(outcomes) == {401, 429}
-    assert outcomes.count(401) == PER_ACCOUNT
+    assert outcomes.count(401) == PER_ACCOUNT_AND_SOURCE
+
+
+def at_address(app: FastAPI, address: str) -> TestClient:
+    """A browser at this address."""
+    return TestClient(app, base_url=URL, follow_redirects=False, client=(address, 50000))
+
+
+def test_a_stranger_at_another_address_cannot_lock_the_only_admin_out(app: FastAPI) -> None:
+    stranger, owner = at_address(app, "203.0.113.1"), at_address(app, "203.0.113.2")
+    for index in range(PER_ACCOUNT_AND_SOURCE):
+        log_in(stranger, "boss", f"guess number {index}")
+    assert log_in(stranger, "boss").status_code == 429
+
+    assert log_in(owner, "boss").status_code == 303
+
+
+def test_a_new_password_that_another_process_sets_ends_the_wait(app: FastAPI, services: Services) -> None:
+    client = browser(app)
+    for index in range(PER_ACCOUNT_AND_SOURCE):
+        log_in(client, "ada", f"guess number {index}")
+    assert log_in(client).status_code == 429
+
+    with opened(services.database.path) as elsewhere:
+        set_password(elsewhere, "ada", "quite another one")
+
+    assert log_in(client, "ada", "quite another one").status_code == 303
+
+
+def test_another_spelling_of_a_name_is_the_same_account_to_the_throttle(app: FastAPI) -> None:
+    client = browser(app)
+    for index in range(PER_ACCOUNT_AND_SOURCE):
+        log_in(client, ("ada", "ａda", "aｄa")[index % 3], f"guess number {index}")
+
+    assert log_in(client, "adａ").status_code == 429
 
 
 def begin_login(server: str, name: str, address: str) -> socket.socket:

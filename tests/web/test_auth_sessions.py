@@ -1,17 +1,24 @@
 """A session of a browser: who may use its cookie, and when it ends."""
 
 import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import event, select, text
 
 from app import accounts
+from app.db import Database
+from app.models import AuditEntry
+from app.passwords import hash_password
 from app.settings import Settings
 from app.web.deps import Services, get_now
 from app.web.gate import COOKIE
-from tests.factories.logins import PASSWORD
+from tests.factories.files import opened
+from tests.factories.logins import PASSWORD, set_disabled, set_password
+from tests.factories.watching import race
 from tests.web.clients import URL, browser, log_in, status_of
 from tests.web.person import POOL
 
@@ -93,13 +100,75 @@ def test_a_session_ends_at_once(app: FastAPI, services: Services, what: str) -> 
     now = dt.datetime.now(dt.UTC)
     with services.database.write() as session:
         if what == "a new password":
-            accounts.set_password(session, "ada", "quite another one", now=now)
+            accounts.set_password(session, "ada", hash_password("quite another one"), now=now)
         elif what == "disabled":
             accounts.set_disabled(session, "ada", True, now=now)
     if what == "over":
         app.dependency_overrides[get_now] = lambda: now + dt.timedelta(days=14, minutes=1)
 
     assert status_of(client) == 401
+
+
+@contextmanager
+def while_the_password_is_checked(services: Services, act: Callable[[Database], None]) -> Iterator[list[str]]:
+    """Do `act`, as another process may, when a login has read the account and has not yet opened its session."""
+    done: list[str] = []
+
+    def look(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if not done and "WHERE annotator.name" in statement:
+            done.append(statement)
+            with opened(services.database.path) as elsewhere:
+                act(elsewhere)
+
+    event.listen(services.database.engine, "after_cursor_execute", look)
+    try:
+        yield done
+    finally:
+        event.remove(services.database.engine, "after_cursor_execute", look)
+
+
+@pytest.mark.parametrize("act", [set_password, lambda database: set_disabled(database, True)], ids=["reset", "disable"])
+def test_a_login_under_way_does_not_survive_a_new_password_or_the_end_of_the_account(
+    app: FastAPI, services: Services, act: Callable[[Database], None]
+) -> None:
+    client = browser(app)
+
+    with while_the_password_is_checked(services, act) as done:
+        response = log_in(client)
+
+    assert done
+    assert (response.status_code, "set-cookie" in response.headers) == (401, False)
+    assert "The name or the password is wrong" in response.text
+    set_disabled(services.database, False)
+    assert status_of(client) == 401
+    with services.database.read() as session:
+        actions = session.scalars(select(AuditEntry.action)).all()
+    assert ("login failed" in actions, "login" in actions) == (True, False)
+
+
+def test_a_login_under_way_ends_no_other_session_if_it_fails(app: FastAPI, services: Services) -> None:
+    client = browser(app)
+    log_in(client, "ben")
+
+    with while_the_password_is_checked(services, set_password):
+        assert log_in(client).status_code == 401
+
+    assert client.get("/api/v1/me").json()["name"] == "ben"
+
+
+def test_of_logins_that_race_with_a_new_password_no_session_is_left(app: FastAPI, services: Services) -> None:
+    clients = [browser(app) for _ in range(6)]
+
+    def contend(index: int) -> None:
+        if index == 0:
+            log_in(clients[0], "ada", "a wrong password")  # so that some hash before it and some behind
+            set_password(services.database)
+        else:
+            log_in(clients[index])
+
+    race(len(clients), contend)
+
+    assert [status_of(client) for client in clients] == [401] * len(clients)
 
 
 def test_logging_out_kills_the_copies_of_the_cookie_too(app: FastAPI) -> None:

@@ -1,5 +1,6 @@
 """What stands before every request, and the headers behind every response."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -50,6 +51,10 @@ def test_a_page_of_another_site_may_not_write(client: TestClient) -> None:
         {"origin": ""},
         {"origin": "localhost"},
         {"origin": "http://["},
+        {"origin": "https://localhost"},  # another origin, though of the same host
+        {"origin": "ftp://localhost"},
+        {"origin": "ftp://localhost", "sec-fetch-site": "same-origin"},
+        {"origin": "https://localhost", "sec-fetch-site": "none"},
         {"origin": "http://localhost@evil.example"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -64,9 +69,18 @@ def test_ones_own_page_and_a_script_may_write(client: TestClient) -> None:
         {},
         {"origin": "http://localhost"},
         {"origin": "http://localhost", "sec-fetch-site": "same-origin"},
+        {"origin": "HTTP://LOCALHOST"},
+        {"origin": "https://localhost", "sec-fetch-site": "same-origin"},  # behind a proxy that says nothing of HTTPS
         {"sec-fetch-site": "none"},
     ):
         assert code_of(client, headers) == (200, None), headers
+
+
+def test_on_https_the_page_over_plain_http_is_another_site(app: FastAPI) -> None:
+    client = TestClient(app, base_url="https://localhost")
+
+    assert code_of(client, {"origin": "http://localhost"}) == (403, "ForeignOrigin")
+    assert code_of(client, {"origin": "https://localhost"}) == (200, None)
 
 
 def test_a_page_of_another_site_may_follow_a_link(client: TestClient) -> None:
@@ -91,6 +105,19 @@ def test_a_body_that_turns_out_too_large_is_refused(client: TestClient, settings
 
     assert "content-length" not in response.request.headers
     assert (response.status_code, response.json()["code"]) == (413, "BodyTooLarge")
+
+
+def test_what_follows_a_request_of_two_lengths_is_not_answered_as_the_next(server: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=20) as client:
+        client.sendall(
+            f"POST {LEASES} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
+        answers = b"".join(iter(lambda: client.recv(1 << 16), b""))  # until the server closes
+
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"AmbiguousLength"' in answers
 
 
 @pytest.mark.parametrize("path", ["/login", LEASES, "/oracle", "/pools/digits/answers"])
