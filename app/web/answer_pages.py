@@ -132,7 +132,7 @@ def change_image(
     """Change the answer that stands, and show the history with it."""
     try:
         with services.database.write() as session:
-            _, pool, _ = queries.get_image(session, image_id)
+            _, pool, _ = queries.get_image(session, image_id, with_held_out=caller.is_admin)
             annotator = get_annotator(session, caller, None, now=now)
             revising.change(session, pool, annotator, form.event_id, form.value, key=form.key, now=now)
     except AppError as error:
@@ -170,7 +170,7 @@ def _build_answers(
 def _build_image(services: Services, image_id: int, caller: Caller, *, problem: str | None = None) -> ImagePage:
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        image, pool, standing_id = queries.get_image(session, image_id)
+        image, pool, standing_id = queries.get_image(session, image_id, with_held_out=caller.is_admin)
         found = people.list_image_events(session, image_id, annotator_id=only)
         events = view_events(session, pool, found)
         return ImagePage(

@@ -26,7 +26,7 @@ WORKING = dt.timedelta(minutes=10)  # whoever did nothing for longer, and holds 
 
 @dataclass(frozen=True, slots=True)
 class WorkView:
-    """Somebody's work; an agreement is None where there was nothing to agree with."""
+    """An annotator's work; an agreement is None where there was nothing to agree with, or it is not to be told."""
 
     work: AnnotatorWork
     is_working: bool
@@ -60,11 +60,12 @@ class PeoplePage:
 
 @dataclass(frozen=True, slots=True)
 class MyPage:
-    """One's own work in a pool; None before the first act."""
+    """One's own work in a pool; None before the first act. Only admins see the agreement with the truth."""
 
     slug: str
     pool_name: str
     name: str
+    has_truth: bool
     mine: WorkView | None
     flags: Sequence[EventView]
     older: int | None
@@ -85,7 +86,7 @@ def show_people(slug: Slug, request: Request, services: InServices, now: Now, cu
     """Who works in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        work = people.list_work(session, pool, now=now)
+        work = people.list_work(session, pool, with_truth=True, now=now)
         flags, older = _read_flags(session, pool, None, cursor)
         failed = people.list_failed_rounds(session, pool)
     page = PeoplePage(
@@ -108,12 +109,13 @@ def show_me(
     with services.database.read() as session:
         pool = get_pool(session, slug)
         whose = queries.find_annotator_id(session, caller.name)
-        work = people.list_work(session, pool, annotator_id=whose or 0, now=now)
+        work = people.list_work(session, pool, annotator_id=whose or 0, with_truth=caller.is_admin, now=now)
         flags, older = _read_flags(session, pool, whose or 0, cursor)
     page = MyPage(
         slug=slug,
         pool_name=pool.name,
         name=caller.name,
+        has_truth=caller.is_admin,
         mine=WorkView.of(work[0], now) if work else None,
         flags=flags,
         older=older,

@@ -11,7 +11,10 @@ from app.web.schemas import AccuracyOut
 
 
 class AnnotatorOut(BaseModel):
-    """Somebody's work in a pool. Agreement counts standing answers that had a prediction, or a known truth."""
+    """An annotator's work in a pool. Agreement counts standing answers that had a prediction, or a known truth.
+
+    `agrees_with_truth` is null to annotators: it would tell them the true class of each image.
+    """
 
     name: str
     role: Role

@@ -23,10 +23,14 @@ def get_me(caller: InCaller) -> CallerOut:
 
 @router.get("/pools/{slug}/annotators", responses=responses(404))
 def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now) -> Page[AnnotatorOut]:
-    """Who works, how fast, and how often they agree with the model and the truth; to an annotator, only themselves."""
+    """Who works, how fast, and how often they agree with the model; to an annotator, only themselves.
+
+    `agrees_with_truth` is for admins; to an annotator it is null.
+    """
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        work = people.list_work(session, get_pool(session, slug), annotator_id=only, now=now)
+        pool = get_pool(session, slug)
+        work = people.list_work(session, pool, annotator_id=only, with_truth=caller.is_admin, now=now)
     return Page(items=[AnnotatorOut.of(one) for one in work], next=None)
 
 
@@ -37,7 +41,8 @@ def list_image_events(
     """The history of an image, oldest first; to an annotator, what they did themselves."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        queries.get_image(session, image_id)  # an image without a history is not one that does not exist
+        # An image without a history is not one that does not exist.
+        queries.get_image(session, image_id, with_held_out=caller.is_admin)
         events = people.list_image_events(session, image_id, annotator_id=only)
         return Page(items=[EventOut.of(event) for event in events], next=None)
 
