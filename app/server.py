@@ -12,7 +12,7 @@ import webbrowser
 import uvicorn
 
 from app import accounts
-from app.connection import BACKLOG, Connection
+from app.connection import BACKLOG, MAX_HEAD_BYTES, Connection
 from app.db import Database
 from app.errors import CannotListen, NoAccounts
 from app.main import create_app
@@ -43,6 +43,7 @@ def serve(settings: Settings, *, open_browser: bool) -> None:
         http=Connection,
         ws="none",
         backlog=BACKLOG,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         log_config=None,
         access_log=False,
         server_header=False,
