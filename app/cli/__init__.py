@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli.console import failures_in_words, get_settings
+from app.cli.labels import label_app
 from app.cli.operations import back_up, restore, verify
 from app.cli.oracle import oracle
 from app.cli.people import token_app, user_app
@@ -35,5 +36,6 @@ app.command()(verify)
 app.command("backup")(back_up)
 app.command()(restore)
 app.add_typer(pool_app, name="pool")
+app.add_typer(label_app, name="label")
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")

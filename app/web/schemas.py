@@ -166,7 +166,13 @@ class PoolDetail(PoolOut):
 class LeaseIn(Acting):
     """Left out, `count` means: what you still hold, or else the next batch."""
 
-    count: int | None = Field(default=None, ge=1, le=1000, examples=[10])
+    count: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="How many images; you hold at most three batches (30 at least), and get no more than that.",
+        examples=[10],
+    )
 
 
 class LeasedImageOut(BaseModel):
@@ -330,14 +336,14 @@ class LabelsOut(BaseModel):
 
 
 class UndoIn(Acting):
-    """Left out, `event_id` means the annotator's last answer, change or skip that stands."""
+    """Without `event_id` the annotator's last act that stands is meant. An admin may name anybody's."""
 
     event_id: Id | None = Field(default=None, examples=[3])
     key: Key | None = None
 
 
 class UndoOut(BaseModel):
-    """The undo, and the image if it is unlabeled again: it is held for the annotator for the time of a lease."""
+    """The undo, and the image if it is unlabeled again and held for the annotator for the time of a lease."""
 
     event: EventOut
     image: LeasedImageOut | None

@@ -17,6 +17,7 @@ from tests.web.person import PEOPLE, POOL, Person
 ONLY_ADMINS_MAY = {
     ("GET", "/api/v1/pools/{slug}/export"),
     ("POST", "/api/v1/pools/{slug}/oracle-labels"),
+    ("POST", "/api/v1/pools/{slug}/annotators/{name}/undo"),
     ("POST", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs/{run_id}"),
@@ -153,6 +154,21 @@ def test_anothers_answer_is_neither_changed_nor_undone_by_an_annotator(app: Fast
 
     assert ada.post(f"{POOL}/changes", json=body | {"value": 4}).status_code == 404
     assert ada.post(f"{POOL}/undo", json=body).status_code == 404
-    assert boss.post(f"{POOL}/undo", json=body).status_code == 404
     assert boss.post(f"{POOL}/changes", json=body | {"value": 4}).status_code == 201
     assert boss.get(f"{POOL}/labels").json()["items"][0]["value"] == 4
+    assert boss.post(f"{POOL}/undo", json={}).status_code == 200
+    undone = boss.post(f"{POOL}/undo", json=body)
+    assert (undone.status_code, undone.json()["event"]["annotator"], undone.json()["image"]) == (200, "boss", None)
+
+
+def test_an_admin_takes_back_all_that_an_annotator_answered(app: FastAPI, services: Services) -> None:
+    ada, ben, boss = (as_person(app, services, name) for name in ("ada", "ben", "boss"))
+    Person(ada, "ada").lease_and_label(3)
+    kept = Person(ben, "ben").lease_and_label(2)
+    url = f"{POOL}/annotators/ada/undo"
+
+    assert ada.post(url, json={}).status_code == 403
+    assert boss.post(url, json={}).json() == {"undone": 3}
+    assert boss.get(f"{POOL}/labels").json()["items"] == kept
+    assert boss.post(url, json={}).json() == {"undone": 0}
+    assert boss.post(f"{POOL}/annotators/nobody/undo", json={}).status_code == 404

@@ -46,7 +46,10 @@ router = APIRouter(prefix="/pools/{slug}", tags=["labeling"])
 
 @router.post("/leases", responses=responses(403, 404, 409))
 def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: InCredentials, now: Now) -> LeaseOut:
-    """The next images for an annotator; waits up to a second for a round that is due."""
+    """The next images for an annotator; waits up to a second for a round that is due.
+
+    Nobody holds more than three batches (30 images at least), so as many come at most. Answering makes room.
+    """
     _wait_for_due_round(services, slug)
     seconds = services.settings.lease_seconds
     act = partial(labeling.ask, count=body.count, now=now, lease_seconds=seconds)
@@ -55,7 +58,11 @@ def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: I
 
 @router.post("/leases/renew", responses=responses(403, 404, 409))
 def renew_leases(slug: Slug, body: RenewIn, services: InServices, credentials: InCredentials, now: Now) -> RenewOut:
-    """Hold for longer what the annotator holds; the page does so while it is open."""
+    """Hold for longer what the annotator holds; the page does so while it is open.
+
+    An image that was given more than six lease times ago is not held for longer: once its lease has ended, it is for
+    whoever asks first.
+    """
     act = partial(leases.renew, now=now, seconds=services.settings.lease_seconds)
     return RenewOut(renewed=_act(services, slug, credentials, body, now, act))
 
@@ -104,7 +111,10 @@ def change_label(slug: Slug, body: ChangeIn, services: InServices, credentials: 
 
 @router.post("/undo", responses=responses(403, 404, 409))
 def undo_label(slug: Slug, body: UndoIn, services: InServices, credentials: InCredentials, now: Now) -> UndoOut:
-    """Take back an answer, a change or a skip. An image without a label is the annotator's to answer again."""
+    """Take back an answer, a change or a skip. An image without a label is the annotator's to answer again.
+
+    With an `event_id` an admin takes back anybody's; the image is then for whoever asks first.
+    """
     seconds = services.settings.lease_seconds
     act = partial(revising.undo, event_id=body.event_id, key=body.key, now=now, lease_seconds=seconds)
     undone = _act(services, slug, credentials, body, now, act)

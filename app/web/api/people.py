@@ -1,16 +1,19 @@
 """Who is logged in, who works in a pool, what happened to an image, and the audit."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app import people, queries
+from app import people, queries, revoking
 from app.pools import get_pool
-from app.web.auth import InAdmin, InCaller
+from app.web.auth import InAdmin, InCaller, get_annotator
 from app.web.deps import Cursor, InServices, Limit, Now, Slug
-from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut
+from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut, RevokeIn
 from app.web.problems import responses
 from app.web.schemas import EventOut, Page
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["people"])
 
@@ -32,6 +35,26 @@ def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now
         pool = get_pool(session, slug)
         work = people.list_work(session, pool, annotator_id=only, with_truth=caller.is_admin, now=now)
     return Page(items=[AnnotatorOut.of(one) for one in work], next=None)
+
+
+@router.post("/pools/{slug}/annotators/{name}/undo", responses=responses(403, 404))
+def revoke_labels(
+    slug: Slug,
+    name: Annotated[str, Path(max_length=64)],
+    body: RevokeIn,
+    services: InServices,
+    admin: InAdmin,
+    now: Now,
+) -> RevokedOut:
+    """Take back every label of an annotator that stands, each by an undo of yours; the images are free again.
+
+    Others can label meanwhile. Disable the account first if it goes on labeling.
+    """
+    with services.database.write() as session:
+        pool, annotator = get_pool(session, slug), get_annotator(session, admin, body.annotator, now=now)
+    undone = revoking.revoke_labels(services.database, pool, annotator, name, now=now)
+    logger.info("%s: %s took back all %d labels of %s", slug, annotator.name, undone, name)
+    return RevokedOut(undone=undone)
 
 
 @router.get("/images/{image_id}/events", responses=responses(404))
