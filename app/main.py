@@ -26,6 +26,7 @@ from app.web.deps import Services
 from app.web.gate import Gate
 from app.web.metrics import Metrics
 from app.web.observed import Observed
+from app.web.pace import Pace
 from app.web.problems import BugGuard, add_error_handlers
 from app.web.security import Security
 from app.web.throttle import LoginThrottle
@@ -56,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         oracle_runner=OracleRunner(database, partial(datasets.load, settings)),
         gate=Gate(database, settings),
         login_throttle=LoginThrottle(),
+        pace=Pace(),
         metrics=Metrics(database),
     )
     app = FastAPI(

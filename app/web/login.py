@@ -13,6 +13,7 @@ from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
 from app.models import Annotator
 from app.web.deps import InServices, Now, Services
+from app.web.problems import retry_after
 from app.web.templates import templates
 
 logger = logging.getLogger(__name__)
@@ -92,8 +93,7 @@ def _check_password(services: Services, name: str, password: str, address: str, 
 def _show_again(request: Request, name: str, following: str, error: AppError) -> Response:
     page = LoginPage(name=name, following=following, problem=error.message)
     response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
-    if "seconds" in error.context:
-        response.headers["Retry-After"] = str(error.context["seconds"])
+    response.headers.update(retry_after(error))
     return response
 
 

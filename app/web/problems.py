@@ -99,7 +99,14 @@ def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
     if isinstance(error, NotLoggedIn) and request.method == "GET" and _wants_page(request):
         return RedirectResponse(f"/login?{urlencode({'next': _path_with_query(request)})}", 303)
-    return _respond(request, error.status, type(error).__name__, error.message, error.context)
+    response = _respond(request, error.status, type(error).__name__, error.message, error.context)
+    response.headers.update(retry_after(error))
+    return response
+
+
+def retry_after(error: AppError) -> dict[str, str]:
+    """The header that says when to try again, if the error knows."""
+    return {"Retry-After": str(error.context["seconds"])} if "seconds" in error.context else {}
 
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
