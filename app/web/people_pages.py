@@ -3,16 +3,19 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app import people, queries
+from app import people, queries, revoking
 from app.accuracy import Accuracy
 from app.models import AuditEntry, FailedRound, Pool
 from app.people import AnnotatorWork
 from app.pools import get_pool
-from app.web.auth import InCaller, get_admin, get_caller
+from app.web.auth import InAdmin, InCaller, get_admin, get_annotator, get_caller
 from app.web.deps import Cursor, InServices, Now, Slug
 from app.web.event_views import EventView, view_events
 from app.web.templates import templates
@@ -22,6 +25,16 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 FLAGS_A_PAGE = 20
 ENTRIES_A_PAGE = 50
 WORKING = dt.timedelta(minutes=10)  # whoever did nothing for longer, and holds nothing, is not at work
+
+
+class RevocationForm(BaseModel):
+    """Whose labels are to be taken back; the box has to be ticked."""
+
+    name: Annotated[str, Field(max_length=64)]
+    is_sure: Literal["yes"]
+
+
+InRevocation = Annotated[RevocationForm, Form()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,10 @@ class WorkView:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """Everybody's work in a pool, what they flagged, and the trainings that failed."""
+    """Everybody's work in a pool, what they flagged, and the trainings that failed.
+
+    `undone` is how many labels the form has just taken back.
+    """
 
     slug: str
     pool_name: str
@@ -56,6 +72,7 @@ class PeoplePage:
     older: int | None
     is_first_page: bool
     failed_rounds: Sequence[FailedRound]
+    undone: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,9 @@ class AuditPage:
 
 
 @router.get("/pools/{slug}/people", dependencies=[Depends(get_admin)])
-def show_people(slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None) -> Response:
+def show_people(
+    slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None, undone: Cursor = None
+) -> Response:
     """Who works in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
@@ -97,8 +116,18 @@ def show_people(slug: Slug, request: Request, services: InServices, now: Now, cu
         older=older,
         is_first_page=cursor is None,
         failed_rounds=failed,
+        undone=undone,
     )
     return templates.TemplateResponse(request, "people.html", {"page": page})
+
+
+@router.post("/pools/{slug}/people")
+def revoke_labels(slug: Slug, form: InRevocation, services: InServices, admin: InAdmin, now: Now) -> Response:
+    """Take back all labels of an annotator, and show the page with their number."""
+    with services.database.write() as session:
+        pool, annotator = get_pool(session, slug), get_annotator(session, admin, None, now=now)
+    undone = revoking.revoke_labels(services.database, pool, annotator, form.name, now=now)
+    return RedirectResponse(f"/pools/{slug}/people?undone={undone}", 303)
 
 
 @router.get("/pools/{slug}/me")

@@ -26,6 +26,7 @@ ONLY_ADMINS_MAY = {
     ("GET", "/metrics"),
     ("GET", "/audit"),
     ("GET", "/pools/{slug}/people"),
+    ("POST", "/pools/{slug}/people"),
     ("GET", "/oracle"),
     ("POST", "/oracle"),
     ("GET", "/oracle/{run_id}"),
@@ -68,6 +69,22 @@ def test_an_admin_may_do_everything(app: FastAPI, services: Services) -> None:
 def test_everybody_learns_who_they_are(app: FastAPI, services: Services) -> None:
     for name, role in PEOPLE.items():
         assert as_person(app, services, name).get("/api/v1/me").json() == {"name": name, "role": role, "open": False}
+
+
+def test_an_admin_takes_back_all_that_an_annotator_answered_on_the_page_of_people(
+    app: FastAPI, services: Services
+) -> None:
+    ada, boss = (as_person(app, services, name) for name in ("ada", "boss"))
+    Person(ada, "ada").lease_and_label(3)
+    url = "/pools/digits/people"
+
+    assert "ada (3 labels)" in boss.get(url).text
+    assert boss.post(url, data={"name": "ada"}).status_code == 422  # the box is not ticked
+    done = boss.post(url, data={"name": "ada", "is_sure": "yes"})
+    assert "3 labels were taken back." in done.text
+    assert "Take labels back" not in done.text
+    assert boss.get(f"{POOL}/labels").json()["items"] == []
+    assert boss.post(url, data={"name": "nobody", "is_sure": "yes"}).status_code == 404
 
 
 def test_nobody_acts_in_anothers_name(app: FastAPI, services: Services) -> None:
