@@ -6,7 +6,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     server                                 uvicorn on a socket of ours
     main, connection                       create_app: the one place where it is put together; clients that are too slow
     web                                    HTTP: pages, REST API, streams, logins
-    trainer, export, verify                the background thread; labels as files; rounds computed again
+    trainer, export, verify, revoking      the background thread; labels as files; rounds computed again; all of one
+                                           annotator's labels taken back
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
     queries, people                        read-only answers: of pools; of who works in them
     labels, leases, pools, accounts        events and their fold; claims; images; who may come in

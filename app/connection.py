@@ -9,6 +9,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 BACKLOG = 64  # so many are taken in at once, before any is counted
+MAX_HEAD_BYTES = 16_384  # of a request's first line and headers: h11 and the query's parser take a second a megabyte
 
 
 class Connection(H11Protocol):
@@ -34,8 +35,10 @@ class Connection(H11Protocol):
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Part of a request, or of several."""
-        super().data_received(data)
+        """Part of a request, or of several, in pieces: h11 bounds a head only as long as it is incomplete."""
+        for start in range(0, len(data), MAX_HEAD_BYTES):
+            if not self.transport.is_closing():
+                super().data_received(data[start : start + MAX_HEAD_BYTES])
         self._watch_request()
 
     def on_response_complete(self) -> None:

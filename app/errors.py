@@ -118,6 +118,12 @@ class RunFinished(AppError):
     status = 409
 
 
+class TooManyActs(AppError):
+    """An account acts faster than a person can; the context says how many seconds to wait."""
+
+    status = 429
+
+
 class TooManyRuns(AppError):
     """As many oracle runs wait as the queue takes."""
 

@@ -1,4 +1,8 @@
-"""Who has which image for now: claim, renew, give back, expire. A claim is one conditional insert."""
+"""Who has which image for now: claim, renew, give back, expire. A claim is one conditional insert.
+
+Two bounds keep one annotator from holding the head of the ranking against all others: how many images they hold, and
+how often a lease is renewed before the image is free for a moment.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,6 +17,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -25,6 +30,10 @@ from sqlalchemy.orm import Session
 from app.live import Change, note
 from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Skip
 from app.rounds import Newest
+
+HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
+HELD_IMAGES = 30  # or so many, where batches are small
+LONGEST_HOLD = 6  # lease times: an image that waits for longer may go to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +75,22 @@ _LEASED = (
 )
 _N_OUT = select(func.count()).where(Lease.pool_id == bindparam("in_pool"))
 _NAMED = _LEASES.c.image_id.in_(bindparam("image_ids", expanding=True))
-_HOLD = update(_LEASES).where(_NAMED).values(expires_at=bindparam("until"))
+_IS_OVER = _LEASES.c.expires_at <= bindparam("now")
+# What is over and nobody took is leased anew; what is not over is put off, unless it was given too long ago.
+_HOLD = (
+    update(_LEASES)
+    .where(_LEASES.c.pool_id == bindparam("in_pool"), _LEASES.c.annotator_id == bindparam("by"))
+    .where(_IS_OVER | (_LEASES.c.given_at > bindparam("given_after")))
+    .values(
+        expires_at=bindparam("until"),
+        given_at=case((_IS_OVER, bindparam("now", type_=_LEASES.c.given_at.type)), else_=_LEASES.c.given_at),
+    )
+)
+_HOLD_NAMED = _HOLD.where(_NAMED)
 _END = delete(_LEASES).where(_NAMED)
 _DROP_EXPIRED = delete(_LEASES).where(
     _LEASES.c.pool_id == bindparam("in_pool"),
-    _LEASES.c.expires_at <= bindparam("now"),
+    _IS_OVER,
     _LEASES.c.annotator_id != bindparam("by"),
 )
 
@@ -91,10 +111,10 @@ def _claiming(
         bindparam("in_round", type_=Lease.round_id.type),
         *ranked,
         bindparam("until", type_=Lease.expires_at.type),
+        bindparam("now", type_=Lease.given_at.type),
     ]
-    columns = ["image_id", "pool_id", "annotator_id", "round_id", "rank", "confidence", "prediction", "expires_at"]
     first = select(*values).where(where, *is_free).order_by(order).limit(bindparam("missing"))
-    return insert(_LEASES).from_select(columns, first)
+    return insert(_LEASES).from_select([column.name for column in _LEASES.c], first)
 
 
 _CLAIM_RANKED = _claiming(
@@ -124,24 +144,19 @@ def claim(
 ) -> list[LeasedImage]:
     """Up to `count` images for the annotator: those already held first, then the head of the ranking.
 
+    At most `max_held` of them, however many are asked for.
     Without a count, what is held comes alone. If nothing is, a batch comes, or what the next round still waits
     for beside the labels it has and the images that are out: so a batch that was broken off is finished
     before a new one starts. Expired leases of one's own that nobody took count as held. What the annotator
     skipped does not come again.
     """
     connection = session.connection()
-    given = {
-        "in_pool": pool.id,
-        "by": annotator.id,
-        "in_round": newest.id,
-        "now": now,
-        "until": now + dt.timedelta(seconds=seconds),
-        "most": pool.n_images if count is None else count,
-    }
+    most = pool.n_images if count is None else min(count, max_held(pool, annotator))
+    given = {**_holding(pool, annotator, now, seconds), "in_round": newest.id, "most": most}
     held = connection.scalars(_HELD, given).all()
     if held:
-        connection.execute(_HOLD, {**given, "image_ids": held})
-    missing = max(0, count - len(held)) if count is not None else 0
+        connection.execute(_HOLD_NAMED, {**given, "image_ids": held})
+    missing = max(0, most - len(held)) if count is not None else 0
     if missing or (count is None and not held):
         connection.execute(_DROP_EXPIRED, given)
         missing = missing or _next_batch(connection, pool, newest.n_new)
@@ -149,6 +164,17 @@ def claim(
     if missing:
         connection.execute(_CLAIM_UNRANKED, {**given, "missing": missing})
     return [LeasedImage(*row) for row in connection.execute(_LEASED, given)]
+
+
+def max_held(pool: Pool, annotator: Annotator) -> int:
+    """How many images of the pool the annotator may hold. The oracle answers in the same moment, and may hold all."""
+    return pool.n_images if annotator.role == "oracle" else max(HELD_IMAGES, HELD_BATCHES * pool.batch_size)
+
+
+def has_room(session: Session, pool: Pool, annotator: Annotator) -> bool:
+    """Whether the annotator may hold one more."""
+    mine = select(func.count()).where(Lease.pool_id == pool.id, Lease.annotator_id == annotator.id)
+    return (session.scalar(mine) or 0) < max_held(pool, annotator)
 
 
 def give(session: Session, lease: Lease) -> None:
@@ -159,13 +185,12 @@ def give(session: Session, lease: Lease) -> None:
 
 
 def renew(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime, seconds: int) -> int:
-    """Hold for longer whatever the annotator holds; how many images that are."""
-    until = now + dt.timedelta(seconds=seconds)
-    renewed = session.execute(
-        update(Lease).where(Lease.pool_id == pool.id, Lease.annotator_id == annotator.id).values(expires_at=until)
-    )
-    assert isinstance(renewed, CursorResult)  # an UPDATE's result has a row count
-    return renewed.rowcount
+    """Hold for longer what the annotator holds; how many images that are.
+
+    A lease that was given more than `LONGEST_HOLD` lease times ago is left to end. If nobody takes the image
+    then, it may be renewed again.
+    """
+    return session.connection().execute(_HOLD, _holding(pool, annotator, now, seconds)).rowcount
 
 
 def release(session: Session, pool: Pool, annotator: Annotator, image_ids: Sequence[int] | None) -> int:
@@ -198,6 +223,17 @@ def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt
 def end(session: Session, image_ids: Sequence[int]) -> None:
     """The images are with nobody any more."""
     session.connection().execute(_END, {"image_ids": image_ids})
+
+
+def _holding(pool: Pool, annotator: Annotator, now: dt.datetime, seconds: int) -> dict[str, Any]:
+    lease_time = dt.timedelta(seconds=seconds)
+    return {
+        "in_pool": pool.id,
+        "by": annotator.id,
+        "now": now,
+        "until": now + lease_time,
+        "given_after": now - LONGEST_HOLD * lease_time,
+    }
 
 
 def _next_batch(connection: Connection, pool: Pool, n_new: int) -> int:

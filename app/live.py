@@ -24,7 +24,10 @@ class Change:
 
 def note(session: Session, change: Change) -> None:
     """Have `change` published once this session's transaction is committed, and not otherwise."""
-    session.info.setdefault("changes", []).append((session.get_nested_transaction(), change))
+    noted = (session.get_nested_transaction(), change)
+    changes = session.info.setdefault("changes", [])
+    if noted not in changes:  # of many acts in one transaction those who listen need to hear once
+        changes.append(noted)
 
 
 class Live:

@@ -23,6 +23,7 @@ from app.web.deps import Services
 from app.web.gate import Gate
 from app.web.metrics import Metrics
 from app.web.observed import Observed
+from app.web.pace import Pace
 from app.web.problems import BugGuard, add_error_handlers
 from app.web.security import Security
 from app.web.throttle import LoginThrottle
@@ -55,6 +56,7 @@ def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = Non
         oracle_runner=OracleRunner(database, partial(datasets.load, settings)),
         gate=Gate(database, settings),
         login_throttle=LoginThrottle(),
+        pace=Pace(),
         metrics=Metrics(database),
     )
     app = FastAPI(

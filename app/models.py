@@ -24,6 +24,7 @@ EventKind = Literal["label", "change", "skip", "flag", "undo"]
 TokenKind = Literal["session", "api"]
 Source = Literal["human", "oracle", "model"]
 ORACLE = "oracle"  # the name of the annotator that knows the truth: nobody else may have it
+LOCAL = "local"  # the name of who acts on a server without accounts and names nobody
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 
 
@@ -215,7 +216,10 @@ class RankedImage(Base):
 
 
 class Lease(Base):
-    """An image that is with one annotator until `expires_at`: its primary key keeps it from everybody else."""
+    """An image that is with one annotator until `expires_at`: its primary key keeps it from everybody else.
+
+    `given_at` bounds how often that may be put off.
+    """
 
     __tablename__ = "lease"
     __table_args__ = (
@@ -230,6 +234,7 @@ class Lease(Base):
     confidence: Mapped[float | None]
     prediction: Mapped[int | None]
     expires_at: Mapped[dt.datetime]
+    given_at: Mapped[dt.datetime] = mapped_column(server_default="2000-01-01 00:00:00")  # of leases of older versions
 
 
 class LabelEvent(Base):

@@ -30,7 +30,10 @@ PAUSE_SECONDS = 60  # a longer gap between two answers is a pause, not slowness
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorWork:
-    """One annotator in one pool. Agreements are (agreeing, comparable) counts of answers that stand."""
+    """One annotator in one pool. Agreements are (agreeing, comparable) counts of answers that stand.
+
+    `truth_agreement` is (0, 0) where the truth is not to be told.
+    """
 
     name: str
     role: Role
@@ -46,10 +49,11 @@ class AnnotatorWork:
 
 
 def list_work(
-    session: Session, pool: Pool, *, annotator_id: int | None = None, now: dt.datetime
+    session: Session, pool: Pool, *, annotator_id: int | None = None, with_truth: bool = False, now: dt.datetime
 ) -> list[AnnotatorWork]:
     """Everybody who did anything in the pool, busiest first; or only one annotator.
 
+    `with_truth` is for admins alone: an annotator who changes an answer and sees the count reads off the true class.
     The model's opinion is the one it had when it asked; images from beyond the stored ranking have none.
     """
     standing = _standing(session, pool)
@@ -66,7 +70,7 @@ def list_work(
     for person in people:
         if annotator_id not in (None, person.id):
             continue
-        labels, like_model, with_model, like_truth, with_truth = standing.get(person.id, (0, 0, 0, 0, 0))
+        labels, like_model, n_with_model, like_truth, n_with_truth = standing.get(person.id, (0, 0, 0, 0, 0))
         skips, flags, last_at = acts.get(person.id, (0, 0, None))
         last_hour, seconds_per_label = pace.get(person.id, (0, None))
         work.append(
@@ -79,8 +83,8 @@ def list_work(
                 held=held.get(person.id, 0),
                 labels_last_hour=last_hour,
                 seconds_per_label=seconds_per_label,
-                model_agreement=(like_model, with_model),
-                truth_agreement=(like_truth, with_truth),
+                model_agreement=(like_model, n_with_model),
+                truth_agreement=(like_truth, n_with_truth) if with_truth else (0, 0),
                 last_event_at=last_at,
             )
         )

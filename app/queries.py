@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import func, select, true
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
 from app import rounds
@@ -185,21 +185,21 @@ def list_oracle_runs(
     return _page(session.scalars(query).all(), limit, lambda run: run.id)
 
 
-def get_pixels(session: Session, image_id: int) -> tuple[bytes, int, int]:
-    """An image's pixels with height and width.
+def get_pixels(session: Session, image_id: int, *, with_held_out: bool) -> tuple[bytes, int, int]:
+    """An image's pixels with height and width. `with_held_out` finds validation and test images, too.
 
     Raises:
         NotFound: there is no such image.
     """
     query = select(Image.pixels, Pool.height, Pool.width).join(Pool, Pool.id == Image.pool_id)
-    row = session.execute(query.where(Image.id == image_id)).one_or_none()
+    row = session.execute(query.where(*_is_image(image_id, with_held_out))).one_or_none()
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
     return row.pixels, row.height, row.width
 
 
-def get_image(session: Session, image_id: int) -> tuple[Image, Pool, int | None]:
-    """An image with its pool, and the event of its label if it has one.
+def get_image(session: Session, image_id: int, *, with_held_out: bool) -> tuple[Image, Pool, int | None]:
+    """An image with its pool, and the event of its label if it has one. `with_held_out` as for `get_pixels`.
 
     Raises:
         NotFound: there is no such image.
@@ -208,11 +208,15 @@ def get_image(session: Session, image_id: int) -> tuple[Image, Pool, int | None]
         select(Image, Pool, Label.event_id)
         .join(Pool, Pool.id == Image.pool_id)
         .outerjoin(Label, Label.image_id == Image.id)
-        .where(Image.id == image_id)
+        .where(*_is_image(image_id, with_held_out))
     ).one_or_none()
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
     return row[0], row[1], row[2]
+
+
+def _is_image(image_id: int, with_held_out: bool) -> tuple[ColumnElement[bool], ...]:
+    return (Image.id == image_id,) if with_held_out else (Image.id == image_id, Image.split == "pool")
 
 
 def find_annotator_id(session: Session, name: str) -> int | None:

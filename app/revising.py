@@ -107,10 +107,11 @@ def undo(
     now: dt.datetime,
     lease_seconds: int,
 ) -> Undone:
-    """Take back the annotator's last act that stands, or one of them: an answer, a change, or a skip.
+    """Take back the annotator's last act that stands, or that of `event_id`: an answer, a change, or a skip.
 
-    An image that is unlabeled after it is the annotator's to answer again; after a change that is taken back,
-    the answer before it stands again.
+    An admin may name anybody's. After one's own, an image that is unlabeled is one's own to answer again, unless one
+    holds as many as one may; after another's it is for whoever asks first. After a change that is taken back, the
+    answer before it stands again.
 
     Raises:
         NotFound: the event is not there, or not the annotator's.
@@ -122,13 +123,29 @@ def undo(
     if done := _find_replayed(session, pool, annotator, key, "undo", **expected):
         return Undone(done, _find_held(session, annotator, done.image_id))
     event = _get_undoable(session, pool, annotator, event_id)
-    values = {"pool_id": pool.id, "undoes_id": event.id, "key": key, "created_at": now}
-    undone = labels.append_event(session, annotator, "undo", event, **values)
-    _take_back(session, event)
-    if session.get(Label, event.image_id) is None:
+    undone = take_back(session, annotator, event, key=key, now=now)
+    if session.get(Label, event.image_id) is None and event.annotator_id == annotator.id:
         _give_back(session, pool, annotator, event, now, until)
-    note(session, Change("labels", pool.id))
     return Undone(_recorded(session, undone), _find_held(session, annotator, event.image_id))
+
+
+def take_back(
+    session: Session, annotator: Annotator, event: LabelEvent, *, key: str | None = None, now: dt.datetime
+) -> LabelEvent:
+    """The annotator takes back an answer, change or skip that stands; the new event."""
+    values = {"pool_id": event.pool_id, "undoes_id": event.id, "key": key, "created_at": now}
+    undone = labels.append_event(session, annotator, "undo", event, **values)
+    if event.kind == "skip":
+        session.delete(session.get_one(Skip, (event.image_id, event.annotator_id)))
+    else:
+        session.delete(session.get_one(Label, event.image_id))
+    session.flush()
+    if event.kind == "change":
+        labels.let_stand(session, session.get_one(LabelEvent, event.undoes_id))
+    note(session, Change("labels", event.pool_id))
+    if event.annotator_id != annotator.id:
+        note(session, Change("leases", event.pool_id))  # the image may be what somebody waits for
+    return undone
 
 
 def _recorded(session: Session, event: LabelEvent) -> Recorded:
@@ -179,37 +196,30 @@ def _get_answer(session: Session, pool: Pool, annotator: Annotator, event_id: in
 
 
 def _get_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEvent:
-    mine = select(LabelEvent).where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator.id)
+    of_pool = select(LabelEvent).where(LabelEvent.pool_id == pool.id)
+    mine = of_pool.where(LabelEvent.annotator_id == annotator.id)
     stands = exists().where(Label.event_id == LabelEvent.id) | exists().where(Skip.event_id == LabelEvent.id)
     if event_id is None:
         last = session.scalar(mine.where(stands).order_by(LabelEvent.id.desc()).limit(1))
         if last is None:
             raise NothingToUndo(f"No answer of {annotator.name} stands in {pool.slug}: there is nothing to undo.")
         return last
-    event = session.scalar(mine.where(LabelEvent.id == event_id, LabelEvent.kind.in_(("label", "change", "skip"))))
+    named = (of_pool if annotator.role == "admin" else mine).where(LabelEvent.id == event_id)
+    event = session.scalar(named.where(LabelEvent.kind.in_(("label", "change", "skip"))))
     if event is None:
         raise NotFound(f"{annotator.name} gave no answer with the event {event_id} in {pool.slug}.", event_id=event_id)
-    if session.scalar(mine.where(stands, LabelEvent.id == event_id)) is None:
+    if session.scalar(named.where(stands)) is None:
         raise NothingToUndo(f"The answer of event {event_id} was taken back or changed already.", event_id=event_id)
     return event
-
-
-def _take_back(session: Session, event: LabelEvent) -> None:
-    if event.kind == "skip":
-        session.delete(session.get_one(Skip, (event.image_id, event.annotator_id)))
-    else:
-        session.delete(session.get_one(Label, event.image_id))
-    session.flush()
-    if event.kind == "change":
-        labels.let_stand(session, session.get_one(LabelEvent, event.undoes_id))
 
 
 def _give_back(
     session: Session, pool: Pool, annotator: Annotator, event: LabelEvent, now: dt.datetime, until: dt.datetime
 ) -> None:
-    """Lease the image to whoever took an answer back, unless somebody else works on it by now."""
+    """Lease the image to the annotator, unless another works on it by now or they hold as many as they may."""
     lease = session.get(Lease, event.image_id)
-    if lease is not None and lease.annotator_id != annotator.id and lease.expires_at > now:
+    is_with_another = lease is not None and lease.annotator_id != annotator.id and lease.expires_at > now
+    if is_with_another or not leases.has_room(session, pool, annotator):
         return
     prediction = session.scalar(
         select(RankedImage.prediction).where(RankedImage.round_id == event.round_id, RankedImage.rank == event.rank)
@@ -223,6 +233,7 @@ def _give_back(
         confidence=event.confidence,
         prediction=prediction,
         expires_at=until,
+        given_at=now,
     )
     leases.give(session, given)
 

@@ -7,8 +7,8 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Table, bindparam, func, insert, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy import Table, bindparam, exists, func, insert, select
+from sqlalchemy.orm import Session, aliased, undefer
 
 from app.accuracy import Accuracy
 from app.live import Change, note
@@ -84,8 +84,24 @@ def find_newest(session: Session, pool: Pool) -> Newest:
 
 
 def is_due(session: Session, pool: Pool) -> bool:
-    """Whether enough new labels are there for the next round."""
-    return find_newest(session, pool).until_due(pool) == 0
+    """Whether the next round has enough to learn, or to forget: labels that an admin took back from others."""
+    return find_newest(session, pool).until_due(pool) == 0 or _has_to_forget(session, pool)
+
+
+def _has_to_forget(session: Session, pool: Pool) -> bool:
+    """Whether the newest round was trained on a batch of labels that were revoked since, and others are left."""
+    newest = get_newest_round(session, pool)
+    undo, undone = aliased(LabelEvent), aliased(LabelEvent)
+    n_revoked = session.scalar(
+        select(func.count())
+        .select_from(undo)
+        .join(undone, undone.id == undo.undoes_id)
+        .where(undo.pool_id == pool.id, undo.id > newest.last_event_id, undo.kind == "undo")
+        .where(undone.id <= newest.last_event_id, undone.kind != "skip", undone.annotator_id != undo.annotator_id)
+    )
+    return (n_revoked or 0) >= pool.batch_size and bool(
+        session.scalar(select(exists().where(Label.pool_id == pool.id)))
+    )
 
 
 def read_training_set(session: Session, pool: Pool) -> TrainingSet:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import uvicorn
 
 from app import accounts
-from app.connection import BACKLOG, Connection
+from app.connection import BACKLOG, MAX_HEAD_BYTES, Connection
 from app.datasets import DataSet
 from app.db import Database
 from app.errors import CannotListen, NoAccounts
@@ -45,6 +45,7 @@ def serve(settings: Settings, *, open_browser: bool, load_data: Callable[[], Dat
         http=Connection,
         ws="none",
         backlog=BACKLOG,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Further names by which browsers may address the server, as a JSON list.",
     )
-    max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest request body that is read, in bytes.")
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1024, description="Largest body of labels that is read, in bytes; others may have 65,536."
+    )
     trusted_proxies: list[str] = Field(
         default_factory=list,
         description="Addresses of reverse proxies whose X-Forwarded-For and -Proto are believed, as a JSON list.",

@@ -229,15 +229,17 @@ def _compare_labels(session: Session, pool: Pool, events: Sequence[Recorded]) ->
     return _first([(f"{pool.slug}, the skips that stand (events)", standing, skipped)])
 
 
-def _fold_skips(events: Iterable[Recorded]) -> dict[tuple[int, str], int]:
+def _fold_skips(events: Sequence[Recorded]) -> dict[tuple[int, str], int]:
     """The skips that stand, by image and annotator: the last of each, unless it was taken back."""
     standing: dict[tuple[int, str], int] = {}
+    whose = {event.id: (event.image_id, event.annotator) for event in events if event.kind == "skip"}
     for event in events:
-        whose = (event.image_id, event.annotator)
         if event.kind == "skip":
-            standing[whose] = event.id
-        elif event.kind == "undo" and standing.get(whose) == event.undoes_id:
-            del standing[whose]
+            standing[whose[event.id]] = event.id
+        elif event.kind == "undo" and event.undoes_id in whose:  # an admin may have taken it back
+            skipped = whose[event.undoes_id]
+            if standing.get(skipped) == event.undoes_id:
+                del standing[skipped]
     return standing
 
 

@@ -21,6 +21,11 @@ export class ApiError extends Error {
     return this.code === "NotAllowed" && this.context?.name !== undefined;
   }
 
+  /** How long the server asks to wait before the same request is sent again. */
+  get waitMs() {
+    return 1000 * (this.context?.seconds ?? 0);
+  }
+
   /** Whether the same request may succeed later, so that it is worth sending again. */
   get isTransient() {
     const isPassing = this.status === 0 || this.status >= 500 || [408, 425, 429].includes(this.status);

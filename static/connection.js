@@ -22,6 +22,7 @@ export class Connection extends EventTarget {
   async persist(send) {
     const request = Symbol("request");
     for (let tries = 0; ; tries += 1) {
+      let pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
       try {
         const answer = await send();
         this.#note(request, null);
@@ -29,8 +30,9 @@ export class Connection extends EventTarget {
       } catch (error) {
         this.#note(request, error.isTransient ? error : null);
         if (!error.isTransient) throw error;
+        pauseMs = Math.max(pauseMs, error.waitMs);
       }
-      await this.#pause(Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS));
+      await this.#pause(pauseMs);
     }
   }
 

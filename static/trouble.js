@@ -14,6 +14,10 @@ export function describeTrouble(trouble, { n, annotator, path, isLasting }) {
     const waits = n ? `${kept} until ${annotator} logs in again.` : "";
     return { text: `Somebody else has logged in here: ${name}. ${waits}`.trim(), link: { href: path, text: `Go on as ${name}`, target } };
   }
+  if (trouble.code === "TooManyActs") {
+    const waits = n ? `${kept}, sent one by one as soon as the server takes them.` : "The page goes on in a moment.";
+    return { text: `That was much at once. ${waits}`, link: null };
+  }
   const goesOn = n ? `${kept}, sent as soon as it is back.` : "The page goes on as soon as it is back.";
   if (trouble.code !== "DatabaseUnavailable") return { text: `${trouble.message} ${goesOn}`, link: null };
   const again = n ? `${kept}, sent again until they are stored.` : "The page tries again.";

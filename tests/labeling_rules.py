@@ -1,19 +1,23 @@
 """The rules of labeling told once more, in dictionaries: what a database under test is compared with."""
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.errors import AlreadyLabeled, AlreadySkipped, LeasedByAnother, NotFound, NothingToUndo
 
 from .factories.making import LEASE_SECONDS
 
+LEASE_TIME = dt.timedelta(seconds=LEASE_SECONDS)
+LONGEST_HOLD = 6 * LEASE_TIME
+
 
 @dataclass(frozen=True)
 class Held:
-    """A lease: whose, until when, and where the image stood when it was asked. No rank: behind all ranks."""
+    """A lease: whose, from when to when, and where the image stood when it was asked. No rank: behind all ranks."""
 
     name: str
+    since: dt.datetime
     until: dt.datetime
     round_number: int
     rank: int | None
@@ -39,7 +43,7 @@ class Rules:
 
     images: list[int]
     batch_size: int
-    admin: str  # who may change what others answered
+    admin: str  # who may change and take back what others answered
     events: list[Done] = field(default_factory=list)
     label: dict[int, int] = field(default_factory=dict)  # image -> event that stands
     skips: dict[tuple[int, str], int] = field(default_factory=dict)  # image and annotator -> event
@@ -54,10 +58,8 @@ class Rules:
 
     def ask(self, name: str, count: int | None, now: dt.datetime) -> list[int]:
         """The images that come, in their order."""
-        until, mine = now + dt.timedelta(seconds=LEASE_SECONDS), self.mine(name)[:count]
-        for image in mine:
-            was = self.held[image]
-            self.held[image] = Held(name, until, was.round_number, was.rank)
+        mine = self.mine(name)[:count]
+        self.hold(mine, now)
         missing = 0 if count is None else count - len(mine)
         if missing or (count is None and not mine):
             self.held = {i: h for i, h in self.held.items() if h.name == name or h.until > now}
@@ -69,7 +71,7 @@ class Rules:
                 image for image in [*ranking, *(i for i in self.images if i not in ranks)] if self.is_free(image, name)
             ]
             for image in free[:missing]:
-                self.held[image] = Held(name, until, len(self.rankings) - 1, ranks.get(image))
+                self.held[image] = Held(name, now, now + LEASE_TIME, len(self.rankings) - 1, ranks.get(image))
         return self.mine(name)[:count]
 
     def mine(self, name: str) -> list[int]:
@@ -135,28 +137,38 @@ class Rules:
                 raise NothingToUndo("")
             event_id = max(own)
         event = self.find(event_id)
-        if event is None or event.name != name or event.kind not in ("label", "change", "skip"):
+        is_theirs = event is not None and name in (event.name, self.admin)
+        if event is None or not is_theirs or event.kind not in ("label", "change", "skip"):
             raise NotFound("")
         if event_id not in standing:
             raise NothingToUndo("")
         if event.kind == "skip":
-            del self.skips[event.image, name]
+            del self.skips[event.image, event.name]
         elif event.undoes is not None:
             self.label[event.image] = event.undoes
         else:
             del self.label[event.image]
         where = (event.round_number, event.rank)
         undone = self.append("undo", event.image, name, where, undoes=event_id)
-        if event.image not in self.label and not self.is_with_another(event.image, name, now):
-            self.held[event.image] = Held(name, now + dt.timedelta(seconds=LEASE_SECONDS), *where)
+        is_own = event.name == name
+        if is_own and event.image not in self.label and not self.is_with_another(event.image, name, now):
+            self.held[event.image] = Held(name, now, now + LEASE_TIME, *where)
         return [undone.id]
 
     def renew(self, name: str, now: dt.datetime) -> int:
-        """Hold it all for longer."""
-        for image in self.mine(name):
+        """Hold it all for longer, but for what was given too long ago."""
+        return self.hold(self.mine(name), now)
+
+    def hold(self, images: list[int], now: dt.datetime) -> int:
+        """Put the end off, or begin anew where it is over; for how many that was done."""
+        n_held = 0
+        for image in images:
             was = self.held[image]
-            self.held[image] = Held(name, now + dt.timedelta(seconds=LEASE_SECONDS), was.round_number, was.rank)
-        return len(self.mine(name))
+            is_over = was.until <= now
+            if is_over or was.since > now - LONGEST_HOLD:
+                self.held[image] = replace(was, since=now if is_over else was.since, until=now + LEASE_TIME)
+                n_held += 1
+        return n_held
 
     def release(self, name: str, images: list[int] | None) -> int:
         """Give some or all of it back."""

@@ -7,13 +7,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from typer.testing import CliRunner, Result
 
 from app import accounts
 from app.cli import COMMANDS, app, load_command
 from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
+from app.models import LabelEvent
 from app.pools import get_pool
 
 from .factories.acts import ask_and_answer
@@ -60,6 +61,49 @@ def test_a_command_that_is_not_there_is_named() -> None:
 
     assert result.exit_code == 2
     assert "No such command 'labbel'" in result.stderr
+
+
+def test_all_labels_of_an_annotator_are_taken_back_once_that_is_confirmed(path: Path) -> None:
+    with opened(path) as database:
+        database.migrate()
+        pool = add_pool(database)
+        ask_and_answer(database, pool, add_annotator(database, "eve"), 3)
+    command = ("label", "revoke", "patterns", "--by", "eve")
+
+    assert run(*command, given="n\n").exit_code == 1
+    with opened(path) as database:
+        assert len(standing(database)) == 3
+    done = run(*command, given="y\n")
+    again = run(*command, "--yes")
+
+    assert "3 labels of eve in patterns are taken back." in done.stdout
+    assert "0 labels" in again.stdout
+    with opened(path) as database:
+        assert standing(database) == {}
+
+
+@pytest.mark.usefixtures("path")
+def test_labels_are_taken_back_by_the_only_admin_or_the_one_that_is_named(path: Path) -> None:
+    with opened(path) as database:
+        database.migrate()
+        pool = add_pool(database)
+        ask_and_answer(database, pool, add_annotator(database, "eve"), 1)
+    command = ("label", "revoke", "patterns", "--by", "eve", "--yes")
+    add_user("ada")
+    nobody = run(*command)
+    for name in ("ben", "boss"):
+        add_user(name, "--admin")
+    unsaid, wrong = run(*command), run(*command, "--as", "ada")
+
+    assert "--as NAME" in nobody.stderr
+    assert "--as ben or boss" in unsaid.stderr
+    assert wrong.exit_code == 1
+    assert run(*command, "--as", "boss").exit_code == 0
+    assert "There is no annotator nobody" in run(*command[:3], "--by", "nobody", "--yes", "--as", "boss").stderr
+    with opened(path) as database, database.read() as session:
+        last = session.scalars(select(LabelEvent).order_by(LabelEvent.id.desc())).first()
+        assert last is not None
+        assert (last.kind, last.annotator.name) == ("undo", "boss")
 
 
 def test_pools_are_made_and_listed(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.connection import Connection
+from app.connection import MAX_HEAD_BYTES, Connection
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
@@ -48,7 +48,11 @@ class Server(uvicorn.Server):
 def serving(app: ASGIApp, protocol: type[Connection] = Hasty) -> Iterator[Callable[[], socket.socket]]:
     """Serve, and give what opens a connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server(uvicorn.Config(app, http=protocol, lifespan="off", log_config=None))
+        server = Server(
+            uvicorn.Config(
+                app, http=protocol, lifespan="off", log_config=None, h11_max_incomplete_event_size=MAX_HEAD_BYTES
+            )
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         assert server.listens.wait(60)
@@ -240,3 +244,39 @@ def test_where_all_are_served_the_newcomer_is_turned_away() -> None:
         newcomer = clients.enter_context(connect())
 
         assert read_all(newcomer) == b""
+
+
+# Heads
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /?" + b"a&" * 25_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"a=1;" * 12_500 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"".join(b"x%d:\r\n" % n for n in range(6_000)) + b"\r\n",
+    ],
+    ids=["query", "cookie", "headers"],
+)
+def test_a_long_head_is_refused_even_if_it_comes_at_once(head: bytes) -> None:
+    with serving(echo) as connect, connect() as client:
+        with suppress(ConnectionError):
+            client.sendall(head)
+
+        assert read_all(client).partition(b"\r\n")[0] in (b"HTTP/1.1 400 Bad Request", b"")
+
+
+def test_a_head_as_long_as_browsers_send_is_read() -> None:
+    with serving(echo) as connect, connect() as client:
+        client.sendall(GET[:-2] + b"Cookie: " + b"a" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n")
+
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_large_body_that_comes_at_once_arrives_whole() -> None:
+    with serving(echo) as connect, connect() as client:
+        client.sendall(HEAD.replace(b"1000", b"500000") + bytes(500_000))
+
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n500000"):
+            answer += client.recv(1000)

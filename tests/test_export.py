@@ -177,6 +177,6 @@ def test_the_number_of_queries_does_not_grow_with_the_labels(
 
     ask_and_answer(database, pool, ada, 1)
     before = count()
-    ask_and_answer(database, pool, ada, 40)
+    ask_and_answer(database, pool, ada, 30)
 
     assert count() == before

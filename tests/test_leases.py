@@ -8,7 +8,7 @@ from app.models import Annotator, Image, Lease, Pool
 
 from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
 from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, add_round, after
-from .factories.stored import image_ids
+from .factories.stored import held_by, image_ids
 from .factories.watching import race
 
 
@@ -123,7 +123,41 @@ def test_beyond_the_stored_head_the_pool_is_given_by_position(database: Database
 def test_the_validation_and_test_images_are_never_asked(database: Database, ada: Annotator) -> None:
     pool = add_pool(database, n_images=5, n_validation=5, n_test=5)
 
-    assert ids_of(ask(database, pool, ada, 100).images) == image_ids(database, pool)
+    assert ids_of(ask(database, pool, ada, 20).images) == image_ids(database, pool)
+
+
+@pytest.mark.parametrize(("batch_size", "most"), [(1, 30), (10, 30), (15, 45)])
+def test_nobody_holds_more_than_a_few_batches_however_many_they_ask_for(
+    database: Database, ada: Annotator, ben: Annotator, batch_size: int, most: int
+) -> None:
+    pool = add_pool(database, batch_size=batch_size, queue_size=50)
+    ranked = image_ids(database, pool, range(50))
+    add_round(database, pool, ranked)
+
+    first = [ids_of(ask(database, pool, ada, count).images) for count in (20, 1000, 1000)]
+
+    assert first == [ranked[:20], ranked[:most], ranked[:most]]
+    assert held_by(database, ada) == set(ranked[:most])
+    assert ids_of(ask(database, pool, ben, 5).images) == ranked[most:][:5]
+    answer(database, pool, ada, ranked[:2])  # which makes room
+    assert len(ask(database, pool, ada, 1000).images) == min(most, 60 - 2 - 5)
+
+
+def test_the_oracle_may_answer_the_whole_pool_at_once(database: Database, pool: Pool, oracle: Annotator) -> None:
+    assert len(ask(database, pool, oracle, 1000).images) == 60
+
+
+def test_taking_many_answers_back_does_not_hold_more_images_than_asking(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator
+) -> None:
+    ids = image_ids(database, pool, range(40))
+    events = answer(database, pool, ada, ids)
+
+    for event in events:
+        undo(database, pool, ada, event.id)
+
+    assert held_by(database, ada) == set(ids[:30])
+    assert ids_of(ask(database, pool, ben, 5).images) == ids[30:35]
 
 
 def test_a_pool_without_unlabeled_images_gives_none(database: Database, ada: Annotator) -> None:

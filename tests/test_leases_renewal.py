@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from app import leases
 from app.db import Database
+from app.leases import LONGEST_HOLD
 from app.models import Annotator, Lease, Pool
 
 from .factories.acts import ask, ids_of, release
@@ -28,8 +29,8 @@ def test_renewing_holds_all_for_longer(database: Database, pool: Pool, ada: Anno
 
     assert renew(database, pool, ada, seconds=LEASE_SECONDS - 1) == 3
 
-    assert not set(ids) & set(ids_of(ask(database, pool, ben, 57, now=after(2 * LEASE_SECONDS - 2)).images))
-    assert set(ids) <= set(ids_of(ask(database, pool, ben, 60, now=after(2 * LEASE_SECONDS - 1)).images))
+    assert not set(ids) & set(ids_of(ask(database, pool, ben, 20, now=after(2 * LEASE_SECONDS - 2)).images))
+    assert set(ids) <= set(ids_of(ask(database, pool, ben, 30, now=after(2 * LEASE_SECONDS - 1)).images))
 
 
 def test_renewing_is_for_what_one_holds_in_this_pool(
@@ -51,6 +52,41 @@ def test_a_lease_that_is_over_may_be_renewed_as_long_as_nobody_took_it(
 
     ask(database, pool, ben, 1, now=after(3 * LEASE_SECONDS))
     assert renew(database, pool, ada, seconds=3 * LEASE_SECONDS) == 0
+
+
+def hold_without_answering(database: Database, pool: Pool, annotator: Annotator, *, by: str) -> float:
+    """Renew every minute what was leased at 0; the seconds until which that holds it at the end."""
+    ask(database, pool, annotator, 1)
+    for seconds in range(60, LONGEST_HOLD * LEASE_SECONDS + 1, 60):
+        if by == "renewing":
+            renew(database, pool, annotator, seconds=seconds)
+        else:
+            ask(database, pool, annotator, 1, now=after(seconds))
+    (lease,) = leases_in(database)
+    return (lease.expires_at - after(0)).total_seconds()
+
+
+@pytest.mark.parametrize("by", ["renewing", "asking again"])
+def test_who_does_not_answer_does_not_keep_an_image_from_others_for_ever(
+    database: Database, ada: Annotator, ben: Annotator, by: str
+) -> None:
+    pool = add_pool(database, n_images=1)
+
+    end = hold_without_answering(database, pool, ada, by=by)
+
+    assert LONGEST_HOLD * LEASE_SECONDS <= end < (LONGEST_HOLD + 1) * LEASE_SECONDS
+    assert renew(database, pool, ada, seconds=end - 1) == 0
+    assert ask(database, pool, ben, now=after(end - 1)).images == []
+    assert len(ask(database, pool, ben, now=after(end)).images) == 1
+
+
+def test_what_nobody_took_at_its_end_may_be_held_anew(database: Database, ada: Annotator) -> None:
+    pool = add_pool(database, n_images=1)
+    end = hold_without_answering(database, pool, ada, by="renewing")
+
+    assert renew(database, pool, ada, seconds=end) == 1
+    assert renew(database, pool, ada, seconds=end + 60) == 1
+    assert leases_in(database)[0].expires_at == after(end + 60 + LEASE_SECONDS)
 
 
 def test_what_is_released_goes_to_others_at_once(

@@ -18,7 +18,7 @@ from .factories.watching import count_queries
 
 def work_in(database: Database, pool: Pool, *, seconds: float = 0) -> dict[str, AnnotatorWork]:
     with database.read() as session:
-        return {one.name: one for one in people.list_work(session, pool, now=after(seconds))}
+        return {one.name: one for one in people.list_work(session, pool, with_truth=True, now=after(seconds))}
 
 
 def count_by_hand(database: Database, pool: Pool, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -173,6 +173,7 @@ def test_one_annotator_alone_may_be_asked_for(database: Database, pool: Pool, ad
         (found,) = people.list_work(session, pool, annotator_id=ada.id, now=NOW)
 
     assert (found.name, found.labels) == ("ada", 2)
+    assert found.truth_agreement == (0, 0)  # not told unless it is asked for
 
 
 def test_an_image_tells_its_history_and_only_ones_own_part_if_asked(

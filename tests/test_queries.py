@@ -143,11 +143,11 @@ def test_pixels_come_with_their_size_from_every_split(database: Database) -> Non
         (image_id,) = image_ids(database, pool, [9])
         stored = session.get_one(Image, image_id).pixels
 
-        assert queries.get_pixels(session, image_id) == (stored, 3, 5)
+        assert queries.get_pixels(session, image_id, with_held_out=False) == (stored, 3, 5)
         assert queries.read_pixels(session, [image_id]) == {image_id: stored}
-        assert len(queries.get_pixels(session, 110)[0]) == 15  # the last test image
+        assert len(queries.get_pixels(session, 110, with_held_out=True)[0]) == 15  # the last test image
         with pytest.raises(NotFound, match="There is no image 111"):
-            queries.get_pixels(session, 111)
+            queries.get_pixels(session, 111, with_held_out=True)
 
 
 # How many questions

@@ -47,6 +47,20 @@ def test_an_admin_may_change_anybodys_answer_and_others_may_not(
     assert standing(database) == {event.image_id: 3}
 
 
+def test_an_image_counts_once_towards_a_round_however_often_it_is_changed(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    (event,) = answer(database, pool, ada, image_ids(database, pool, [0]), value=3)
+    add_round(database, pool)
+    last = event.id
+    for value in range(10):
+        last = change(database, pool, ada, last, value).id
+
+    with database.read() as session:
+        assert rounds.find_newest(session, pool).n_new == 1
+        assert not rounds.is_due(session, pool)
+
+
 def test_a_change_may_be_changed_again_and_undone_step_by_step(database: Database, pool: Pool, ada: Annotator) -> None:
     (event,) = answer(database, pool, ada, image_ids(database, pool, [0]), value=1)
     second = change(database, pool, ada, event.id, 2)

@@ -6,10 +6,11 @@ from app.db import Database
 from app.errors import KeyReused, NotFound, NothingToUndo
 from app.labeling import GivenLabel
 from app.models import Annotator, Pool
+from app.verify import verify_pool
 
-from .factories.acts import answer, ask_and_answer, give, undo, undo_and_hold
+from .factories.acts import answer, ask, ask_and_answer, change, give, ids_of, skip, undo, undo_and_hold
 from .factories.making import LEASE_SECONDS, NOW, add_pool, add_round, after
-from .factories.stored import count_events, held_by, image_ids, standing
+from .factories.stored import count_events, held_by, image_ids, skipped_by, standing
 from .factories.watching import race
 
 
@@ -75,6 +76,49 @@ def test_anothers_answer_is_not_found(database: Database, pool: Pool, ada: Annot
     with pytest.raises(NothingToUndo):
         undo(database, pool, ada)
     assert len(standing(database)) == 1
+
+
+def test_an_admin_takes_back_anybodys_answer_and_the_image_is_free(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator, boss: Annotator
+) -> None:
+    first, second = ask_and_answer(database, pool, ada, 2)
+
+    done = undo_and_hold(database, pool, boss, first.id, key="key")
+
+    assert (done.event.undoes_id, done.event.annotator, done.image) == (first.id, "boss", None)
+    assert set(standing(database)) == {second.image_id}
+    assert held_by(database, boss) == held_by(database, ada) == set()
+    assert ids_of(ask(database, pool, ben, 1).images) == [first.image_id]
+    assert undo_and_hold(database, pool, boss, first.id, key="key") == done
+    with pytest.raises(NothingToUndo):
+        undo(database, pool, ada, first.id)
+
+
+def test_an_admin_takes_back_anybodys_change_and_skip(
+    database: Database, pool: Pool, ada: Annotator, boss: Annotator
+) -> None:
+    answered, skipped = image_ids(database, pool, [0, 1])
+    (event,) = answer(database, pool, ada, [answered], value=3)
+    changed = change(database, pool, ada, event.id, 4)
+    skip_event = skip(database, pool, ada, skipped)
+
+    undo(database, pool, boss, changed.id)
+    undo(database, pool, boss, skip_event.id)
+
+    assert standing(database) == {answered: 3}
+    assert skipped_by(database, ada) == set()
+    assert verify_pool(database, pool, lambda _number, _last: None) is None
+
+
+def test_without_an_event_an_admin_takes_back_their_own_last_answer(
+    database: Database, pool: Pool, ada: Annotator, boss: Annotator
+) -> None:
+    (own,) = ask_and_answer(database, pool, boss, 1)
+    ask_and_answer(database, pool, ada, 1)
+
+    assert undo(database, pool, boss).undoes_id == own.id
+    with pytest.raises(NothingToUndo):
+        undo(database, pool, boss)
 
 
 def test_an_undo_is_nothing_to_undo(database: Database, pool: Pool, ada: Annotator) -> None:

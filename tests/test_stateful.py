@@ -224,7 +224,7 @@ class Labeling(RuleBasedStateMachine):
 
     # What happens
 
-    @rule(seconds=st.sampled_from([1, LEASE_SECONDS // 2, LEASE_SECONDS, -30]))
+    @rule(seconds=st.sampled_from([1, LEASE_SECONDS // 2, LEASE_SECONDS, 5 * LEASE_SECONDS, -30]))
     def time_passes(self, seconds: int) -> None:
         """Now and then the clock is set back."""
         self.now += dt.timedelta(seconds=seconds)
@@ -292,14 +292,17 @@ class Labeling(RuleBasedStateMachine):
             stored = {row.image_id: (row.event_id, row.value) for row in session.scalars(select(Label))}
             skips = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Skip))}
             held = {
-                row.image_id: (row.annotator_id, row.expires_at, row.rank) for row in session.scalars(select(Lease))
+                row.image_id: (row.annotator_id, row.given_at, row.expires_at, row.rank)
+                for row in session.scalars(select(Lease))
             }
             view = queries.view_pool(session, self.pool, now=self.now)
         ids = {name: person.id for name, person in self.people.items()}
         assert stored == {image: (each, self.model.events[each - 1].value) for image, each in self.model.label.items()}
         assert stored == {image: (each.id, each.value) for image, each in labels.fold(events).items()}
         assert skips == {(image, ids[name]): each for (image, name), each in self.model.skips.items()}
-        assert held == {image: (ids[lease.name], lease.until, lease.rank) for image, lease in self.model.held.items()}
+        assert held == {
+            image: (ids[lease.name], lease.since, lease.until, lease.rank) for image, lease in self.model.held.items()
+        }
         assert held.keys().isdisjoint(stored)
         self.check_events(events)
         counts = view.counts

@@ -58,12 +58,12 @@ def test_a_round_is_trained_when_it_is_due_and_not_before(
 
 
 def test_all_new_labels_go_into_one_round(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
-    ask_and_answer(database, pool, ada, 35)
+    ask_and_answer(database, pool, ada, 25)
 
     assert trainer.run_one()
     assert trainer.run_one()  # counts the test images
     assert not trainer.run_one()
-    assert newest_round(database, pool).n_labels == 35
+    assert newest_round(database, pool).n_labels == 25
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -103,7 +103,7 @@ def test_a_round_is_what_the_model_computes_from_its_labels(
 
 def test_the_model_gets_better_with_labels(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
     before = newest_round(database, pool).validation_correct
-    ask_and_answer(database, pool, ada, 40)
+    ask_and_answer(database, pool, ada, 30)
     trainer.run_one()
 
     assert newest_round(database, pool).validation_correct > before + 5

@@ -18,6 +18,8 @@ from app.web.deps import Cursor, InServices, Now, PathId, Services, Slug
 from app.web.event_views import EventView, view_events
 from app.web.gate import Caller
 from app.web.images import image_url
+from app.web.pace import ACTS
+from app.web.problems import retry_after
 from app.web.schemas import Id, Key
 from app.web.templates import templates
 
@@ -111,10 +113,11 @@ def change_answer(
     try:
         with services.database.write() as session:
             pool, annotator = get_pool(session, slug), get_annotator(session, caller, None, now=now)
+            services.pace.spend(annotator, ACTS, now=now)
             event = revising.change(session, pool, annotator, form.event_id, form.value, key=form.key, now=now)
     except AppError as error:
         page = _build_answers(services, slug, caller, form.cursor, problem=error.message)
-        return templates.TemplateResponse(request, "answers.html", {"page": page}, error.status)
+        return templates.TemplateResponse(request, "answers.html", {"page": page}, error.status, retry_after(error))
     return RedirectResponse(f"/pools/{slug}/answers?changed={event.id}#answer-{event.id}", 303)
 
 
@@ -132,12 +135,13 @@ def change_image(
     """Change the answer that stands, and show the history with it."""
     try:
         with services.database.write() as session:
-            _, pool, _ = queries.get_image(session, image_id)
+            _, pool, _ = queries.get_image(session, image_id, with_held_out=caller.is_admin)
             annotator = get_annotator(session, caller, None, now=now)
+            services.pace.spend(annotator, ACTS, now=now)
             revising.change(session, pool, annotator, form.event_id, form.value, key=form.key, now=now)
     except AppError as error:
         page = _build_image(services, image_id, caller, problem=error.message)
-        return templates.TemplateResponse(request, "image.html", {"page": page}, error.status)
+        return templates.TemplateResponse(request, "image.html", {"page": page}, error.status, retry_after(error))
     return RedirectResponse(f"/images/{image_id}", 303)
 
 
@@ -170,7 +174,7 @@ def _build_answers(
 def _build_image(services: Services, image_id: int, caller: Caller, *, problem: str | None = None) -> ImagePage:
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        image, pool, standing_id = queries.get_image(session, image_id)
+        image, pool, standing_id = queries.get_image(session, image_id, with_held_out=caller.is_admin)
         found = people.list_image_events(session, image_id, annotator_id=only)
         events = view_events(session, pool, found)
         return ImagePage(

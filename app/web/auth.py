@@ -11,9 +11,9 @@ from starlette.requests import HTTPConnection
 
 from app import labeling
 from app.errors import NotAllowed, NotLoggedIn
-from app.models import Annotator
+from app.models import LOCAL, Annotator
 from app.web.deps import InServices, Now, Services
-from app.web.gate import LOCAL_ANNOTATOR, Caller, Credentials
+from app.web.gate import Caller, Credentials
 
 
 async def get_credentials(connection: HTTPConnection, services: InServices, now: Now) -> Credentials:
@@ -80,7 +80,7 @@ def get_annotator(session: Session, caller: Caller, claimed: str | None, *, now:
         NotAllowed: the request names somebody else than who is logged in.
     """
     if caller.annotator_id is None:
-        return labeling.get_annotator(session, claimed or LOCAL_ANNOTATOR, now=now)
+        return labeling.get_annotator(session, claimed or LOCAL, now=now)
     if claimed not in (None, caller.name):
         raise NotAllowed(f"You are logged in as {caller.name}: leave `annotator` out.", name=caller.name)
     return session.get_one(Annotator, caller.annotator_id)

@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.trainer import Trainer
 from app.web.gate import Gate
 from app.web.metrics import Metrics
+from app.web.pace import Pace
 from app.web.throttle import LoginThrottle
 
 MAX_PAGE = 1000
@@ -32,6 +33,7 @@ class Services:
     oracle_runner: OracleRunner
     gate: Gate
     login_throttle: LoginThrottle
+    pace: Pace
     metrics: Metrics
 
 

@@ -13,11 +13,10 @@ from starlette.requests import HTTPConnection
 from app import accounts
 from app.db import Database
 from app.errors import NotLoggedIn
-from app.models import Annotator, Role, TokenKind
+from app.models import LOCAL, Annotator, Role, TokenKind
 from app.settings import Settings
 
 COOKIE = "inkling_session"
-LOCAL_ANNOTATOR = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Gate:
                 return Caller(token.annotator_id, token.annotator.name, token.annotator.role)
         if credentials.kind == "api" or self._has_closed(session):  # a token that is wrong is never the local person
             raise _not_logged_in()
-        return Caller(None, LOCAL_ANNOTATOR, "admin")
+        return Caller(None, LOCAL, "admin")
 
     def identify(self, connection: HTTPConnection, now: dt.datetime) -> Caller:
         """Who is calling, in a transaction of its own.

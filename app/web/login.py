@@ -12,6 +12,7 @@ from app import accounts
 from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
 from app.web.deps import InServices, Now, Services
+from app.web.problems import retry_after
 from app.web.templates import templates
 from app.web.throttle import Attempt
 
@@ -99,8 +100,7 @@ def _log_in(request: Request, services: Services, typed: Typed, address: str, no
 def _show_again(request: Request, typed: Typed, error: AppError) -> Response:
     page = LoginPage(name=typed.name, following=typed.following, problem=error.message)
     response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
-    if "seconds" in error.context:
-        response.headers["Retry-After"] = str(error.context["seconds"])
+    response.headers.update(retry_after(error))
     return response
 
 

@@ -3,16 +3,19 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app import people, queries
+from app import people, queries, revoking
 from app.accuracy import Accuracy
 from app.models import AuditEntry, FailedRound, Pool
 from app.people import AnnotatorWork
 from app.pools import get_pool
-from app.web.auth import InCaller, get_admin, get_caller
+from app.web.auth import InAdmin, InCaller, get_admin, get_annotator, get_caller
 from app.web.deps import Cursor, InServices, Now, Slug
 from app.web.event_views import EventView, view_events
 from app.web.templates import templates
@@ -24,9 +27,19 @@ ENTRIES_A_PAGE = 50
 WORKING = dt.timedelta(minutes=10)  # whoever did nothing for longer, and holds nothing, is not at work
 
 
+class RevocationForm(BaseModel):
+    """Whose labels are to be taken back; the box has to be ticked."""
+
+    name: Annotated[str, Field(max_length=64)]
+    is_sure: Literal["yes"]
+
+
+InRevocation = Annotated[RevocationForm, Form()]
+
+
 @dataclass(frozen=True, slots=True)
 class WorkView:
-    """Somebody's work; an agreement is None where there was nothing to agree with."""
+    """An annotator's work; an agreement is None where there was nothing to agree with, or it is not to be told."""
 
     work: AnnotatorWork
     is_working: bool
@@ -47,7 +60,10 @@ class WorkView:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """Everybody's work in a pool, what they flagged, and the trainings that failed."""
+    """Everybody's work in a pool, what they flagged, and the trainings that failed.
+
+    `undone` is how many labels the form has just taken back.
+    """
 
     slug: str
     pool_name: str
@@ -56,15 +72,17 @@ class PeoplePage:
     older: int | None
     is_first_page: bool
     failed_rounds: Sequence[FailedRound]
+    undone: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class MyPage:
-    """One's own work in a pool; None before the first act."""
+    """One's own work in a pool; None before the first act. Only admins see the agreement with the truth."""
 
     slug: str
     pool_name: str
     name: str
+    has_truth: bool
     mine: WorkView | None
     flags: Sequence[EventView]
     older: int | None
@@ -81,11 +99,13 @@ class AuditPage:
 
 
 @router.get("/pools/{slug}/people", dependencies=[Depends(get_admin)])
-def show_people(slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None) -> Response:
+def show_people(
+    slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None, undone: Cursor = None
+) -> Response:
     """Who works in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        work = people.list_work(session, pool, now=now)
+        work = people.list_work(session, pool, with_truth=True, now=now)
         flags, older = _read_flags(session, pool, None, cursor)
         failed = people.list_failed_rounds(session, pool)
     page = PeoplePage(
@@ -96,8 +116,18 @@ def show_people(slug: Slug, request: Request, services: InServices, now: Now, cu
         older=older,
         is_first_page=cursor is None,
         failed_rounds=failed,
+        undone=undone,
     )
     return templates.TemplateResponse(request, "people.html", {"page": page})
+
+
+@router.post("/pools/{slug}/people")
+def revoke_labels(slug: Slug, form: InRevocation, services: InServices, admin: InAdmin, now: Now) -> Response:
+    """Take back all labels of an annotator, and show the page with their number."""
+    with services.database.write() as session:
+        pool, annotator = get_pool(session, slug), get_annotator(session, admin, None, now=now)
+    undone = revoking.revoke_labels(services.database, pool, annotator, form.name, now=now)
+    return RedirectResponse(f"/pools/{slug}/people?undone={undone}", 303)
 
 
 @router.get("/pools/{slug}/me")
@@ -108,12 +138,13 @@ def show_me(
     with services.database.read() as session:
         pool = get_pool(session, slug)
         whose = queries.find_annotator_id(session, caller.name)
-        work = people.list_work(session, pool, annotator_id=whose or 0, now=now)
+        work = people.list_work(session, pool, annotator_id=whose or 0, with_truth=caller.is_admin, now=now)
         flags, older = _read_flags(session, pool, whose or 0, cursor)
     page = MyPage(
         slug=slug,
         pool_name=pool.name,
         name=caller.name,
+        has_truth=caller.is_admin,
         mine=WorkView.of(work[0], now) if work else None,
         flags=flags,
         older=older,

@@ -7,11 +7,14 @@ from pydantic import BaseModel, ConfigDict
 
 from app.models import Role
 from app.people import AnnotatorWork
-from app.web.schemas import AccuracyOut
+from app.web.schemas import AccuracyOut, Acting
 
 
 class AnnotatorOut(BaseModel):
-    """Somebody's work in a pool. Agreement counts standing answers that had a prediction, or a known truth."""
+    """An annotator's work in a pool. Agreement counts standing answers that had a prediction, or a known truth.
+
+    `agrees_with_truth` is null to annotators: it would tell them the true class of each image.
+    """
 
     name: str
     role: Role
@@ -41,6 +44,16 @@ class AnnotatorOut(BaseModel):
             agrees_with_truth=AccuracyOut.of(*work.truth_agreement) if work.truth_agreement[1] else None,
             last_event_at=work.last_event_at,
         )
+
+
+class RevokeIn(Acting):
+    """Nothing more to say."""
+
+
+class RevokedOut(BaseModel):
+    """How many labels were taken back."""
+
+    undone: int
 
 
 class CallerOut(BaseModel):

@@ -18,6 +18,8 @@ from app.web.templates import templates
 
 logger = logging.getLogger(__name__)
 
+MAX_NAME = 100  # characters of a field's name that are told back
+
 
 class Problem(BaseModel):
     """What every error looks like: `code` for programs, `detail` for people, `context` with the numbers."""
@@ -97,20 +99,33 @@ def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
     if isinstance(error, NotLoggedIn) and request.method == "GET" and _wants_page(request):
         return RedirectResponse(f"/login?{urlencode({'next': _path_with_query(request)})}", 303)
-    return _respond(request, error.status, type(error).__name__, error.message, error.context)
+    response = _respond(request, error.status, type(error).__name__, error.message, error.context)
+    response.headers.update(retry_after(error))
+    return response
+
+
+def retry_after(error: AppError) -> dict[str, str]:
+    """The header that says when to try again, if the error knows."""
+    return {"Retry-After": str(error.context["seconds"])} if "seconds" in error.context else {}
 
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [{"where": ".".join(map(str, item["loc"])), "what": item["msg"]} for item in error.errors()]
+    found = [{"where": ".".join(map(_in_short, item["loc"])), "what": item["msg"]} for item in error.errors()[:100]]
     detail = "; ".join(f"{item['where']}: {item['what']}" for item in found[:5])
     return _respond(
         request,
         422,
         "InvalidRequest",
         f"The request is not of the form asked for: {detail}.",
-        {"errors": found[:100]},
+        {"errors": found},
     )
+
+
+def _in_short(name: object) -> str:
+    """The name of a field, which may be anything that was sent."""
+    text = str(name)
+    return text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}…"
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -1,9 +1,9 @@
 """The bodies of the REST API. Every accuracy comes with its count and interval."""
 
 import datetime as dt
-from typing import Annotated, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.accuracy import Accuracy
 from app.labeling import Answered, Asked
@@ -25,6 +25,15 @@ class Strict(BaseModel):
     """A request's body: an unknown field is an error, not a typo that goes unnoticed."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def keep_one_unknown_field(cls, body: Any) -> Any:
+        """One unknown field is refused as well as all of them, and each error takes time that others wait for."""
+        if not isinstance(body, dict) or len(body) <= len(cls.model_fields):
+            return body
+        unknown = next(name for name in body if name not in cls.model_fields)
+        return {name: body[name] for name in (*cls.model_fields, unknown) if name in body}
 
 
 class Acting(Strict):
@@ -157,7 +166,13 @@ class PoolDetail(PoolOut):
 class LeaseIn(Acting):
     """Left out, `count` means: what you still hold, or else the next batch."""
 
-    count: int | None = Field(default=None, ge=1, le=1000, examples=[10])
+    count: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="How many images; you hold at most three batches (30 at least), and get no more than that.",
+        examples=[10],
+    )
 
 
 class LeasedImageOut(BaseModel):
@@ -223,7 +238,7 @@ class RenewOut(BaseModel):
 class ReleaseIn(Acting):
     """Left out, `image_ids` means all that the annotator holds."""
 
-    image_ids: list[Id] | None = Field(default=None, max_length=1000)
+    image_ids: list[Id] | None = Field(default=None, max_length=1000, fail_fast=True)
 
 
 class ReleaseOut(BaseModel):
@@ -243,7 +258,7 @@ class LabelIn(Strict):
 class LabelsIn(Acting):
     """1 to 1,000 labels: all are stored, or none."""
 
-    labels: list[LabelIn] = Field(min_length=1, max_length=1000)
+    labels: list[LabelIn] = Field(min_length=1, max_length=1000, fail_fast=True)
 
 
 class SkipIn(Acting):
@@ -321,14 +336,14 @@ class LabelsOut(BaseModel):
 
 
 class UndoIn(Acting):
-    """Left out, `event_id` means the annotator's last answer, change or skip that stands."""
+    """Without `event_id` the annotator's last act that stands is meant. An admin may name anybody's."""
 
     event_id: Id | None = Field(default=None, examples=[3])
     key: Key | None = None
 
 
 class UndoOut(BaseModel):
-    """The undo, and the image if it is unlabeled again: it is held for the annotator for the time of a lease."""
+    """The undo, and the image if it is unlabeled again and held for the annotator for the time of a lease."""
 
     event: EventOut
     image: LeasedImageOut | None

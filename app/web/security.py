@@ -3,6 +3,8 @@
 Plain ASGI, so that streams pass through untouched and nothing is buffered.
 """
 
+import re
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +24,11 @@ CHART_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsa
 )
 CHART_PATHS = ("/oracle", "/docs")
 
+# One thread parses the bodies of all, and everybody waits for it: a megabyte of brackets takes it a second.
+SMALL_BODY_BYTES = 65_536  # 1,000 ids, or the login form with a password of 1,000 characters beyond ASCII
+MAX_PARTS = 10_000  # of a body: 1,000 labels have 4,000
+_BULK_PATH = re.compile(r"/api/v1/pools/[^/]+/labels")
+
 
 WRONG_HOST = "This server does not answer to the name {!r}. If it should, add the name to INKLING_ALLOWED_HOSTS."
 FOREIGN_ORIGIN = (
@@ -34,8 +41,18 @@ class BodyTooLarge(HTTPException):
     """The body is over the limit, by its own word or as it was read."""
 
     def __init__(self, limit: int) -> None:
-        detail = f"The body is larger than {limit} bytes. Send it in parts, or raise INKLING_MAX_BODY_BYTES."
-        super().__init__(413, detail)
+        super().__init__(
+            413,
+            f"The body is larger than {limit:,} bytes, the most that this address takes. Send it in parts; "
+            "INKLING_MAX_BODY_BYTES raises the limit for labels.",
+        )
+
+
+class BodyTooComplex(HTTPException):
+    """The body is small enough, but made of more values than any request here needs."""
+
+    def __init__(self) -> None:
+        super().__init__(413, f"The body has more than {MAX_PARTS:,} lists, objects and values. Send it in parts.")
 
 
 class Security:
@@ -46,6 +63,7 @@ class Security:
         named = (settings.host, *settings.allowed_hosts)
         self._hosts = {"localhost", "127.0.0.1", "[::1]", *(_as_in_header(name) for name in named)}
         self._max_body_bytes = settings.max_body_bytes
+        self._small_body_bytes = min(SMALL_BODY_BYTES, settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass HTTP on if it may pass."""
@@ -65,21 +83,10 @@ class Security:
             closing = {"Connection": "close"} if code == "AmbiguousLength" else None
             await problem_response(status, code, detail, headers=closing)(scope, receive, send_with_headers)
             return
-        await self._app(scope, self._bounded(receive), send_with_headers)
+        await self._app(scope, _bounded(receive, self._body_limit(scope)), send_with_headers)
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """For a body without a length, or one that lied. FastAPI lets an HTTPException of `receive` through."""
-        read = 0
-
-        async def bounded_receive() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._max_body_bytes:
-                raise BodyTooLarge(self._max_body_bytes)
-            return message
-
-        return bounded_receive
+    def _body_limit(self, scope: Scope) -> int:
+        return self._max_body_bytes if _BULK_PATH.fullmatch(scope["path"]) else self._small_body_bytes
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = Headers(scope=scope)
@@ -94,11 +101,30 @@ class Security:
         if headers.get("content-type", "").strip().lower().startswith("multipart/"):
             # Its parts name their own character set, and some of those take minutes to decode.
             return 415, "NoUploads", "Nothing here takes files. Send JSON to the API, and forms URL-encoded."
-        length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._max_body_bytes:
-            refusal = BodyTooLarge(self._max_body_bytes)
+        length, limit = headers.get("content-length", "0"), self._body_limit(scope)
+        if length.isdigit() and length.isascii() and (len(length) > 18 or int(length) > limit):
+            refusal = BodyTooLarge(limit)
             return refusal.status_code, "BodyTooLarge", refusal.detail
         return None
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """For a body without a length, one that lied, or one of many parts. FastAPI lets these HTTPExceptions through."""
+    n_bytes = n_parts = 0
+
+    async def bounded_receive() -> Message:
+        nonlocal n_bytes, n_parts
+        message = await receive()
+        body = message.get("body", b"")
+        n_bytes += len(body)
+        n_parts += sum(map(body.count, (b"[", b"{", b",", b"&")))
+        if n_bytes > limit:
+            raise BodyTooLarge(limit)
+        if n_parts > MAX_PARTS:
+            raise BodyTooComplex
+        return message
+
+    return bounded_receive
 
 
 def _as_in_header(host: str) -> str:

@@ -250,3 +250,24 @@ def test_a_page_whose_stream_is_refused_asks_now_and_then_and_opens_it_ever_more
     opened.page.request.post(f"{opened.api_url}/oracle-labels", data={"count": 1})
     page.clock.run_for(1_000)
     expect(opened.shown("labels")).to_have_text("4 of 60")
+
+
+def test_answers_that_come_faster_than_the_server_takes_them_are_sent_later_and_none_is_lost(
+    label_page: LabelPage,
+) -> None:
+    ids = label_page.image_ids()[:3]
+    problem = {"status": 429, "code": "TooManyActs", "detail": "Much at once.", "context": {"seconds": 1}}
+    refusals = iter(range(2))
+
+    def refuse_twice(route: Route) -> None:
+        if next(refusals, None) is None:
+            route.continue_()
+        else:
+            route.fulfill(status=429, json=problem, headers={"Retry-After": "1"})
+
+    label_page.page.route("**/labels", refuse_twice)
+    label_page.press("1", "2", "3")
+    expect(label_page.notice("connection")).to_contain_text("That was much at once. 3 answers kept here")
+    label_page.expect_stored()
+    expect(label_page.notice("connection")).to_be_hidden()
+    assert label_page.stored() == dict(zip(ids, (1, 2, 3), strict=True))

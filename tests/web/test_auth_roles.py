@@ -17,6 +17,7 @@ from tests.web.person import PEOPLE, POOL, Person
 ONLY_ADMINS_MAY = {
     ("GET", "/api/v1/pools/{slug}/export"),
     ("POST", "/api/v1/pools/{slug}/oracle-labels"),
+    ("POST", "/api/v1/pools/{slug}/annotators/{name}/undo"),
     ("POST", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs/{run_id}"),
@@ -25,6 +26,7 @@ ONLY_ADMINS_MAY = {
     ("GET", "/metrics"),
     ("GET", "/audit"),
     ("GET", "/pools/{slug}/people"),
+    ("POST", "/pools/{slug}/people"),
     ("GET", "/oracle"),
     ("POST", "/oracle"),
     ("GET", "/oracle/{run_id}"),
@@ -67,6 +69,22 @@ def test_an_admin_may_do_everything(app: FastAPI, services: Services) -> None:
 def test_everybody_learns_who_they_are(app: FastAPI, services: Services) -> None:
     for name, role in PEOPLE.items():
         assert as_person(app, services, name).get("/api/v1/me").json() == {"name": name, "role": role, "open": False}
+
+
+def test_an_admin_takes_back_all_that_an_annotator_answered_on_the_page_of_people(
+    app: FastAPI, services: Services
+) -> None:
+    ada, boss = (as_person(app, services, name) for name in ("ada", "boss"))
+    Person(ada, "ada").lease_and_label(3)
+    url = "/pools/digits/people"
+
+    assert "ada (3 labels)" in boss.get(url).text
+    assert boss.post(url, data={"name": "ada"}).status_code == 422  # the box is not ticked
+    done = boss.post(url, data={"name": "ada", "is_sure": "yes"})
+    assert "3 labels were taken back." in done.text
+    assert "Take labels back" not in done.text
+    assert boss.get(f"{POOL}/labels").json()["items"] == []
+    assert boss.post(url, data={"name": "nobody", "is_sure": "yes"}).status_code == 404
 
 
 def test_nobody_acts_in_anothers_name(app: FastAPI, services: Services) -> None:
@@ -153,6 +171,21 @@ def test_anothers_answer_is_neither_changed_nor_undone_by_an_annotator(app: Fast
 
     assert ada.post(f"{POOL}/changes", json=body | {"value": 4}).status_code == 404
     assert ada.post(f"{POOL}/undo", json=body).status_code == 404
-    assert boss.post(f"{POOL}/undo", json=body).status_code == 404
     assert boss.post(f"{POOL}/changes", json=body | {"value": 4}).status_code == 201
     assert boss.get(f"{POOL}/labels").json()["items"][0]["value"] == 4
+    assert boss.post(f"{POOL}/undo", json={}).status_code == 200
+    undone = boss.post(f"{POOL}/undo", json=body)
+    assert (undone.status_code, undone.json()["event"]["annotator"], undone.json()["image"]) == (200, "boss", None)
+
+
+def test_an_admin_takes_back_all_that_an_annotator_answered(app: FastAPI, services: Services) -> None:
+    ada, ben, boss = (as_person(app, services, name) for name in ("ada", "ben", "boss"))
+    Person(ada, "ada").lease_and_label(3)
+    kept = Person(ben, "ben").lease_and_label(2)
+    url = f"{POOL}/annotators/ada/undo"
+
+    assert ada.post(url, json={}).status_code == 403
+    assert boss.post(url, json={}).json() == {"undone": 3}
+    assert boss.get(f"{POOL}/labels").json()["items"] == kept
+    assert boss.post(url, json={}).json() == {"undone": 0}
+    assert boss.post(f"{POOL}/annotators/nobody/undo", json={}).status_code == 404

@@ -12,7 +12,7 @@ from tests.web.person import Person
 
 
 def test_the_picture_is_the_image_pixel_by_pixel(client: TestClient, ada: Person) -> None:
-    images = ada.lease(60)["images"]
+    images = ada.lease(30)["images"]
     data = load_sample()
 
     for image in images:
@@ -28,10 +28,10 @@ def test_a_browser_may_keep_it_for_ever(client: TestClient, ada: Person) -> None
 
 
 def test_the_address_names_the_content(ada: Person) -> None:
-    urls = [image["url"] for image in ada.lease(60)["images"]]
+    urls = [image["url"] for image in ada.lease(30)["images"]]
 
     assert all(re.fullmatch(r"/images/\d+\.png\?v=[0-9a-f]{8}", url) for url in urls)
-    assert len({url.partition("=")[2] for url in urls}) == 60
+    assert len({url.partition("=")[2] for url in urls}) == 30
 
 
 def test_an_image_that_is_not_there_is_not_found_and_not_kept(client: TestClient) -> None:

@@ -139,6 +139,44 @@ def test_numbers_too_large_for_the_database_are_refused_and_no_bug(client: TestC
         assert_is_problem(client.get(url), 422)
 
 
+LABELS = "/api/v1/pools/digits/labels"
+
+
+def test_many_unknown_fields_are_one_error_at_once(client: TestClient) -> None:
+    unknown = {f"field {number}": 0 for number in range(1000)}
+    for body, where in (
+        ({"labels": [{"image_id": 1, "value": 1}]} | unknown, "body.field 0"),
+        ({"labels": [{"image_id": 1, "value": 1} | unknown]}, "body.labels.0.field 0"),
+    ):
+        response = client.post(LABELS, json=body)
+
+        assert_is_problem(response, 422)
+        assert response.json()["context"]["errors"] == [{"where": where, "what": "Extra inputs are not permitted"}]
+
+
+def test_of_many_wrong_labels_the_first_is_told(client: TestClient) -> None:
+    wrong = {"image_id": "x", "value": None, "key": "short"} | {f"field {number}": 0 for number in range(3)}
+
+    response = client.post(LABELS, json={"labels": [{"image_id": 1, "value": 1}, *[wrong] * 900]})
+
+    assert_is_problem(response, 422)
+    places = [error["where"] for error in response.json()["context"]["errors"]]
+    assert places == [f"body.labels.1.{name}" for name in ("image_id", "value", "key", "field 0")]
+
+
+def test_of_many_wrong_ids_the_first_is_told(client: TestClient) -> None:
+    response = client.post("/api/v1/pools/digits/leases/release", json={"image_ids": ["x"] * 1000})
+
+    assert [error["where"] for error in response.json()["context"]["errors"]] == ["body.image_ids.0"]
+
+
+def test_a_long_name_of_a_field_is_told_in_short(client: TestClient) -> None:
+    response = client.post("/api/v1/pools/digits/leases", json={"x" * 50_000: 1})
+
+    assert_is_problem(response, 422)
+    assert len(response.content) < 1000
+
+
 def test_a_number_that_json_cannot_hold_is_refused_in_the_one_shape(client: TestClient) -> None:
     for number in ("NaN", "Infinity", "1e400", "1.5"):
         content = f'{{"count": {number}}}'

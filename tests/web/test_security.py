@@ -9,8 +9,11 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from app.web.security import MAX_PARTS, SMALL_BODY_BYTES
 
 LEASES = "/api/v1/pools/digits/leases"
+LABELS = "/api/v1/pools/digits/labels"
+JSON = {"content-type": "application/json"}
 LABEL_PAGE = "/pools/digits/label"
 
 
@@ -89,19 +92,26 @@ def test_a_page_of_another_site_may_follow_a_link(client: TestClient) -> None:
     assert client.get("/healthz", headers=headers).status_code == 200
 
 
-def test_a_body_that_says_it_is_too_large_is_not_read(client: TestClient, settings: Settings) -> None:
-    response = client.post(LEASES, content=b" " * (settings.max_body_bytes + 1))
+def limits_of(settings: Settings) -> dict[str, int]:
+    """Many labels may be sent at once, and need room; nothing else does."""
+    return {LABELS: settings.max_body_bytes, LEASES: SMALL_BODY_BYTES, "/login": SMALL_BODY_BYTES}
+
+
+@pytest.mark.parametrize("path", [LABELS, LEASES, "/login"])
+def test_a_body_that_says_it_is_too_large_is_not_read(client: TestClient, settings: Settings, path: str) -> None:
+    response = client.post(path, content=b" " * (limits_of(settings)[path] + 1))
 
     assert (response.status_code, response.json()["code"]) == (413, "BodyTooLarge")
     assert "INKLING_MAX_BODY_BYTES" in response.json()["detail"]
 
 
-def test_a_body_that_turns_out_too_large_is_refused(client: TestClient, settings: Settings) -> None:
+@pytest.mark.parametrize("path", [LABELS, LEASES])
+def test_a_body_that_turns_out_too_large_is_refused(client: TestClient, settings: Settings, path: str) -> None:
     def pieces() -> Iterator[bytes]:
-        for _ in range(settings.max_body_bytes // 65536 + 2):
+        for _ in range(limits_of(settings)[path] // 65536 + 2):
             yield b" " * 65536
 
-    response = client.post(LEASES, content=pieces(), headers={"content-type": "application/json"})
+    response = client.post(path, content=pieces(), headers=JSON)
 
     assert "content-length" not in response.request.headers
     assert (response.status_code, response.json()["code"]) == (413, "BodyTooLarge")
@@ -130,10 +140,50 @@ def test_parts_that_name_their_own_character_set_are_not_read(client: TestClient
     assert (response.status_code, response.json()["code"]) == (415, "NoUploads")
 
 
-def test_a_body_up_to_the_limit_is_read(client: TestClient, settings: Settings) -> None:
-    body = b"{}" + b" " * (settings.max_body_bytes - 2)
+@pytest.mark.parametrize(("path", "status"), [(LEASES, 200), (LABELS, 422)])
+def test_a_body_up_to_the_limit_is_read(client: TestClient, settings: Settings, path: str, status: int) -> None:
+    body = b"{}" + b" " * (limits_of(settings)[path] - 2)
 
-    assert client.post(LEASES, content=body, headers={"content-type": "application/json"}).status_code == 200
+    assert client.post(path, content=body, headers=JSON).status_code == status
+
+
+def test_a_lower_limit_for_labels_is_that_of_all_bodies(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"max_body_bytes": 1024}))
+    client = TestClient(app, base_url="http://localhost")
+
+    assert client.post(LEASES, content=b" " * 1025, headers=JSON).status_code == 413
+    app.state.services.database.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"labels": [' + b",".join([b"[" * 400 + b"]" * 400] * 30) + b"]}",
+        b'{"labels": [' + b",".join([b"{}"] * (MAX_PARTS // 2)) + b"]}",
+        b"{" + b",".join(b'"%d": 0' % number for number in range(MAX_PARTS + 1)) + b"}",
+    ],
+)
+def test_a_body_of_more_parts_than_any_request_needs_is_not_parsed(client: TestClient, body: bytes) -> None:
+    response = client.post(LABELS, content=body, headers=JSON)
+
+    assert (response.status_code, response.json()["code"]) == (413, "BodyTooComplex")
+
+
+def test_a_form_of_more_fields_than_any_form_has_is_not_parsed(client: TestClient) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+
+    response = client.post("/login", content=b"&" * (MAX_PARTS + 1), headers=headers)
+
+    assert (response.status_code, response.json()["code"]) == (413, "BodyTooComplex")
+
+
+def test_as_many_labels_as_a_request_may_have_are_read(client: TestClient) -> None:
+    labels = [{"image_id": 10**9 + number, "value": 1, "key": f"{{a, key}}-{number:053d}"} for number in range(1000)]
+    labels = [label | {"key": str(label["key"]).replace(" ", "")} for label in labels]
+
+    response = client.post(LABELS, json={"labels": labels})
+
+    assert (response.status_code, response.json()["code"]) == (404, "ImageNotFound")
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1e9"])

@@ -16,6 +16,7 @@ from app.models import ORACLE, Annotator, Pool
 from app.web.auth import InAdmin, InCredentials, find_annotator
 from app.web.deps import InServices, Now, Services, Slug
 from app.web.gate import Credentials
+from app.web.pace import ACTS, LABELS, Allowance
 from app.web.problems import responses
 from app.web.schemas import (
     Acting,
@@ -46,7 +47,10 @@ router = APIRouter(prefix="/pools/{slug}", tags=["labeling"])
 
 @router.post("/leases", responses=responses(403, 404, 409))
 def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: InCredentials, now: Now) -> LeaseOut:
-    """The next images for an annotator; waits up to a second for a round that is due."""
+    """The next images for an annotator; waits up to a second for a round that is due.
+
+    Nobody holds more than three batches (30 images at least), so as many come at most. Answering makes room.
+    """
     _wait_for_due_round(services, slug)
     seconds = services.settings.lease_seconds
     act = partial(labeling.ask, count=body.count, now=now, lease_seconds=seconds)
@@ -55,7 +59,11 @@ def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: I
 
 @router.post("/leases/renew", responses=responses(403, 404, 409))
 def renew_leases(slug: Slug, body: RenewIn, services: InServices, credentials: InCredentials, now: Now) -> RenewOut:
-    """Hold for longer what the annotator holds; the page does so while it is open."""
+    """Hold for longer what the annotator holds; the page does so while it is open.
+
+    An image that was given more than six lease times ago is not held for longer: once its lease has ended, it is for
+    whoever asks first.
+    """
     act = partial(leases.renew, now=now, seconds=services.settings.lease_seconds)
     return RenewOut(renewed=_act(services, slug, credentials, body, now, act))
 
@@ -69,45 +77,48 @@ def release_leases(
     return ReleaseOut(released=_act(services, slug, credentials, body, now, act))
 
 
-@router.post("/labels", status_code=201, response_model=LabelsOut, responses=responses(403, 404, 409))
+@router.post("/labels", status_code=201, response_model=LabelsOut, responses=responses(403, 404, 409, 429))
 def label_images(slug: Slug, body: LabelsIn, services: InServices, credentials: InCredentials, now: Now) -> Response:
     """Label 1 to 1,000 images, all or none. The same key again gives the same answer, nothing twice."""
     given = [GivenLabel(label.image_id, label.value, label.key) for label in body.labels]
     act = partial(labeling.answer, given=given, now=now)
-    answered = _act(services, slug, credentials, body, now, act)
+    answered = _act(services, slug, credentials, body, now, act, LABELS, len(given))
     services.metrics.replayed.inc(answered.n_replayed)
     _log(slug, answered.events)
     # As JSON already: FastAPI would check our own answer again, in another thread.
     return Response(LabelsOut.of(answered).model_dump_json(), 201, media_type="application/json")
 
 
-@router.post("/skips", status_code=201, responses=responses(403, 404, 409))
+@router.post("/skips", status_code=201, responses=responses(403, 404, 409, 429))
 def skip_image(slug: Slug, body: SkipIn, services: InServices, credentials: InCredentials, now: Now) -> EventOut:
     """ "Can't tell": the image goes on to others and does not come to this annotator again."""
     act = partial(revising.skip, image_id=body.image_id, key=body.key, now=now)
-    return _logged(slug, _act(services, slug, credentials, body, now, act))
+    return _logged(slug, _act(services, slug, credentials, body, now, act, ACTS))
 
 
-@router.post("/flags", status_code=201, responses=responses(403, 404, 409))
+@router.post("/flags", status_code=201, responses=responses(403, 404, 409, 429))
 def flag_image(slug: Slug, body: FlagIn, services: InServices, credentials: InCredentials, now: Now) -> EventOut:
     """A short remark about an image, for the admins; its label and lease stay as they are."""
     act = partial(revising.flag, image_id=body.image_id, remark=body.remark, key=body.key, now=now)
-    return _logged(slug, _act(services, slug, credentials, body, now, act))
+    return _logged(slug, _act(services, slug, credentials, body, now, act, ACTS))
 
 
-@router.post("/changes", status_code=201, responses=responses(403, 404, 409))
+@router.post("/changes", status_code=201, responses=responses(403, 404, 409, 429))
 def change_label(slug: Slug, body: ChangeIn, services: InServices, credentials: InCredentials, now: Now) -> EventOut:
     """Another value for an answer that stands: one's own, or anybody's for an admin."""
     act = partial(revising.change, event_id=body.event_id, value=body.value, key=body.key, now=now)
-    return _logged(slug, _act(services, slug, credentials, body, now, act))
+    return _logged(slug, _act(services, slug, credentials, body, now, act, ACTS))
 
 
-@router.post("/undo", responses=responses(403, 404, 409))
+@router.post("/undo", responses=responses(403, 404, 409, 429))
 def undo_label(slug: Slug, body: UndoIn, services: InServices, credentials: InCredentials, now: Now) -> UndoOut:
-    """Take back an answer, a change or a skip. An image without a label is the annotator's to answer again."""
+    """Take back an answer, a change or a skip. An image without a label is the annotator's to answer again.
+
+    With an `event_id` an admin takes back anybody's; the image is then for whoever asks first.
+    """
     seconds = services.settings.lease_seconds
     act = partial(revising.undo, event_id=body.event_id, key=body.key, now=now, lease_seconds=seconds)
-    undone = _act(services, slug, credentials, body, now, act)
+    undone = _act(services, slug, credentials, body, now, act, ACTS)
     image = LeasedImageOut.of(undone.image) if undone.image else None
     return UndoOut(event=_logged(slug, undone.event), image=image)
 
@@ -138,11 +149,18 @@ def _act(
     body: Acting,
     now: dt.datetime,
     act: Callable[[Session, Pool, Annotator], T],
+    allowance: Allowance | None = None,
+    n: int = 1,
 ) -> T:
-    """What somebody does in a pool, in the transaction that finds out who it is."""
+    """What an annotator does in a pool, in the transaction that finds out who it is; `n` acts of their allowance."""
+    is_spent = False
 
     def work(session: Session) -> T:
+        nonlocal is_spent
         annotator = find_annotator(session, services, credentials, body.annotator, now=now)
+        if allowance is not None and not is_spent:
+            services.pace.spend(annotator, allowance, n, now=now)
+            is_spent = True  # `work` may run again
         return act(session, services.pools.get(session, slug), annotator)
 
     return services.database.write_together(work)

@@ -1,16 +1,19 @@
 """Who is logged in, who works in a pool, what happened to an image, and the audit."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app import people, queries
+from app import people, queries, revoking
 from app.pools import get_pool
-from app.web.auth import InAdmin, InCaller
+from app.web.auth import InAdmin, InCaller, get_annotator
 from app.web.deps import Cursor, InServices, Limit, Now, Slug
-from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut
+from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut, RevokeIn
 from app.web.problems import responses
 from app.web.schemas import EventOut, Page
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["people"])
 
@@ -23,11 +26,35 @@ def get_me(caller: InCaller) -> CallerOut:
 
 @router.get("/pools/{slug}/annotators", responses=responses(404))
 def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now) -> Page[AnnotatorOut]:
-    """Who works, how fast, and how often they agree with the model and the truth; to an annotator, only themselves."""
+    """Who works, how fast, and how often they agree with the model; to an annotator, only themselves.
+
+    `agrees_with_truth` is for admins; to an annotator it is null.
+    """
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        work = people.list_work(session, get_pool(session, slug), annotator_id=only, now=now)
+        pool = get_pool(session, slug)
+        work = people.list_work(session, pool, annotator_id=only, with_truth=caller.is_admin, now=now)
     return Page(items=[AnnotatorOut.of(one) for one in work], next=None)
+
+
+@router.post("/pools/{slug}/annotators/{name}/undo", responses=responses(403, 404))
+def revoke_labels(
+    slug: Slug,
+    name: Annotated[str, Path(max_length=64)],
+    body: RevokeIn,
+    services: InServices,
+    admin: InAdmin,
+    now: Now,
+) -> RevokedOut:
+    """Take back every label of an annotator that stands, each by an undo of yours; the images are free again.
+
+    Others can label meanwhile. Disable the account first if it goes on labeling.
+    """
+    with services.database.write() as session:
+        pool, annotator = get_pool(session, slug), get_annotator(session, admin, body.annotator, now=now)
+    undone = revoking.revoke_labels(services.database, pool, annotator, name, now=now)
+    logger.info("%s: %s took back all %d labels of %s", slug, annotator.name, undone, name)
+    return RevokedOut(undone=undone)
 
 
 @router.get("/images/{image_id}/events", responses=responses(404))
@@ -37,7 +64,8 @@ def list_image_events(
     """The history of an image, oldest first; to an annotator, what they did themselves."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        queries.get_image(session, image_id)  # an image without a history is not one that does not exist
+        # An image without a history is not one that does not exist.
+        queries.get_image(session, image_id, with_held_out=caller.is_admin)
         events = people.list_image_events(session, image_id, annotator_id=only)
         return Page(items=[EventOut.of(event) for event in events], next=None)
 

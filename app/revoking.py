@@ -1,0 +1,47 @@
+"""Take back all that one annotator answered in a pool."""
+
+import datetime as dt
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import revising, rounds
+from app.db import Database
+from app.errors import NotFound
+from app.live import Change, note
+from app.models import Annotator, Label, LabelEvent, Pool
+
+CHUNK = 50  # labels of one transaction: others write between two of them
+
+
+def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *, now: dt.datetime) -> int:
+    """Take back every answer and change of the annotator `name` that stands; how many that were.
+
+    Each is an undo by the admin. An answer of another that a change replaced stands again. What the annotator answers
+    meanwhile stays: disable the account first. If the model has learned from a batch of them, it is trained anew.
+
+    Raises:
+        NotFound: nobody of this name has ever labeled here.
+    """
+    with database.read() as session:
+        annotator_id = session.scalar(select(Annotator.id).where(Annotator.name == name))
+        last = session.scalar(select(func.max(LabelEvent.id)).where(LabelEvent.pool_id == pool.id)) or 0
+    if annotator_id is None:
+        raise NotFound(f"There is no annotator {name}.", name=name)
+    n_revoked = 0
+    while True:
+        with database.write() as session:
+            events = _next_chunk(session, pool, annotator_id, last)
+            for event in events:
+                revising.take_back(session, admin, event, now=now)
+            if not events and rounds.is_due(session, pool):
+                note(session, Change("due", pool.id))
+        if not events:
+            return n_revoked
+        n_revoked += len(events)
+
+
+def _next_chunk(session: Session, pool: Pool, annotator_id: int, last: int) -> list[LabelEvent]:
+    standing = select(LabelEvent).join(Label, Label.event_id == LabelEvent.id).where(Label.pool_id == pool.id)
+    theirs = standing.where(LabelEvent.annotator_id == annotator_id, LabelEvent.id <= last)
+    return list(session.scalars(theirs.order_by(LabelEvent.id.desc()).limit(CHUNK)))
