@@ -8,7 +8,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     web                                    HTTP: pages, REST API, streams, logins
     trainer, export, verify                the background thread; labels as files; rounds computed again
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
-    queries, people                        read-only answers: of pools; of who works in them
+    queries, people, history               read-only answers: of pools; of who works in them; of one image
     labels, leases, pools, accounts        events and their fold; claims; images; who may come in
     rounds                                 is one due, its training set, its outcome
     models, live, backup                   tables; announcements; copies

@@ -21,7 +21,19 @@ from app.pools import Pools, create_pool
 from app.queries import list_pools
 from app.settings import ROOT, Settings
 from app.trainer import Trainer
-from app.web import answer_pages, api, docs, health, images, login, oracle_pages, pages, people_pages, worker
+from app.web import (
+    answer_pages,
+    api,
+    docs,
+    health,
+    image_pages,
+    images,
+    login,
+    oracle_pages,
+    pages,
+    people_pages,
+    worker,
+)
 from app.web.deps import Services
 from app.web.gate import Gate
 from app.web.metrics import Metrics
@@ -69,7 +81,19 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for module in (api, images, health, login, docs, pages, answer_pages, people_pages, oracle_pages, worker):
+    for module in (
+        api,
+        images,
+        health,
+        login,
+        docs,
+        pages,
+        answer_pages,
+        image_pages,
+        people_pages,
+        oracle_pages,
+        worker,
+    ):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.mount("/vendor/bokeh", StaticFiles(directory=_package_folder("bokeh", "server/static/js")))

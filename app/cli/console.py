@@ -39,7 +39,7 @@ def failures_in_words() -> Iterator[None]:
     try:
         yield
     except AppError as error:
-        notes.print(f"[bold red]{type(error).__name__}[/]: {escape(error.message)}", soft_wrap=True)
+        notes.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except DBAPIError as error:
         notes.print(

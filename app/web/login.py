@@ -13,6 +13,7 @@ from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
 from app.models import Annotator
 from app.web.deps import InServices, Now, Services
+from app.web.security import own_path
 from app.web.templates import templates
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,11 @@ class LoginPage:
 
 
 @router.get("/login")
-def show_login(request: Request, next: str = "/") -> Response:
-    """The form."""
-    return templates.TemplateResponse(request, "login.html", {"page": LoginPage(following=_own_path(next))})
+def show_login(request: Request, services: InServices, next: str = "/") -> Response:
+    """The form; without accounts there is nothing to log in to."""
+    if services.gate.is_open():
+        return RedirectResponse("/", 303)
+    return templates.TemplateResponse(request, "login.html", {"page": LoginPage(following=own_path(next))})
 
 
 @router.post("/login")
@@ -44,12 +47,14 @@ def log_in(
     next: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Open a session, or show the form again with the reason."""
+    if services.gate.is_open():
+        return RedirectResponse("/", 303)
     address = request.client.host if request.client else "unknown"
     try:
-        return _log_in(request, services, name, password, _own_path(next), address, now)
+        return _log_in(request, services, name, password, own_path(next), address, now)
     except (WrongLogin, TooManyAttempts, TooManyLogins) as error:
         logger.warning("login of %s from %s failed: %s", name, address, type(error).__name__)
-        return _show_again(request, name, _own_path(next), error)
+        return _show_again(request, name, own_path(next), error)
 
 
 @router.post("/logout")
@@ -95,9 +100,3 @@ def _show_again(request: Request, name: str, following: str, error: AppError) ->
     if "seconds" in error.context:
         response.headers["Retry-After"] = str(error.context["seconds"])
     return response
-
-
-def _own_path(following: str) -> str:
-    """Only a path of this server: `//elsewhere` and `/\\elsewhere` are other sites to a browser."""
-    is_own = following.startswith("/") and not following.startswith(("//", "/\\")) and following.isprintable()
-    return following if is_own else "/"
