@@ -63,6 +63,13 @@ def test_an_annotator_is_told_that_a_page_is_for_admins(app: FastAPI, services: 
     assert client.get("/api/v1/audit").json()["detail"] == said
 
 
+def test_the_header_of_an_error_leads_to_a_pool_that_is_there(app: FastAPI, services: Services) -> None:
+    page = as_person(app, services, "ada").get("/pools/nowhere/label", headers={"accept": "text/html"})
+
+    assert page.status_code == 404
+    assert re.findall(r'href="([^"]*)"[^>]*>(?:Label|My work)<', page.text) == ["/", "/me"]
+
+
 def test_without_a_pool_an_annotator_is_told_to_ask_and_an_admin_what_to_do(app: FastAPI, services: Services) -> None:
     with services.database.write() as session:
         for table in ("ranked_image", "round", "image", "pool"):
