@@ -9,7 +9,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     trainer, export, verify, revoking      the background thread; labels as files; rounds computed again; all of one
                                            annotator's labels taken back
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
-    queries, people                        read-only answers: of pools; of who works in them
+    queries, people, history               read-only answers: of pools; of who works in them; of one image
     labels, leases, pools, accounts        events and their fold; claims; images; who may come in
     rounds, backup                         is one due, its training set, its outcome; copies
     models, live, schema                   tables; announcements; is a database one of ours

@@ -17,7 +17,19 @@ from app.pools import Pools, make_pool
 from app.queries import list_pools
 from app.settings import Settings
 from app.trainer import Trainer
-from app.web import answer_pages, api, docs, health, images, login, oracle_pages, pages, people_pages, worker
+from app.web import (
+    answer_pages,
+    api,
+    docs,
+    health,
+    image_pages,
+    images,
+    login,
+    oracle_pages,
+    pages,
+    people_pages,
+    worker,
+)
 from app.web.assets import mount_assets
 from app.web.deps import Services
 from app.web.gate import Gate
@@ -70,7 +82,19 @@ def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = Non
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for module in (api, images, health, login, docs, pages, answer_pages, people_pages, oracle_pages, worker):
+    for module in (
+        api,
+        images,
+        health,
+        login,
+        docs,
+        pages,
+        answer_pages,
+        image_pages,
+        people_pages,
+        oracle_pages,
+        worker,
+    ):
         app.include_router(module.router)
     mount_assets(app)
     add_error_handlers(app)

@@ -91,14 +91,6 @@ def list_work(
     return sorted(work, key=lambda one: (-one.labels, one.name))
 
 
-def list_image_events(session: Session, image_id: int, *, annotator_id: int | None) -> Sequence[Recorded]:
-    """The history of an image, oldest first; only one annotator's part of it, if one is named."""
-    query = RECORDED.where(LabelEvent.image_id == image_id).order_by(LabelEvent.id)
-    if annotator_id is not None:
-        query = query.where(LabelEvent.annotator_id == annotator_id)
-    return [Recorded(*tuple(row)) for row in session.execute(query)]
-
-
 def list_flags(
     session: Session, pool: Pool, *, annotator_id: int | None = None, before: int | None = None, limit: int = 100
 ) -> tuple[Sequence[Recorded], int | None]:

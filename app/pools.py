@@ -125,7 +125,9 @@ def get_pool(session: Session, slug: str) -> Pool:
     """
     pool = session.scalar(_BY_SLUG, {"slug": slug})
     if pool is None:
-        raise NotFound(f"There is no pool {slug}. `inkling pool list` and GET /api/v1/pools show them.", slug=slug)
+        raise NotFound(
+            f"There is no pool {slug}.", hint="`inkling pool list` and GET /api/v1/pools show them.", slug=slug
+        )
     return pool
 
 

@@ -191,7 +191,7 @@ def _get_answer(session: Session, pool: Pool, annotator: Annotator, event_id: in
         raise NotFound(f"{annotator.name} gave no answer with the event {event_id} in {pool.slug}.", event_id=event_id)
     label = session.get(Label, event.image_id)
     if label is None or label.event_id != event.id:
-        raise NothingToUndo(f"The answer of event {event_id} stands no more.", event_id=event_id)
+        raise NothingToUndo(f"The answer of event {event_id} was changed or undone already.", event_id=event_id)
     return event
 
 
@@ -209,7 +209,7 @@ def _get_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: 
     if event is None:
         raise NotFound(f"{annotator.name} gave no answer with the event {event_id} in {pool.slug}.", event_id=event_id)
     if session.scalar(named.where(stands)) is None:
-        raise NothingToUndo(f"The answer of event {event_id} was taken back or changed already.", event_id=event_id)
+        raise NothingToUndo(f"The answer of event {event_id} was changed or undone already.", event_id=event_id)
     return event
 
 

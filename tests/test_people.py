@@ -176,22 +176,6 @@ def test_one_annotator_alone_may_be_asked_for(database: Database, pool: Pool, ad
     assert found.truth_agreement == (0, 0)  # not told unless it is asked for
 
 
-def test_an_image_tells_its_history_and_only_ones_own_part_if_asked(
-    database: Database, pool: Pool, ada: Annotator, ben: Annotator
-) -> None:
-    image_id, _ = image_ids(database, pool, [3, 4])
-    skip(database, pool, ben, image_id)
-    (event,) = answer(database, pool, ada, [image_id])
-    change(database, pool, ada, event.id)
-    flag(database, pool, ben, image_id)
-    with database.read() as session:
-        everything = [row.kind for row in people.list_image_events(session, image_id, annotator_id=None)]
-        own = [row.kind for row in people.list_image_events(session, image_id, annotator_id=ben.id)]
-
-    assert everything == ["skip", "label", "change", "flag"]
-    assert own == ["skip", "flag"]
-
-
 @pytest.mark.parametrize("limit", [1, 2, 5, 6])
 def test_the_audit_comes_in_pages_newest_first(database: Database, limit: int) -> None:
     with database.write() as session:
@@ -214,8 +198,6 @@ def test_the_number_of_queries_does_not_grow_with_people_or_labels(database: Dat
     def count() -> int:
         with database.read() as session, count_queries(database) as statements:
             people.list_work(session, pool, now=NOW)
-            for event in people.list_image_events(session, image_ids(database, pool)[0], annotator_id=None):
-                assert event.annotator
         return len(statements)
 
     ask_and_answer(database, pool, add_annotator(database), 1)

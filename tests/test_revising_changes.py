@@ -96,7 +96,7 @@ def test_only_what_stands_may_be_changed(database: Database, pool: Pool, ada: An
     change(database, pool, ada, first.id, 2)
 
     for event in (first, second):
-        with pytest.raises(NothingToUndo, match=f"The answer of event {event.id} stands no more"):
+        with pytest.raises(NothingToUndo, match=f"The answer of event {event.id} was changed or undone already"):
             change(database, pool, ada, event.id, 3)
 
 

@@ -50,7 +50,7 @@ def failures_in_words() -> Iterator[None]:
     try:
         yield
     except AppError as error:
-        _end("Error", error.message)
+        _end("Error", str(error))
     except DBAPIError as error:
         reason = f"{error.orig}. Is there room on the disk, and may this user write to the file and its folder?"
         _end("The database cannot be used", reason)

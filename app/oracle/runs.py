@@ -59,7 +59,7 @@ def get_run(session: Session, run_id: int) -> OracleRun:
     """
     run = session.get(OracleRun, run_id, options=[undefer(OracleRun.result)])
     if run is None:
-        raise NotFound(f"There is no oracle run {run_id}. GET /api/v1/oracle-runs lists them.", run_id=run_id)
+        raise NotFound(f"There is no oracle run {run_id}.", hint="GET /api/v1/oracle-runs lists them.", run_id=run_id)
     return run
 
 

@@ -53,7 +53,7 @@ def get_admin(caller: InCaller) -> Caller:
         NotAllowed: an annotator asks for what only admins may do.
     """
     if not caller.is_admin:
-        raise NotAllowed(f"{caller.name} is an annotator; this takes an admin.")
+        raise NotAllowed(f"This is for admins only. You are logged in as {caller.name} ({caller.role}).")
     return caller
 
 

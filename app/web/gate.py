@@ -91,6 +91,13 @@ class Gate:
         with self._database.read() as session:
             return self.find_caller(session, credentials, now=now)
 
+    def is_open(self) -> bool:
+        """Whether there is no account: nobody can log in, and nobody needs to."""
+        if self._is_closed:
+            return False
+        with self._database.read() as session:
+            return not self._has_closed(session)
+
     def open_session(
         self, session: Session, annotator: Annotator, response: Response, *, is_https: bool, now: dt.datetime
     ) -> None:
@@ -135,4 +142,6 @@ class Gate:
 
 
 def _not_logged_in() -> NotLoggedIn:
-    return NotLoggedIn("Log in at /login, or send a token: Authorization: Bearer <token>.")
+    return NotLoggedIn(
+        "You are not logged in.", hint="Log in at /login, or send a token: Authorization: Bearer <token>."
+    )

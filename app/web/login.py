@@ -13,6 +13,7 @@ from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
 from app.web.deps import InServices, Now, Services
 from app.web.problems import retry_after
+from app.web.security import own_path
 from app.web.templates import templates
 from app.web.throttle import Attempt
 
@@ -39,9 +40,11 @@ class Typed:
 
 
 @router.get("/login")
-def show_login(request: Request, next: str = "/") -> Response:
-    """The form."""
-    return templates.TemplateResponse(request, "login.html", {"page": LoginPage(following=_own_path(next))})
+def show_login(request: Request, services: InServices, next: str = "/") -> Response:
+    """The form; without accounts there is nothing to log in to."""
+    if services.gate.is_open():
+        return RedirectResponse("/", 303)
+    return templates.TemplateResponse(request, "login.html", {"page": LoginPage(following=own_path(next))})
 
 
 @router.post("/login")
@@ -54,7 +57,9 @@ def log_in(
     next: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Open a session, or show the form again with the reason."""
-    typed = Typed(name, password, _own_path(next))
+    if services.gate.is_open():
+        return RedirectResponse("/", 303)
+    typed = Typed(name, password, own_path(next))
     address = request.client.host if request.client else "unknown"
     try:
         return _log_in(request, services, typed, address, now)
@@ -102,9 +107,3 @@ def _show_again(request: Request, typed: Typed, error: AppError) -> Response:
     response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
     response.headers.update(retry_after(error))
     return response
-
-
-def _own_path(following: str) -> str:
-    """Only a path of this server: `//elsewhere` and `/\\elsewhere` are other sites to a browser."""
-    is_own = following.startswith("/") and not following.startswith(("//", "/\\")) and following.isprintable()
-    return following if is_own else "/"

@@ -11,6 +11,7 @@ from app.errors import NotFound
 from app.pools import get_pool
 from app.web.auth import InCaller, get_caller
 from app.web.deps import InServices, Now, Services, Slug
+from app.web.gate import Caller
 from app.web.schemas import PoolDetail
 from app.web.templates import templates
 
@@ -27,21 +28,21 @@ class LabelPage:
 
 
 @router.get("/")
-def show_start(services: InServices) -> Response:
+def show_start(services: InServices, caller: InCaller) -> Response:
     """To the first pool's labeling page."""
-    return _to_first_pool(services, "label")
+    return _to_first_pool(services, caller, "label")
 
 
 @router.get("/people")
-def show_people(services: InServices) -> Response:
+def show_people(services: InServices, caller: InCaller) -> Response:
     """To those who work in the first pool."""
-    return _to_first_pool(services, "people")
+    return _to_first_pool(services, caller, "people")
 
 
 @router.get("/me")
-def show_me(services: InServices) -> Response:
+def show_me(services: InServices, caller: InCaller) -> Response:
     """To one's own work in the first pool."""
-    return _to_first_pool(services, "me")
+    return _to_first_pool(services, caller, "me")
 
 
 @router.get("/pools/{slug}/label")
@@ -56,9 +57,10 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
     return templates.TemplateResponse(request, "label.html", {"page": page}, headers=owner)
 
 
-def _to_first_pool(services: Services, name: str) -> Response:
+def _to_first_pool(services: Services, caller: Caller, name: str) -> Response:
     with services.database.read() as session:
         pools, _ = queries.list_pools(session, limit=1)
     if not pools:
-        raise NotFound("There is no pool yet. Create one with: inkling pool create")
+        how = "Create one with: inkling pool create" if caller.is_admin else "Ask your admin to create one."
+        raise NotFound(f"There is no pool yet. {how}")
     return RedirectResponse(f"/pools/{pools[0].slug}/{name}", 302)

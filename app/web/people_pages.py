@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 
 FLAGS_A_PAGE = 20
 ENTRIES_A_PAGE = 50
-WORKING = dt.timedelta(minutes=10)  # whoever did nothing for longer, and holds nothing, is not at work
+WORKING = dt.timedelta(minutes=10)  # since the last answer
 
 
 class RevocationForm(BaseModel):
@@ -43,6 +43,7 @@ class WorkView:
 
     work: AnnotatorWork
     is_working: bool
+    is_online: bool  # the labeling page is open somewhere: it keeps what it holds
     like_model: Accuracy | None
     like_truth: Accuracy | None
 
@@ -52,7 +53,8 @@ class WorkView:
         is_recent = work.last_event_at is not None and now - work.last_event_at < WORKING
         return cls(
             work=work,
-            is_working=work.held > 0 or is_recent,
+            is_working=is_recent,
+            is_online=work.held > 0,
             like_model=Accuracy(*work.model_agreement) if work.model_agreement[1] else None,
             like_truth=Accuracy(*work.truth_agreement) if work.truth_agreement[1] else None,
         )
@@ -91,7 +93,7 @@ class MyPage:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """Who came in and what was done to accounts, newest first."""
+    """Logins, failed logins and account changes, newest first."""
 
     entries: Sequence[AuditEntry]
     older: int | None
@@ -154,8 +156,10 @@ def show_me(
 
 
 @router.get("/audit", dependencies=[Depends(get_admin)])
-def show_audit(request: Request, services: InServices, cursor: Cursor = None) -> Response:
-    """The audit."""
+def show_audit(request: Request, services: InServices, caller: InCaller, cursor: Cursor = None) -> Response:
+    """The audit; without accounts there is nothing in it."""
+    if caller.annotator_id is None:
+        return RedirectResponse("/", 303)
     with services.database.read() as session:
         entries, older = people.list_audit(session, before=cursor, limit=ENTRIES_A_PAGE)
     page = AuditPage(entries=entries, older=older, is_first_page=cursor is None)

@@ -65,7 +65,7 @@ class CallerOut(BaseModel):
 
 
 class AuditEntryOut(BaseModel):
-    """Who came in, who was kept out, what was done to accounts."""
+    """A login, a failed login, or a change of an account."""
 
     id: int
     at: dt.datetime

@@ -78,9 +78,18 @@ def problem_response(
     return JSONResponse(problem.model_dump(mode="json"), status, headers, media_type="application/problem+json")
 
 
-def _respond(request: Request, status: int, code: str, detail: str, context: dict[str, Any] | None = None) -> Response:
+def _respond(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    context: dict[str, Any] | None = None,
+    *,
+    on_page: str | None = None,
+) -> Response:
+    """A page or JSON, as the request asks. `on_page` stands in for a detail that only a script can use."""
     if _wants_page(request):
-        page = {"status": status, "title": http.HTTPStatus(status).phrase, "detail": detail}
+        page = {"status": status, "title": http.HTTPStatus(status).phrase, "detail": on_page or detail}
         return templates.TemplateResponse(request, "error.html", page, status)
     return problem_response(status, code, detail, context)
 
@@ -99,7 +108,7 @@ def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
     if isinstance(error, NotLoggedIn) and request.method == "GET" and _wants_page(request):
         return RedirectResponse(f"/login?{urlencode({'next': _path_with_query(request)})}", 303)
-    response = _respond(request, error.status, type(error).__name__, error.message, error.context)
+    response = _respond(request, error.status, type(error).__name__, str(error), error.context, on_page=error.message)
     response.headers.update(retry_after(error))
     return response
 
@@ -119,6 +128,7 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
         "InvalidRequest",
         f"The request is not of the form asked for: {detail}.",
         {"errors": found},
+        on_page="Something in the address or in the form is not valid.",
     )
 
 
@@ -136,10 +146,13 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     own = type(error).__name__ if type(error) is not HTTPException else None
     code = own or phrase.title().replace(" ", "").replace("-", "")
     details = {
-        404: f"There is nothing at {request.url.path}. The API is described at /docs.",
-        405: f"{request.url.path} does not take {request.method}. The API is described at /docs.",
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.url.path} does not take {request.method}.",
     }
-    response = _respond(request, error.status_code, code, details.get(error.status_code, str(error.detail)))
+    on_page = details.get(error.status_code)
+    detail = f"{on_page} The API is described at /docs." if on_page else str(error.detail)
+    on_page = "What was sent is too large." if error.status_code == 413 else on_page
+    response = _respond(request, error.status_code, code, detail, on_page=on_page)
     response.headers.update(error.headers or {})
     return response
 

@@ -127,6 +127,12 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return bounded_receive
 
 
+def own_path(path: str) -> str:
+    """The path if it is one of this server, else "/": `//elsewhere` and `/\\elsewhere` are other sites to a browser."""
+    is_own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_own else "/"
+
+
 def _as_in_header(host: str) -> str:
     """As a browser writes it: an IPv6 address in brackets, names in lower case."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host.lower()

@@ -1,6 +1,7 @@
 """Jinja's environment: templates are compiled once, and an undefined name is an error."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from fastapi import Request
@@ -28,9 +29,14 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _who_is_asking(request: Request) -> dict[str, Any]:
-    """`caller` for the header: None where nobody was asked for, as on the login page and at an unknown address."""
-    return {"caller": getattr(request.state, "caller", None)}
+def _about_request(request: Request) -> dict[str, Any]:
+    """`caller` for the header: None where nobody was asked for, as on the login page and at an unknown address.
+
+    `here` is the page's address, for links that lead back to it.
+    """
+    cursor = request.query_params.get("cursor")
+    here = f"{request.url.path}?{urlencode({'cursor': cursor})}" if cursor else request.url.path
+    return {"caller": getattr(request.state, "caller", None), "here": here}
 
 
-templates = Jinja2Templates(env=_environment(), context_processors=[_who_is_asking])
+templates = Jinja2Templates(env=_environment(), context_processors=[_about_request])

@@ -148,6 +148,24 @@ def test_the_documentation_of_the_api_opens_without_a_complaint(page: Page, serv
     expect(page.get_by_role("button", name="Execute")).to_be_visible()
 
 
+@in_every_theme
+@in_every_form
+def test_the_documentation_of_the_api_is_accessible_shut_open_and_executed(
+    open_page: OpenPage, server: Server, theme: str, size: str
+) -> None:
+    page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
+    page.goto(f"{server.url}/docs")
+    expect(page.get_by_role("heading", name="Inkling")).to_be_visible()
+    check(page)
+    for name in ("List Pools", "Export Labels", "Label Images"):
+        page.get_by_role("button", name=name).click()
+    page.get_by_role("button", name="Execute").first.click()
+    expect(page.get_by_role("heading", name="Server response")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Request body")).to_be_visible()
+    page.get_by_role("button", name="Problem").click()
+    check(page)
+
+
 def check(page: Page) -> None:
     """Fail with axe's own words."""
     results = Axe().run(page)

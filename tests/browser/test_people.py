@@ -1,12 +1,15 @@
 """What admins see of people, and what annotators see of themselves."""
 
+import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from .accounts import GuardedServer, log_in
-from .conftest import Complaints, MakePool
+from .conftest import Complaints, MakePool, OpenPage
 from .label_page import LabelPage
+from .server import Server
 
 
 def test_an_admin_sees_everybody_and_reads_what_they_flagged(
@@ -31,11 +34,45 @@ def test_an_admin_sees_everybody_and_reads_what_they_flagged(
     expect(row.get_by_role("cell").nth(7)).to_have_text("8")
     expect(page.get_by_text("upside down")).to_be_visible()
     page.get_by_role("link", name=f"history of image {first}").click()
-    expect(page.get_by_text("The answer that stands: 3 by ben")).to_be_visible()
+    expect(page.get_by_text("Current answer: 3 by ben")).to_be_visible()
     page.get_by_role("combobox").select_option("5")
     page.get_by_role("button", name="Change").click()
-    expect(page.get_by_text("The answer that stands: 5 by ada")).to_be_visible()
+    expect(page.get_by_text("Current answer: 5 by ada")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("Changed.")
+    expect(page.get_by_role("status")).to_be_focused()
     expect(page.get_by_role("row")).to_have_count(4)
+    page.get_by_role("link", name="Next image").click()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text(f"Image {first}")
+    page.get_by_role("link", name="Back to People").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("People")
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_time_says_how_long_ago_it_is_and_keeps_the_utc_time(
+    open_page: OpenPage, server: Server, make_pool: MakePool, has_scripts: bool
+) -> None:
+    page = open_page(java_script_enabled=has_scripts)
+    slug = make_pool()
+    api = f"{server.url}/api/v1/pools/{slug}"
+    (image,) = page.request.post(f"{api}/leases", data={"count": 1}).json()["images"]
+    labels = [{"image_id": image["image_id"], "value": 4}]
+    at = page.request.post(f"{api}/labels", data={"labels": labels}).json()["events"][0]["created_at"]
+    utc = f"{at[:19].replace('T', ' ')} UTC"
+    if has_scripts:
+        page.clock.install(time=at)
+    page.goto(f"{server.url}/pools/{slug}/answers")
+
+    time = page.locator("time")
+    expect(time).to_have_attribute("title", utc)
+    expect(time).to_have_text("just now" if has_scripts else utc)
+    if has_scripts:
+        page.clock.fast_forward("12:31")
+        expect(time).to_have_text("12 min ago")
+        page.clock.fast_forward("25:00:00")
+        expect(time).to_have_text("1 day ago")
+        page.clock.fast_forward(31 * 24 * 3600 * 1000)
+        expect(time).to_have_text(re.compile(r"\d{1,2} \w+ \d{4}"))
+        expect(time).to_have_attribute("title", utc)
 
 
 def test_an_annotator_sees_their_own_figures_and_no_others(

@@ -147,6 +147,7 @@ def test_an_answer_of_an_earlier_batch_is_changed_among_the_last_answers(label_p
     answers.nth(5).get_by_role("combobox").select_option("0")
     answers.nth(5).get_by_role("button", name="Change").click()
     expect(answers.first).to_contain_text("Changed.")
+    expect(answers.first).to_be_focused()
     assert label_page.stored()[ids[4]] == 0
     answers.first.get_by_role("link", name="history").click()
     expect(label_page.page.get_by_role("row")).to_have_count(3)
@@ -168,4 +169,5 @@ def test_a_change_that_came_too_late_is_refused_in_words(
     page.get_by_role("combobox").select_option("5")
     page.get_by_role("button", name="Change").click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was changed.")
+    expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_text("No answer yet.")).to_be_visible()

@@ -49,6 +49,13 @@ def test_while_nobody_has_a_password_everybody_here_may_do_everything(open_app: 
             assert response.status_code not in (401, 403), (method, path)
 
 
+def test_an_open_server_has_no_login_and_no_audit_to_show(open_app: FastAPI) -> None:
+    client = browser(open_app)
+
+    for response in (client.get("/login?next=/audit"), log_in(client, "ada"), client.get("/audit")):
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+
+
 def test_on_an_open_server_the_request_says_who_answers(open_app: FastAPI) -> None:
     client = TestClient(open_app, base_url=URL)
 
@@ -139,6 +146,15 @@ def test_the_api_says_in_the_one_shape_how_to_come_in(client: TestClient) -> Non
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == "NotLoggedIn"
     assert "Authorization: Bearer" in response.json()["detail"]
+
+
+def test_a_page_that_needs_a_login_leads_to_it(app: FastAPI) -> None:
+    response = browser(app).post("/images/1", data={})
+
+    assert response.status_code == 401
+    assert "You are not logged in." in response.text
+    assert 'href="/login"' in response.text
+    assert "Bearer" not in response.text
 
 
 def test_what_is_not_there_is_told_apart_only_to_those_who_are_in(client: TestClient) -> None:

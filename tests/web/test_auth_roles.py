@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.models import Annotator
 from app.settings import Settings
@@ -55,6 +55,34 @@ def test_an_annotator_may_do_all_but_what_is_for_admins(app: FastAPI, services: 
             assert response.json()["code"] == "NotAllowed"
 
     assert refused == ONLY_ADMINS_MAY
+
+
+def test_an_annotator_is_told_that_a_page_is_for_admins(app: FastAPI, services: Services) -> None:
+    client = as_person(app, services, "ada")
+    said = "This is for admins only. You are logged in as ada (annotator)."
+
+    assert said in client.get("/audit", headers={"accept": "text/html"}).text
+    assert client.get("/api/v1/audit").json()["detail"] == said
+
+
+def test_the_header_of_an_error_leads_to_a_pool_that_is_there(app: FastAPI, services: Services) -> None:
+    page = as_person(app, services, "ada").get("/pools/nowhere/label", headers={"accept": "text/html"})
+
+    assert page.status_code == 404
+    assert re.findall(r'href="([^"]*)"[^>]*>(?:Label|My work)<', page.text) == ["/", "/me"]
+
+
+def test_without_a_pool_an_annotator_is_told_to_ask_and_an_admin_what_to_do(app: FastAPI, services: Services) -> None:
+    with services.database.write() as session:
+        for table in ("ranked_image", "round", "image", "pool"):
+            session.execute(text(f"DELETE FROM {table}"))
+    ada, boss = (
+        as_person(app, services, name).get("/", headers={"accept": "text/html"}).text for name in ("ada", "boss")
+    )
+
+    assert "Ask your admin to create one." in ada
+    assert "inkling pool create" not in ada
+    assert "inkling pool create" in boss
 
 
 def test_an_admin_may_do_everything(app: FastAPI, services: Services) -> None:

@@ -7,8 +7,6 @@ from sqlalchemy import text
 
 from app.web.deps import Services
 
-from .person import Person
-
 
 def test_the_start_is_the_first_pools_labeling_page(client: TestClient) -> None:
     response = client.get("/", follow_redirects=False)
@@ -49,14 +47,3 @@ def test_an_empty_database_says_how_to_make_a_pool(client: TestClient, services:
 
     assert response.status_code == 404
     assert "inkling pool create" in response.text
-
-
-def test_an_answer_changed_on_the_page_of_its_image_is_shown_there(client: TestClient) -> None:
-    (event,) = Person(client, "local").lease_and_label(1)
-    page = f"/images/{event['image_id']}"
-
-    form = {"event_id": event["event_id"], "value": 5, "key": "a second thought".replace(" ", "-")}
-    changed = client.post(page, data=form, follow_redirects=False)
-
-    assert (changed.status_code, changed.headers["location"]) == (303, page)
-    assert "<strong>5</strong> by local" in client.get(page).text

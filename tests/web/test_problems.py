@@ -97,6 +97,38 @@ def test_a_browser_that_asks_for_a_page_gets_a_page(client: TestClient) -> None:
     assert "There is no pool nowhere" in response.text
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/pools/nowhere/label", "GET /api/v1/pools"),
+        ("/nowhere", "/docs"),
+        ("/oracle/999999", "GET /api/v1/oracle-runs"),
+        ("/oracle/1/stop", "/docs"),
+        ("/pools/NO_SLUG/label", "path.slug"),
+    ],
+)
+def test_commands_and_requests_are_told_to_scripts_and_not_on_pages(client: TestClient, path: str, hint: str) -> None:
+    problem, page = client.get(path), client.get(path, headers={"accept": "text/html"})
+    shown = re.sub(r"<header.*?</header>", "", page.text, flags=re.DOTALL)
+
+    assert hint in problem.json()["detail"]
+    assert page.status_code == problem.status_code
+    assert not re.search(r"inkling (pool|user)|GET |/api/|/docs|path\.|INKLING_", shown)
+
+
+def test_a_form_that_is_too_large_is_refused_on_its_page_without_a_word_of_settings(client: TestClient) -> None:
+    def body() -> Iterator[bytes]:  # of a length that is not told beforehand
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    headers = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
+    response = client.post("/oracle", content=body(), headers=headers)
+
+    assert response.status_code == 413
+    assert "<h1>" in response.text
+    assert "INKLING_" not in response.text
+
+
 def test_a_browser_that_looks_at_the_api_gets_json(client: TestClient) -> None:
     assert_is_problem(client.get("/api/v1/pools/nowhere", headers={"accept": "text/html"}), 404)
 

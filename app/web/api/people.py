@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app import people, queries, revoking
+from app import history, people, queries, revoking
 from app.pools import get_pool
 from app.web.auth import InAdmin, InCaller, get_annotator
-from app.web.deps import Cursor, InServices, Limit, Now, Slug
+from app.web.deps import Cursor, InServices, Limit, Now, PathId, Slug
 from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut, RevokeIn
 from app.web.problems import responses
 from app.web.schemas import EventOut, Page
@@ -59,15 +59,17 @@ def revoke_labels(
 
 @router.get("/images/{image_id}/events", responses=responses(404))
 def list_image_events(
-    image_id: Annotated[int, Path(ge=1, le=2**63 - 1)], services: InServices, caller: InCaller
+    image_id: PathId, services: InServices, caller: InCaller, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[EventOut]:
     """The history of an image, oldest first; to an annotator, what they did themselves."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
         # An image without a history is not one that does not exist.
         queries.get_image(session, image_id, with_held_out=caller.is_admin)
-        events = people.list_image_events(session, image_id, annotator_id=only)
-        return Page(items=[EventOut.of(event) for event in events], next=None)
+        events, following = history.list_image_events(
+            session, image_id, annotator_id=only, after=cursor or 0, limit=limit
+        )
+        return Page(items=[EventOut.of(event) for event in events], next=following)
 
 
 @router.get("/audit", responses=responses(403))

@@ -1,0 +1,28 @@
+/**
+ * Times as people say them: "12 min ago". Needs <time datetime="…"> with the time in UTC as its text and its title:
+ * the title stays, and without this script so does the text.
+ */
+const UNITS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+const RECENT_MS = 30 * 86_400_000; // what is older says its date
+const UPDATE_MS = 30_000;
+
+const relative = new Intl.RelativeTimeFormat("en-GB", { style: "short" });
+const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
+
+function say(at) {
+  const passed = Date.now() - at;
+  if (passed > RECENT_MS) return date.format(at);
+  const [unit, length] = UNITS.find(([, ms]) => passed >= ms) ?? [];
+  return unit ? relative.format(-Math.floor(passed / length), unit) : "just now"; // also where this clock is behind
+}
+
+function update() {
+  for (const time of document.querySelectorAll("time[datetime]")) time.textContent = say(new Date(time.dateTime));
+}
+
+update();
+setInterval(update, UPDATE_MS);
