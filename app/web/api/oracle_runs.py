@@ -1,13 +1,18 @@
 """Oracle runs: queue one, watch it, read its curves, stop it."""
 
-from fastapi import APIRouter, Depends, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from app import queries
 from app.oracle import runs
 from app.web.auth import get_admin
 from app.web.deps import Cursor, InServices, Limit, Now, PathId
+from app.web.oracle_downloads import attachment, csv_response, curves_of
 from app.web.problems import responses
-from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut
+from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut, Sizes, sizes_for
 from app.web.schemas import Page
 
 router = APIRouter(
@@ -18,6 +23,7 @@ router = APIRouter(
 @router.post("", status_code=202, responses=responses(429))
 def request_run(body: OracleRunIn, response: Response, services: InServices, now: Now) -> OracleRunOut:
     """Queue a run; one runs at a time. `Location` says where to watch it."""
+    _check_sizes(body, sizes_for(services))
     with services.database.write() as session:
         run = runs.request_run(session, body.parameters(), now=now)
     services.oracle_runner.wake()
@@ -33,11 +39,27 @@ def list_runs(services: InServices, cursor: Cursor = None, limit: Limit = 100) -
     return Page(items=[OracleRunOut.model_validate(run) for run in found], next=following)
 
 
-@router.get("/{run_id}", responses=responses(404))
-def get_run(run_id: PathId, services: InServices) -> OracleRunDetail:
-    """One run with its progress and, when it is done, every curve."""
+@router.get(
+    "/{run_id}",
+    response_model=OracleRunDetail,
+    responses=responses(404, ok={"description": "The run", "content": {"text/csv": {}}}),
+)
+def get_run(
+    run_id: PathId,
+    response: Response,
+    services: InServices,
+    download: Annotated[
+        Literal["json", "csv"] | None, Query(description="As a file: this JSON, or the points of all curves as CSV.")
+    ] = None,
+) -> OracleRunDetail | Response:
+    """One run with its progress and, when it has ended, every curve that is finished."""
     with services.database.read() as session:
-        return OracleRunDetail.of(runs.get_run(session, run_id))
+        if download == "csv":
+            return csv_response(f"inkling-run-{run_id}", curves_of(run_id, runs.get_result(session, run_id)))
+        detail = OracleRunDetail.of(runs.get_run(session, run_id))
+    if download == "json":
+        response.headers.update(attachment(f"inkling-run-{run_id}.json"))
+    return detail
 
 
 @router.delete("/{run_id}", responses=responses(404, 409))
@@ -45,3 +67,11 @@ def stop_run(run_id: PathId, services: InServices, now: Now) -> OracleRunOut:
     """Stop a run that is queued or under way."""
     with services.database.write() as session:
         return OracleRunOut.model_validate(runs.stop_run(session, run_id, now=now))
+
+
+def _check_sizes(body: OracleRunIn, sizes: Sizes) -> None:
+    """What the body alone cannot know: whether the server's data set is large enough."""
+    try:
+        OracleRunIn.model_validate(body.model_dump(), context={"sizes": sizes})
+    except ValidationError as error:
+        raise RequestValidationError([{**wrong, "loc": ("body", *wrong["loc"])} for wrong in error.errors()]) from error
