@@ -145,15 +145,15 @@ def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> 
             _with_interval(row.validation, digits),
             _with_interval(row.test, digits) if row.test else "–",
             f"{row.n_equal}/{row.n_points}" if row.n_equal is not None else "–",
-            f"{row.seconds:.2f}",
+            f"{row.seconds:.{digits + 1}f}",
         )
     return shown
 
 
-def _percent(share: float, digits: int = 2) -> str:
-    return f"{share * 100:.{digits}f} %"  # as the pages have it
+def _percent(share: float) -> str:
+    return f"{share * 100:.2f} %"  # as the pages have it
 
 
 def _with_interval(accuracy: Accuracy, digits: int) -> str:
     low, high = accuracy.interval
-    return f"{_percent(accuracy.value)} ({low * 100:.{digits}f}–{_percent(high, digits)})"
+    return f"{_percent(accuracy.value)} ({low * 100:.{digits}f}–{high * 100:.{digits}f})"

@@ -80,7 +80,7 @@ def empty_form() -> OracleForm:
     return OracleForm(values=OracleRunIn().model_dump())
 
 
-def parse_form(form: FormData, sizes: Sizes) -> OracleRunIn | OracleForm:
+def parse_form(form: FormData) -> OracleRunIn | OracleForm:
     """The request, or the form again with the entered values and all that is wrong with them.
 
     As in the API, a field that is not sent has the paper's value: an empty form is the paper's run.
@@ -91,7 +91,7 @@ def parse_form(form: FormData, sizes: Sizes) -> OracleRunIn | OracleForm:
     if not entered.get("shuffle_seed", "").strip():
         entered.pop("shuffle_seed", None)
     try:
-        return OracleRunIn.model_validate(entered, context={"sizes": sizes})
+        return OracleRunIn.model_validate(entered)
     except ValidationError as error:
         return _form_again(entered, error)
 

@@ -19,7 +19,7 @@ from app.web.oracle_comparison import MAX_RUNS, compare_runs
 from app.web.oracle_downloads import attachment, csv_response
 from app.web.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
 from app.web.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
-from app.web.run_schemas import sizes_for
+from app.web.run_schemas import sizes_for, with_sizes
 from app.web.templates import templates
 
 router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
@@ -42,10 +42,10 @@ def show_runs(request: Request, services: InServices, cursor: Cursor = None, lik
     return templates.TemplateResponse(request, "oracle.html", {"page": page})
 
 
-@router.post("")
+@router.post("", dependencies=[with_sizes])
 def start_run(form: InForm, request: Request, services: InServices, now: Now) -> Response:
     """Queue a run and go to its page; on bad input the form again."""
-    body = parse_form(form, sizes_for(services))
+    body = parse_form(form)
     if isinstance(body, OracleForm):
         page = _build_page(services, body, cursor=None)
         return templates.TemplateResponse(request, "oracle.html", {"page": page}, 422)

@@ -1,9 +1,11 @@
 """The bodies of oracle runs."""
 
 import datetime as dt
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self
 
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -13,7 +15,7 @@ from app.learning.ranking import Rule
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
 from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Experiment, Parameters
-from app.web.deps import Services
+from app.web.deps import InServices, Services
 from app.web.schemas import Strict
 
 RANDOM_TWICE = "At random, active learning is the random curve: choose one of the two, or another ranking."
@@ -39,11 +41,20 @@ def sizes_for(services: Services) -> Sizes:
     return Sizes(N_TRAIN, N_DIGITS - N_TRAIN) if services.settings.dataset == "sample" else MOST
 
 
-class OracleRunIn(Strict):
-    """What to run; the defaults are the paper's.
+_known_sizes: ContextVar[Sizes] = ContextVar("known_sizes", default=MOST)
 
-    Validate with the context `{"sizes": Sizes}` where the data set is known.
-    """
+
+async def _know_sizes(services: InServices) -> None:
+    _known_sizes.set(sizes_for(services))  # a plain function would be run in a thread, and set it there alone
+
+
+# For routes that read an `OracleRunIn`: FastAPI validates bodies after dependencies, so that the data set's faults come
+# together with all others.
+with_sizes = Depends(_know_sizes)
+
+
+class OracleRunIn(Strict):
+    """What to run; the defaults are the paper's."""
 
     # In this order, for each field is checked against those above it.
     experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(ALL_EXPERIMENTS))
@@ -59,7 +70,7 @@ class OracleRunIn(Strict):
     @classmethod
     def is_in_the_data(cls, pool_size: int, others: ValidationInfo) -> int:
         """Refused here, not seconds later in a run that has failed."""
-        n_images = _sizes(others).train
+        n_images = _known_sizes.get().train
         if pool_size > n_images:
             raise _too_large(n_images)
         pool_start = others.data.get("pool_start", 0)  # left out when it is wrong itself
@@ -73,9 +84,9 @@ class OracleRunIn(Strict):
 
     @field_validator("validation_size")
     @classmethod
-    def leaves_no_image_out(cls, validation_size: int, others: ValidationInfo) -> int:
-        """All test images may validate; then none is left unseen."""
-        n_images = _sizes(others).test
+    def is_in_the_test_images(cls, validation_size: int) -> int:
+        """All of them may validate; then none is left unseen."""
+        n_images = _known_sizes.get().test
         if validation_size > n_images:
             raise _too_large(n_images)
         return validation_size
@@ -104,11 +115,6 @@ class OracleRunIn(Strict):
     def parameters(self) -> Parameters:
         """The same for the domain."""
         return Parameters(**self.model_dump() | {"experiments": tuple(dict.fromkeys(self.experiments))})
-
-
-def _sizes(info: ValidationInfo) -> Sizes:
-    sizes: Sizes = (info.context or {}).get("sizes", MOST)
-    return sizes
 
 
 def _too_large(most: int) -> PydanticCustomError:

@@ -54,14 +54,18 @@ def test_an_experiment_asked_for_twice_is_run_once(client: TestClient) -> None:
     assert client.post(RUNS, json=body).json()["parameters"]["experiments"] == ["active", "random"]
 
 
-def test_a_run_that_asks_for_too_much_fails_with_both_numbers(client: TestClient, services: Services) -> None:
-    url = client.post(RUNS, json=SMALL | {"pool_size": 5000}).headers["location"]
-    services.oracle_runner.run_one()
+def test_all_that_a_run_asks_for_too_much_is_told_at_once_and_nothing_is_queued(client: TestClient) -> None:
+    body = SMALL | {"pool_start": 3990, "pool_size": 3000, "validation_size": 1001, "batch_size": 0}
 
-    found = client.get(url).json()
+    refused = client.post(RUNS, json=body)
 
-    assert found["status"] == "failed"
-    assert "0 to 4,999, and the data set has 4,000" in found["error"]
+    assert (refused.status_code, refused.json()["code"]) == (422, "InvalidRequest")
+    assert [(error["where"], error["what"]) for error in refused.json()["context"]["errors"]] == [
+        ("body.pool_size", "From 3,990 on the data set has 10 images. Lower the pool size or the pool start."),
+        ("body.validation_size", "Enter 1,000 or less."),
+        ("body.batch_size", "Input should be greater than or equal to 1"),
+    ]
+    assert client.get(RUNS).json()["items"] == []
 
 
 def test_runs_are_listed_newest_first_in_pages(client: TestClient) -> None:

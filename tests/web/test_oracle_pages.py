@@ -47,7 +47,7 @@ def test_without_a_run_the_page_offers_the_papers_experiments_and_names_the_data
     page = client.get("/oracle")
     assert page.status_code == 200
     assert "Run the paper’s experiments" in page.text
-    assert "No run yet" in text_of(page.text)
+    assert "No runs yet." in text_of(page.text)
     assert "Runs use the data set that the server’s settings name" in text_of(page.text)
 
 
@@ -78,12 +78,16 @@ def test_the_form_starts_the_run_that_it_describes(client: TestClient, services:
     ("field", "value", "message"),
     [
         ("pool_size", "9", "Enter 10 or more."),
-        ("pool_size", "1000001", "Enter 1,000,000 or less."),
+        ("pool_size", "70000", "Enter 60,000 or less."),
+        ("pool_size", "4001", "Enter 4,000 or less."),
+        ("pool_size", "3996", "From 5 on the data set has 3,995 images. Lower the pool size or the pool start."),
+        ("validation_size", "99999", "Enter 10,000 or less."),
+        ("validation_size", "1001", "Enter 1,000 or less."),
         ("pool_size", "many", "Enter a whole number."),
         ("pool_size", "", "Enter a whole number."),
         ("pool_size", "10.5", "Enter a whole number."),
         ("pool_start", "-1", "Enter 0 or more."),
-        ("shuffle_seed", str(2**32), "Enter less than 4,294,967,296."),
+        ("shuffle_seed", str(2**32), "Enter 4,294,967,295 or less."),
         ("budget", "101", "A budget of 101 labels is more than the pool of 100. Lower the budget."),
         ("ranking", "guess", "Choose one of 'least_confidence', 'margin', 'entropy' or 'random'."),
         ("experiments", "", "Choose at least one experiment."),
@@ -96,7 +100,7 @@ def test_a_wrong_entry_brings_the_form_back_with_the_message_beside_the_field(
     assert answer.status_code == 422
     beside = re.search(rf'id="{field}-error">([^<]+)<', answer.text)
     assert beside is not None and unescape(beside[1]) == message
-    assert "1 entry needs a change" in text_of(answer.text)
+    assert "The run wasn’t started. Please correct 1 field below." in text_of(answer.text)
     assert stored_runs(services) == []
 
 
@@ -253,7 +257,7 @@ def test_a_run_without_a_result_has_no_charts(client: TestClient, services: Serv
     run_id = add_run(services.database, status="running")
     answer = client.get(f"/oracle/{run_id}/charts/accuracy.json")
     assert answer.status_code == 404
-    assert answer.json()["detail"] == f"The oracle run {run_id} is running: it has no result to draw."
+    assert answer.json()["detail"] == f"The oracle run {run_id} is running: it has no result."
 
 
 def test_a_small_run_from_the_form_to_its_result(client: TestClient, services: Services) -> None:

@@ -3,8 +3,6 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from app import queries
 from app.oracle import runs
@@ -12,7 +10,7 @@ from app.web.auth import get_admin
 from app.web.deps import Cursor, InServices, Limit, Now, PathId
 from app.web.oracle_downloads import attachment, csv_response, curves_of
 from app.web.problems import responses
-from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut, Sizes, sizes_for
+from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut, with_sizes
 from app.web.schemas import Page
 
 router = APIRouter(
@@ -20,10 +18,9 @@ router = APIRouter(
 )
 
 
-@router.post("", status_code=202, responses=responses(429))
+@router.post("", status_code=202, responses=responses(429), dependencies=[with_sizes])
 def request_run(body: OracleRunIn, response: Response, services: InServices, now: Now) -> OracleRunOut:
     """Queue a run; one runs at a time. `Location` says where to watch it."""
-    _check_sizes(body, sizes_for(services))
     with services.database.write() as session:
         run = runs.request_run(session, body.parameters(), now=now)
     services.oracle_runner.wake()
@@ -67,11 +64,3 @@ def stop_run(run_id: PathId, services: InServices, now: Now) -> OracleRunOut:
     """Stop a run that is queued or under way."""
     with services.database.write() as session:
         return OracleRunOut.model_validate(runs.stop_run(session, run_id, now=now))
-
-
-def _check_sizes(body: OracleRunIn, sizes: Sizes) -> None:
-    """What the body alone cannot know: whether the server's data set is large enough."""
-    try:
-        OracleRunIn.model_validate(body.model_dump(), context={"sizes": sizes})
-    except ValidationError as error:
-        raise RequestValidationError([{**wrong, "loc": ("body", *wrong["loc"])} for wrong in error.errors()]) from error
