@@ -12,7 +12,7 @@ from app.oracle import runs
 from app.oracle.scenarios import Experiment
 from app.oracle.table import TITLES, unpack_bits
 from app.web.oracle_downloads import StoredCurve, curves_of
-from app.web.oracle_views import RunView
+from app.web.oracle_views import RANKINGS, RunView
 
 MIN_RUNS, MAX_RUNS = 2, 8  # more could not be told apart in one chart
 MAX_BANDS = 4  # more intervals on top of each other cannot be read
@@ -42,8 +42,13 @@ class ComparedCurve:
 
     @property
     def label(self) -> str:
-        """As the chart names it."""
-        return f"Run {self.run_id}: {self.title}"
+        """As the chart names it, with what tells runs apart most often."""
+        parts = [f"Run {self.run_id}: {self.title}"]
+        if self.curve.named == "active":
+            parts.append(RANKINGS[self.curve.parameters["ranking"]].lower())
+        if self.curve.parameters["shuffle_seed"] is not None:
+            parts.append(f"seed {self.curve.parameters['shuffle_seed']}")
+        return ", ".join(parts)
 
     @property
     def labels(self) -> int:

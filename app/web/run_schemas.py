@@ -146,6 +146,6 @@ class OracleRunDetail(OracleRunOut):
 
     @classmethod
     def of(cls, run: OracleRun) -> Self:
-        """From its row with the result loaded; what a run under way has so far is not told."""
+        """From its row with the result loaded; a run under way has no result yet, even if experiments are finished."""
         detail = cls.model_validate(run)
         return detail if runs.has_ended_with_result(run) else detail.model_copy(update={"result": None})
