@@ -37,7 +37,18 @@ def load_command(name: str) -> Any:
         holder.add_typer(found, name=name)
     else:
         holder.command(name)(found)
-    return typer.main.get_group(holder).commands[name]
+    command = typer.main.get_group(holder).commands[name]
+    _hide_types_of_flags(command)
+    return command
+
+
+def _hide_types_of_flags(command: Any) -> None:
+    """In the help: a flag takes no value."""
+    for param in command.get_params(typer.Context(command)):
+        if getattr(param, "is_bool_flag", False):
+            param.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _hide_types_of_flags(below)
 
 
 class _LazyGroup(TyperGroup):
@@ -46,6 +57,7 @@ class _LazyGroup(TyperGroup):
     def __init__(self, **options: Any) -> None:
         stand_ins: Any = {name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()}
         super().__init__(**{**options, "commands": stand_ins})
+        _hide_types_of_flags(self)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command that the first word names."""

@@ -11,7 +11,7 @@ from app.settings import ROOT
 from app.web.assets import static_url, vendor_url
 
 
-def _as_percent(share: float, digits: int = 2) -> str:
+def as_percent(share: float, digits: int = 2) -> str:
     """0.8975 as "89.75 %", with a narrow no-break space."""
     return f"{share * 100:.{digits}f}\u202f%"
 
@@ -24,7 +24,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = _as_percent
+    environment.filters["percent"] = as_percent
     environment.globals |= {"static_url": static_url, "vendor_url": vendor_url}
     return environment
 
