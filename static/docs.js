@@ -1,7 +1,7 @@
 /**
  * The API's documentation, light or dark like the system, and usable with a screen reader and by keyboard alone. Needs
  * [data-openapi] with the address of the OpenAPI document, and the global SwaggerUIBundle of
- * /vendor/swagger/swagger-ui-bundle.js.
+ * swagger-ui-bundle.js.
  */
 const place = document.querySelector("[data-openapi]");
 const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -2,9 +2,9 @@
  * The service worker: lets the labeling page load while the server cannot be reached. Browsers run it on HTTPS and on
  * localhost only; elsewhere everything works as without it. It knows nothing of answers: they wait in the outbox.
  *
- * The labeling page and its parts (styles, modules) come from the server; what came last stands in when no answer
- * comes. A refusal is an answer too and goes through. Images never change, so those that are kept need no server. The
- * API is none of its business.
+ * The labeling page comes from the server; what came last stands in when no answer comes. A refusal is an answer too and
+ * goes through. Its parts (styles, modules) and images have addresses that change with their content, so those that are
+ * kept need no server. The API is none of its business.
  */
 const PAGES = "inkling-pages";
 const PARTS = "inkling-parts";
@@ -13,7 +13,6 @@ const MAX_IMAGES = 100;
 const PATIENCE_MS = 5_000; // a network may swallow what is sent, and say so only minutes later
 const OWNER = "Inkling-Annotator"; // the header that tells whose page it is
 
-const withoutServer = new Set(); // clients whose page was kept: its parts need not be waited for
 let nForgotten = 0; // times that pages were dropped: what was asked for before that is not kept
 
 self.addEventListener("install", (event) => {
@@ -32,21 +31,17 @@ self.addEventListener("fetch", (event) => {
   if (isNavigation && ["/login", "/logout"].includes(pathname)) event.waitUntil(forgetPerson());
   else if (request.method !== "GET") return;
   else if (isNavigation && isLabelPage(pathname)) event.respondWith(answerPage(event, pathname));
-  else if (pathname.startsWith("/static/")) event.respondWith(answerPart(event));
+  else if (pathname.startsWith("/static/")) event.respondWith(answerPart(request));
   else if (pathname.startsWith("/images/")) event.respondWith(answerImage(request));
 });
 
 async function answerPage(event, pathname) {
   const kept = await find(PAGES, pathname);
-  const response = await freshOrKept(event, fetchPage(event.request, pathname), kept);
-  if (response === kept) withoutServer.add(event.resultingClientId);
-  return response;
+  return freshOrKept(event, fetchPage(event.request, pathname), kept);
 }
 
-async function answerPart(event) {
-  const kept = await find(PARTS, event.request);
-  if (kept && withoutServer.has(event.clientId)) return kept;
-  return freshOrKept(event, fetchInto(PARTS, event.request), kept);
+async function answerPart(request) {
+  return (await find(PARTS, request)) ?? fetchInto(PARTS, request);
 }
 
 async function answerImage(request) {

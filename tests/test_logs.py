@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from app import logs
 from app.logs import JsonFormatter, TextFormatter, request_id
+from app.web.assets import static_url
 from app.web.deps import Services
 from tests.web.person import POOL, Person
 
@@ -82,7 +83,9 @@ def test_text_for_people_ends_with_the_requests_id() -> None:
 
 
 def test_every_answer_has_an_id_and_no_two_the_same(client: TestClient) -> None:
-    ids = [client.get(path).headers["x-request-id"] for path in ("/healthz", "/nowhere", POOL, "/static/style.css")]
+    ids = [
+        client.get(path).headers["x-request-id"] for path in ("/healthz", "/nowhere", POOL, f"{static_url()}/style.css")
+    ]
 
     assert len(set(ids)) == 4
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.models import LabelEvent
+from app.web.assets import static_url
 
 from .accounts import GuardedServer, fill_in, log_in
 from .conftest import Complaints, MakePool
@@ -33,7 +34,7 @@ KEPT_PATHS = """async () => {
   return caught.flat().map(({ url }) => new URL(url).pathname);
 }"""
 IS_BOUNDED = "async () => (await (await caches.open('inkling-images')).keys()).length === 100"
-IS_OLD_PART_GONE = "async () => !(await caches.match('/static/gone.js'))"
+IS_OLD_PART_GONE = "async () => !(await caches.match('/static/0123456789ab/label.js'))"
 WAYS_TO_THE_API = """() => performance
   .getEntriesByType("resource")
   .filter(({ name }) => new URL(name).pathname.startsWith("/api/"))
@@ -263,18 +264,18 @@ def test_a_batch_whose_lease_has_ended_is_not_shown(
     opened.wait_for_image()
 
 
-def test_a_reload_with_the_server_shows_the_newest_page_and_parts(
+def test_a_reload_with_the_server_shows_the_newest_page_and_drops_parts_of_an_older_version(
     open_kept: OpenKept, server: Server, make_pool: MakePool
 ) -> None:
     opened = open_kept(server, make_pool())
     page = opened.page
     page.evaluate(PUT, ["inkling-pages", [page.evaluate("location.pathname")]])
-    page.evaluate(PUT, ["inkling-parts", ["/static/label.js", "/static/held.js", "/static/gone.js"]])
+    page.evaluate(PUT, ["inkling-parts", ["/static/0123456789ab/label.js"]])
     page.reload()
     opened.wait_for_image()
     wait_until(page, IS_OLD_PART_GONE)
-    for path in (page.evaluate("location.pathname"), "/static/label.js", "/static/held.js"):
-        assert page.evaluate("async (path) => (await caches.match(path)).text()", path) != "old"
+    assert page.evaluate("async () => (await caches.match(location.pathname)).text()") != "old"
+    assert page.evaluate("async (path) => !!(await caches.match(path))", f"{static_url()}/label.js")
 
 
 def test_what_the_page_asks_of_the_api_goes_past_the_worker(

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from app.web.assets import static_url
 from app.web.deps import Services
 from tests.web.person import POOL, Person
 
@@ -62,7 +63,8 @@ def test_addresses_and_methods_that_strangers_think_of_make_no_new_counters(clie
 
     for index in range(20):
         client.get(f"/nowhere/{index}")
-        client.get(f"/static/{index}.js")
+        client.get(f"{static_url()}/{index}.js")
+        client.get(f"/static/{index}/label.js")
         client.get(f"/{index}", headers={"host": f"evil{index}.example"})
         client.request(f"BREW{index}", "/nowhere")
         client.get(f"/images/{index + 1}.png")
@@ -71,7 +73,7 @@ def test_addresses_and_methods_that_strangers_think_of_make_no_new_counters(clie
     after = scrape(client)
 
     new = {labels for name, labels in set(after) - set(before) if name == "inkling_requests_total"}
-    assert {dict(labels)["route"] for labels in new} <= {"/images/{image_id}.png", "/static", "/metrics", "none"}
+    assert {dict(labels)["route"] for labels in new} <= {"/images/{image_id}.png", static_url(), "/metrics", "none"}
     assert len(new) <= 3
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.pools import get_pool
+from app.web.assets import static_url
 from app.web.deps import Services, get_now
 from app.web.people_pages import WORKING
 from tests.factories.acts import ask, ask_and_answer
@@ -54,4 +55,4 @@ def test_a_time_is_written_in_utc_also_in_its_title(client: TestClient, services
     page = client.get(PEOPLE).text
 
     assert f'<time datetime="2026-03-04T05:06:07+00:00" title="{utc}">{utc}</time>' in page
-    assert 'src="/static/times.js"' in page
+    assert f'src="{static_url()}/times.js"' in page
