@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -11,11 +12,15 @@ from app.cli import COMMANDS, load_command
 from app.settings import ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+API, REFERENCE = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("api.md", "reference.md"))
 
 
 def rows_of_settings() -> dict[str, list[str]]:
-    """The cells of each row of README's table of settings, by the setting's name."""
-    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in README.splitlines() if line[:1] == "|"]
+    """The cells of each row of the table of settings, by the setting's name."""
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in REFERENCE.splitlines() if line[:1] == "|"
+    ]
     return {match[1]: row[1:] for row in rows if (match := re.fullmatch(r"`(INKLING_\w+)`(?: \*)?", row[0]))}
 
 
@@ -35,7 +40,7 @@ def commands() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
-def test_every_setting_is_in_the_readmes_table_with_its_default(name: str) -> None:
+def test_every_setting_is_in_the_reference_with_its_default(name: str) -> None:
     rows = rows_of_settings()
     default = Settings.model_fields[name].get_default(call_default_factory=True, validated_data={})
     shown = (
@@ -46,25 +51,26 @@ def test_every_setting_is_in_the_readmes_table_with_its_default(name: str) -> No
     assert rows[f"INKLING_{name.upper()}"][0] == ("" if default is None else f"`{shown}`")
 
 
-def test_the_readme_tells_of_no_setting_that_is_not_there() -> None:
+def test_the_reference_tells_of_no_setting_that_is_not_there() -> None:
     assert {name.removeprefix("INKLING_").lower() for name in rows_of_settings()} <= set(Settings.model_fields)
 
 
-def test_every_route_of_the_api_is_in_the_readme(app: FastAPI) -> None:
+def test_every_route_of_the_api_is_in_its_documentation(app: FastAPI) -> None:
     routes = [f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods]
-    told = README.replace("`", "")
+    told = API.replace("`", "")
 
     assert [route for route in routes if route not in told] == []
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_in_the_reference() -> None:
     found = list(commands())
 
     assert len(found) >= 5
-    assert [command for command in found if command not in README] == []
+    assert [command for command in found if command not in REFERENCE] == []
 
 
-def test_every_link_within_the_tree_leads_somewhere() -> None:
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", README)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_within_the_tree_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
 
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
