@@ -24,9 +24,7 @@ class Change:
 
 def note(session: Session, change: Change) -> None:
     """Have `change` published once this session's transaction is committed, and not otherwise."""
-    changes = session.info.setdefault("changes", [])
-    if change not in changes:  # of many acts in one transaction those who listen need to hear once
-        changes.append(change)
+    session.info.setdefault("changes", []).append(change)
 
 
 class Live:
