@@ -24,10 +24,7 @@ class Change:
 
 def note(session: Session, change: Change) -> None:
     """Have `change` published once this session's transaction is committed, and not otherwise."""
-    noted = (session.get_nested_transaction(), change)
-    changes = session.info.setdefault("changes", [])
-    if noted not in changes:  # of many acts in one transaction those who listen need to hear once
-        changes.append(noted)
+    session.info.setdefault("changes", []).append((session.get_nested_transaction(), change))
 
 
 class Live:

@@ -124,7 +124,10 @@ def undo(
         return Undone(done, _find_held(session, annotator, done.image_id))
     event = _get_undoable(session, pool, annotator, event_id)
     undone = take_back(session, annotator, event, key=key, now=now)
-    if session.get(Label, event.image_id) is None and event.annotator_id == annotator.id:
+    note(session, Change("labels", pool.id))
+    if event.annotator_id != annotator.id:
+        note(session, Change("leases", pool.id))  # others may wait for the image
+    elif session.get(Label, event.image_id) is None:
         _give_back(session, pool, annotator, event, now, until)
     return Undone(_recorded(session, undone), _find_held(session, annotator, event.image_id))
 
@@ -132,7 +135,7 @@ def undo(
 def take_back(
     session: Session, annotator: Annotator, event: LabelEvent, *, key: str | None = None, now: dt.datetime
 ) -> LabelEvent:
-    """The annotator takes back an answer, change or skip that stands; the new event."""
+    """The annotator takes back an answer, change or skip that stands; the new event. The caller announces it."""
     values = {"pool_id": event.pool_id, "undoes_id": event.id, "key": key, "created_at": now}
     undone = labels.append_event(session, annotator, "undo", event, **values)
     if event.kind == "skip":
@@ -142,9 +145,6 @@ def take_back(
     session.flush()
     if event.kind == "change":
         labels.let_stand(session, session.get_one(LabelEvent, event.undoes_id))
-    note(session, Change("labels", event.pool_id))
-    if event.annotator_id != annotator.id:
-        note(session, Change("leases", event.pool_id))  # the image may be what somebody waits for
     return undone
 
 

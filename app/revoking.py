@@ -34,7 +34,10 @@ def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *
             events = _next_chunk(session, pool, annotator_id, last)
             for event in events:
                 revising.take_back(session, admin, event, now=now)
-            if not events and rounds.is_due(session, pool):
+            if events:
+                note(session, Change("labels", pool.id))
+                note(session, Change("leases", pool.id))
+            elif rounds.is_due(session, pool):
                 note(session, Change("due", pool.id))
         if not events:
             return n_revoked

@@ -5,12 +5,13 @@ import pytest
 from app import revoking
 from app.db import Database
 from app.errors import NotFound
+from app.live import Live
 from app.models import Annotator, Pool
 from app.trainer import Trainer
 from app.verify import verify_pool
 
 from .factories.acts import answer, ask, ask_and_answer, change, flag, skip, undo
-from .factories.making import NOW, add_pool
+from .factories.making import NOW, add_pool, add_round
 from .factories.stored import check_whole, count_events, image_ids, newest_round, skipped_by, standing
 from .factories.watching import race
 
@@ -137,3 +138,19 @@ def test_others_label_while_labels_are_revoked(
     assert count_events(database) == 300 + 300 + 40
     assert ask(database, pool, ben, 1).images[0].image_id == ids[0]
     assert is_sound(database, pool)
+
+
+def test_those_who_wait_for_an_image_and_the_trainer_hear_of_it(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator, boss: Annotator
+) -> None:
+    ask_and_answer(database, pool, ben, 5)
+    ask_and_answer(database, pool, ada, 15)
+    add_round(database, pool)
+    heard: list[str] = []
+    Live(database.sessions).listen(lambda change: heard.append(change.kind))
+
+    revoke(database, pool, boss, "ada")
+    (event,) = ask_and_answer(database, pool, ada, 1)
+    undo(database, pool, boss, event.id)
+
+    assert heard == ["labels", "leases", "due", "labels", "labels", "leases"]
