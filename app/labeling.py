@@ -27,7 +27,6 @@ from app.live import Change, note
 from app.models import ORACLE, Annotator, Image, Label, Lease, Pool, Role, Round
 from app.rounds import Newest
 
-
 AskedRow = Row[*tuple[Any, ...]]  # of _STANDING: an image with its label's event and its lease
 
 

@@ -342,7 +342,7 @@ class Labeling(RuleBasedStateMachine):
         return True
 
     def act(self, step: str, real: Callable[[], list[int]], expected: Callable[[], list[int]]) -> None:
-        """The same for what carries a key: it may be sent again later, if all of its events are new and have the key."""
+        """The same for what carries a key: if all of its events are new and have the key, it may be sent again."""
         before = len(self.model.events)
         ids: list[int] = []
 
