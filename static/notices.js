@@ -27,7 +27,7 @@ export class Notices {
     const rank = SUBJECTS.indexOf(subject);
     const next = [...this.#place.children].find((other) => SUBJECTS.indexOf(other.dataset.subject) > rank);
     this.#place.insertBefore(line, next ?? null);
-    this.#place.scrollTop = line.offsetTop - this.#place.offsetTop;
+    this.#place.scrollTop = line.offsetTop; // of the bar, which is positioned
     this.#letKeysScroll();
   }
 

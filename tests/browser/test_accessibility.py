@@ -48,6 +48,7 @@ def check_labeling(opened: LabelPage) -> None:
     page.get_by_role("switch").check()
     opened.answer_batch()
     expect(opened.notice("round")).to_be_visible()
+    opened.wait_for_image()
     opened.flag("two digits in one image, and neither of them is one that I have ever seen before")
     opened.press("7")
     check(page)

@@ -37,7 +37,7 @@ def open_sized(open_page: OpenPage, server: Server, make_pool: MakePool) -> Open
 
     def open_one(size: str, **values: object) -> LabelPage:
         width, height = SIZES[size]
-        page = open_page(viewport={"width": width, "height": height}, reduced_motion="reduce", **values)
+        page = open_page(viewport={"width": width, "height": height}, **values)
         opened = LabelPage(page, server.url, make_pool())
         opened.open()
         return opened
@@ -73,6 +73,19 @@ def test_all_that_answers_and_what_the_page_says_is_in_sight(open_sized: OpenSiz
         expect(part).to_be_in_viewport(ratio=1)
         assert not overlap(part, notices)
     assert opened.page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("size", ["narrow phone", "short phone", "phone on its side"])
+def test_of_several_messages_the_newest_is_in_sight_and_keys_reach_the_others(open_sized: OpenSized, size: str) -> None:
+    opened = open_sized(size)
+    opened.flag("two digits in one image, and neither of them is one that I have ever seen before")
+    opened.answer_batch()
+    expect(opened.notice("round")).to_be_in_viewport(ratio=0.9)
+    notices = opened.page.locator("[data-notices]")
+    notices.focus()
+    expect(notices).to_be_focused()
+    opened.notice("flag").get_by_role("button").click()
+    expect(notices).not_to_have_attribute("tabindex", "0")
 
 
 @pytest.mark.parametrize("size", ["phone on its side", "1280 by 800 at 200 %"])
@@ -145,7 +158,6 @@ def outline_of(locator: Locator) -> str:
 
 
 def look_of(locator: Locator, name: str, part: str | None = None) -> str:
-    """A computed style, after all transitions."""
     look: str = locator.evaluate("(element, [name, part]) => getComputedStyle(element, part)[name]", [name, part])
     return look
 
