@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,8 @@ from app.live import Change, note
 from app.models import ORACLE, Annotator, Image, Label, Lease, Pool, Role, Round
 from app.names import check_name
 from app.rounds import Newest
+
+AskedRow = Row[*tuple[Any, ...]]  # of _STANDING: an image with its label's event and its lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +107,21 @@ def answer(
 ) -> Answered:
     """Label images, all of them or none. What a known key answered before is answered the same again.
 
+    An answer with a key that the annotator has given already, with another key, is known as well: two devices of one
+    person may show the same image. Its event is the one that stands, a label or a change.
+
     Raises:
         ImageNotFound, DuplicateImage, ValueNotAClass, AlreadyLabeled, LeasedByAnother, KeyReused
     """
     known = labels.events_by_key(session, annotator, [label.key for label in given if label.key is not None])
     new = [label for label in given if label.key not in known]
     _check_replayed([label for label in given if label.key in known], known, pool)
+    _check_values(pool, new)
+    found = _find_images(session, pool, new)
+    known |= _find_given_before(session, annotator, new, found)
+    new = [label for label in new if label.key not in known]
     newest = rounds.find_newest(session, pool)
-    stored = iter(_store(session, pool, annotator, newest, new, now) if new else ())
+    stored = iter(_store(session, pool, annotator, newest, new, found, now) if new else ())
     events = [known[label.key] if label.key in known else next(stored) for label in given]
     until_round = replace(newest, n_new=newest.n_new + len(new)).until_due(pool)
     if new:
@@ -161,16 +170,13 @@ def _store(
     annotator: Annotator,
     newest: Newest,
     given: Sequence[GivenLabel],
+    found: Mapping[int, AskedRow],
     now: dt.datetime,
 ) -> list[Recorded]:
     """Events for answers that nothing stands against, with what was known when their images were asked."""
-    _check_values(pool, given)
-    found = _read_standing(session, pool, [label.image_id for label in given])
-    missing = [label.image_id for label in given if label.image_id not in found]
-    if missing:
-        raise ImageNotFound(f"The pool {pool.slug} has no image {missing[0]} to label.", image_ids=missing)
-    _check_free(session, [found[label.image_id] for label in given], annotator, now)
-    ranked = rounds.read_ranks(session, newest, [i for i, row in found.items() if row.holder_id != annotator.id])
+    rows = [found[label.image_id] for label in given]
+    _check_free(session, rows, annotator, now)
+    ranked = rounds.read_ranks(session, newest, [row.id for row in rows if row.holder_id != annotator.id])
     answers, asked_in = [], []
     for label in given:
         row = found[label.image_id]
@@ -246,15 +252,35 @@ _STANDING = (
 )
 
 
-def _read_standing(session: Session, pool: Pool, image_ids: Sequence[int]) -> dict[int, Row[*tuple[Any, ...]]]:
-    """For each image of the pool: the event of its label if it has one, and its lease if it is with somebody."""
+def _find_images(session: Session, pool: Pool, given: Sequence[GivenLabel]) -> dict[int, AskedRow]:
+    """By image: the event of its label if it has one, and its lease if it is with somebody."""
+    if not given:
+        return {}
+    image_ids = [label.image_id for label in given]
     rows = session.connection().execute(_STANDING, {"image_ids": image_ids, "pool_id": pool.id})
-    return {row.id: row for row in rows}
+    found = {row.id: row for row in rows}
+    missing = [image_id for image_id in image_ids if image_id not in found]
+    if missing:
+        raise ImageNotFound(f"The pool {pool.slug} has no image {missing[0]} to label.", image_ids=missing)
+    return found
 
 
-def _check_free(
-    session: Session, rows: Sequence[Row[*tuple[Any, ...]]], annotator: Annotator, now: dt.datetime
-) -> None:
+def _find_given_before(
+    session: Session, annotator: Annotator, given: Sequence[GivenLabel], found: Mapping[int, AskedRow]
+) -> dict[str, Recorded]:
+    """By key: the standing events of the same annotator with the same value."""
+    keyed = [label for label in given if label.key is not None and found[label.image_id].event_id is not None]
+    if not keyed:
+        return {}
+    standing = labels.read_events(session, [found[label.image_id].event_id for label in keyed])
+    return {
+        label.key: event
+        for label, event in zip(keyed, standing, strict=True)
+        if label.key is not None and (event.annotator, event.value) == (annotator.name, label.value)
+    }
+
+
+def _check_free(session: Session, rows: Sequence[AskedRow], annotator: Annotator, now: dt.datetime) -> None:
     labeled = [row.event_id for row in rows if row.event_id is not None]
     if labeled:
         raise _already_labeled(labels.read_events(session, labeled), annotator)

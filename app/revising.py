@@ -37,11 +37,14 @@ def skip(
     """Leave the image to others ("can't tell"): it does not come to this annotator again.
 
     Unless they answer it all the same and undo that: then it is theirs, and a new skip takes the old one's place.
+    A skip with a key is the standing one if there is one: two devices of one person may show the same image.
 
     Raises:
         ImageNotFound, AlreadyLabeled, AlreadySkipped, LeasedByAnother, KeyReused
     """
     if done := _find_replayed(session, pool, annotator, key, "skip", image_id=image_id):
+        return done
+    if key is not None and (done := _find_standing_skip(session, pool, annotator, image_id)):
         return done
     asked = _get_asked(session, pool, annotator, image_id, now)
     if session.get(Label, image_id) is not None:
@@ -78,12 +81,16 @@ def change(
 ) -> Recorded:
     """Another value for an answer that stands: one's own, or anybody's for an admin.
 
+    A change with a key is the standing one if the annotator has made the same change on another device.
+
     Raises:
         NotFound: no such answer in the pool, or not the annotator's.
         NothingToUndo: the answer stands no more.
         ValueNotAClass, KeyReused
     """
     if done := _find_replayed(session, pool, annotator, key, "change", undoes_id=event_id, value=value):
+        return done
+    if key is not None and (done := _find_standing_change(session, pool, annotator, event_id, value)):
         return done
     if not 0 <= value < len(pool.classes):
         raise ValueNotAClass(f"The value {value} is not a class of {pool.slug}. Give 0 to {len(pool.classes) - 1}.")
@@ -165,6 +172,32 @@ def _find_replayed(
     ):
         raise KeyReused(f"The key {key} belongs to another request. Send a new one.", key=key, event_id=event.id)
     return event
+
+
+def _find_standing_skip(session: Session, pool: Pool, annotator: Annotator, image_id: int) -> Recorded | None:
+    """None also where the image is the annotator's to answer again: then a new skip is meant."""
+    skipped, lease = session.get(Skip, (image_id, annotator.id)), session.get(Lease, image_id)
+    is_theirs = lease is not None and lease.annotator_id == annotator.id
+    if skipped is None or skipped.pool_id != pool.id or is_theirs:
+        return None
+    return labels.read_events(session, [skipped.event_id])[0]
+
+
+def _find_standing_change(
+    session: Session, pool: Pool, annotator: Annotator, event_id: int, value: int
+) -> Recorded | None:
+    standing_id = session.scalar(
+        select(LabelEvent.id)
+        .join(Label, Label.event_id == LabelEvent.id)
+        .where(
+            LabelEvent.pool_id == pool.id,
+            LabelEvent.annotator_id == annotator.id,
+            LabelEvent.kind == "change",
+            LabelEvent.undoes_id == event_id,
+            LabelEvent.value == value,
+        )
+    )
+    return labels.read_events(session, [standing_id])[0] if standing_id is not None else None
 
 
 def _get_asked(

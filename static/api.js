@@ -4,7 +4,7 @@ const TIMEOUT_MS = 15_000; // asking may wait a second for a round; more than th
 
 /** `status` 0: no answer came. `code` and `context` are those of application/problem+json. */
 export class ApiError extends Error {
-  constructor({ status = 0, code = "NoAnswer", detail = "The server does not answer.", context = {} }) {
+  constructor({ status = 0, code = "NoAnswer", detail = "Can’t reach the server.", context = {} }) {
     super(detail);
     this.status = status;
     this.code = code;
@@ -66,9 +66,12 @@ export class Api {
     return rounds;
   }
 
-  /** What the annotator still holds, or else the next batch; or the shortage, with `nextFreeMs` from now on. */
-  async lease() {
-    const asked = await this.#post("leases", {});
+  /**
+   * What the annotator still holds, or else the next batch; with a count, what is held and more up to that many. Or the
+   * shortage, with `nextFreeMs` from now on.
+   */
+  async lease(count = null) {
+    const asked = await this.#post("leases", { count });
     const freeAt = asked.shortage?.next_free_at ?? null;
     return { ...asked, nextFreeMs: freeAt === null ? null : Date.parse(freeAt) - serverLeadMs - Date.now() };
   }

@@ -1,5 +1,7 @@
 /** The images that are asked together, the one that is current, and what was done with them. No page, no network. */
 
+const BATCHES_KEPT = 3; // whose acts are kept with their images: more would fill the memory in a day of work
+
 /** One image of a batch. */
 export class Tile {
   act = null; // the last one that stands: see Act
@@ -39,6 +41,7 @@ export class Tile {
  */
 export class Act {
   eventId = null;
+  batchNumber = null;
 
   constructor(kind, tile, value, key) {
     Object.assign(this, { kind, tile, value, key, before: tile.act });
@@ -48,7 +51,9 @@ export class Act {
 export class Batch {
   tiles = [];
   #index = 0; // -1: everything is answered, and no tile was gone back to
-  #acts = []; // those that stand, by time, those of earlier batches too: what undo takes back
+  #number = 0; // counts the batches
+  #acts = []; // those that stand, by time, of this batch and of the last ones before it: what undo takes back
+  #olderEventIds = []; // the same of earlier batches, by time
 
   get current() {
     return this.tiles[this.#index] ?? null;
@@ -73,6 +78,8 @@ export class Batch {
     const open = this.open.filter((old) => !tiles.some((tile) => tile.imageId === old.imageId));
     this.tiles = [...open, ...tiles];
     this.#index = 0;
+    this.#number += 1;
+    this.#forgetOldActs();
   }
 
   /** These are held now: other open tiles are with somebody else, unless `pending` has them; what is new comes behind. */
@@ -83,8 +90,26 @@ export class Batch {
     if (!this.current?.isOpen) this.advance();
   }
 
-  findAct(key) {
-    return this.#acts.find((act) => act.key === key) ?? null;
+  /** The batch as plain data, from which `restore` makes it again in a later visit. */
+  get record() {
+    const tiles = this.tiles.map(({ leased, isFlagged, isClosed }) => ({ leased, isFlagged, isClosed }));
+    const acts = this.#acts.filter(({ tile }) => this.tiles.includes(tile));
+    return { tiles, acts: acts.map(({ kind, tile, value, key, eventId }) => ({ kind, imageId: tile.imageId, value, key, eventId })) };
+  }
+
+  /** `makeTile(leased)` makes a tile. */
+  restore({ tiles, acts }, makeTile) {
+    this.tiles = tiles.map(({ leased, isFlagged, isClosed }) => Object.assign(makeTile(leased), { isFlagged, isClosed }));
+    for (const { kind, imageId, value, key, eventId } of acts) {
+      const act = new Act(kind, this.findTile(imageId), value, key);
+      this.add(Object.assign(act, { eventId }));
+    }
+    this.#index = this.tiles.findIndex((tile) => tile.isOpen);
+  }
+
+  /** By the key, or by the event if that is known. */
+  findAct(key, eventId = null) {
+    return this.#acts.find((act) => act.key === key || (eventId !== null && act.eventId === eventId)) ?? null;
   }
 
   findTile(imageId) {
@@ -106,6 +131,7 @@ export class Batch {
 
   /** Something was done with a tile, here or in another page. */
   add(act) {
+    act.batchNumber = this.#number;
     act.tile.act = act;
     this.#acts.push(act);
   }
@@ -124,10 +150,28 @@ export class Batch {
     for (const later of this.#acts) if (later.before === act) later.before = act.before;
   }
 
+  /** The event of the last act before those that are kept, which is no more to be undone after this; or null. */
+  takeOlderEventId() {
+    return this.#olderEventIds.pop() ?? null;
+  }
+
+  /** An event was undone by another page. */
+  dropOlderEventId(eventId) {
+    this.#olderEventIds = this.#olderEventIds.filter((other) => other !== eventId);
+  }
+
   /** The tile is current again; in front if it is of an earlier batch. */
   bringBack(tile) {
     tile.isClosed = false;
     if (!this.tiles.includes(tile)) this.tiles.unshift(tile);
     this.select(tile);
+  }
+
+  /** The acts of a tile stay together. */
+  #forgetOldActs() {
+    const isKept = ({ tile }) => tile.act.batchNumber > this.#number - BATCHES_KEPT;
+    const old = this.#acts.filter((act) => !isKept(act));
+    this.#acts = this.#acts.filter(isKept);
+    this.#olderEventIds.push(...old.map(({ eventId }) => eventId).filter((eventId) => eventId !== null));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The images that the annotator held when the server was there last, for a page that is loaded without it. Kept until
- * the lease has ended: then others may have them. All pages of one annotator share it.
+ * The batch that the annotator had when the server was there last, for a page that is loaded next, perhaps without it.
+ * Kept until the lease has ended: then others may have the images. All pages of one annotator share it.
  */
 export class Held {
   #store;
@@ -15,26 +15,26 @@ export class Held {
     this.#leaseMs = leaseSeconds * 1000;
   }
 
-  /** As a lease gave them; none after its end. */
-  get images() {
-    return Date.now() < (this.#store.get("until") ?? 0) ? (this.#store.get("images") ?? []) : [];
+  /** As `Batch.record` gave it; null after the lease's end. */
+  get batch() {
+    return Date.now() < (this.#store.get("until") ?? 0) ? this.#store.get("batch") : null;
   }
 
-  /** The server has just leased them, or renewed the lease. */
+  /** The server has just leased the images, or renewed the lease. */
   extend() {
     this.#store.set("until", Date.now() + this.#leaseMs);
   }
 
-  keep(images) {
-    this.#store.set("images", images);
-    const urls = images.map(({ url }) => url);
+  keep(batch) {
+    this.#store.set("batch", batch);
+    const urls = batch.tiles.map(({ leased }) => leased.url);
     if (urls.every((url) => this.#urls.includes(url))) return;
     this.#urls = urls;
     this.#offline.keep(urls);
   }
 
-  /** They were given back. */
+  /** The images were given back. */
   forget() {
-    this.#store.remove("images");
+    this.#store.remove("batch");
   }
 }

@@ -1,10 +1,11 @@
 /**
  * The labeling page, put together. Needs [data-label-page] with the pool as JSON in data-pool, the name in
  * data-annotator, data-lease-seconds; inside it [data-work] (see tiles.js and shortage.js), [data-model] (see
- * progress.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], and the
- * dialogs [data-keys] and [data-flag-dialog] (see flag.js). A form [data-logout] may stand anywhere.
+ * progress.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], the dialogs
+ * [data-keys] with [data-characters-switch], and [data-flag-dialog] (see flag.js). A form [data-logout] may stand anywhere.
  */
 import { Api } from "./api.js";
+import { Asking } from "./asking.js";
 import { Connection } from "./connection.js";
 import { Events } from "./events.js";
 import { makeFlagDialog } from "./flag.js";
@@ -45,27 +46,30 @@ const outbox = new Outbox({
   connection,
   api,
 });
-const view = new TilesView(find("[data-work]"), pool.classes);
+const view = new TilesView(find("[data-work]"), pool);
 const shortage = new ShortageView(find("[data-work]"));
-const progress = new Progress({ place: find("[data-model]"), notices, api, connection });
+const progress = new Progress({ place: page, notices, api, connection });
 const held = new Held({ store: new Store(shelf("held")), offline: new Offline(), leaseSeconds });
-const labeling = new Labeling({ api, outbox, connection, view, notices, shortage, held, pool });
+const makePicture = (url) => view.makePicture(url);
+const asking = new Asking({ api, outbox, connection, makePicture, notices, shortage, held, pool });
+const labeling = new Labeling({ classes: pool.classes, asking, outbox, view, notices });
 const leases = new Leases({
   api,
   connection,
   pages: new Store(shelf("pages")),
   leaseSeconds,
-  getOpen: () => labeling.openImageIds,
+  getOpen: () => asking.openImageIds,
 });
 const events = new Events(api.eventsUrl);
+const preferences = new Store("inkling:preferences:");
 
 view.addEventListener("answer", ({ detail: value }) => labeling.answer(value));
 view.addEventListener("select", ({ detail: tile }) => labeling.select(tile));
-progress.addEventListener("pool", ({ detail }) => detail.counts.unlabeled > 0 && labeling.askAgain());
-labeling.addEventListener("asked", ({ detail }) => {
+progress.addEventListener("pool", ({ detail }) => detail.counts.unlabeled > 0 && asking.askAgain());
+asking.addEventListener("asked", ({ detail }) => {
   if (detail.round > progress.round) progress.refresh();
 });
-leases.addEventListener("lost", () => labeling.realign());
+leases.addEventListener("lost", () => asking.realign());
 leases.addEventListener("renewed", () => held.extend());
 find("[data-undo]").addEventListener("click", () => labeling.undo());
 find("[data-skip]").addEventListener("click", () => labeling.skip());
@@ -73,18 +77,25 @@ find("[data-skip]").addEventListener("click", () => labeling.skip());
 followChanges();
 tellWhatWaits();
 tellOfOthers();
-offerGuess();
+offerSwitch("guess", "[data-guess-switch]", false, (isOn) => {
+  view.isGuessShown = isOn;
+  view.redraw();
+});
+offerSwitch("characters", "[data-characters-switch]", true, (isOn) => {
+  page.toggleAttribute("data-characters-off", !isOn);
+});
 leaveBeforeLogout();
 const showKeys = offerKeys();
 const showFlag = offerFlag();
-listenToKeys({
+const actions = {
   digit: (value) => labeling.answer(value),
   skip: () => labeling.skip(),
   flag: showFlag,
   undo: () => labeling.undo(),
   move: (step) => labeling.move(step),
   help: showKeys,
-});
+};
+listenToKeys(actions, () => find("[data-characters-switch]").checked);
 
 progress.refresh(pool);
 outbox.drain(); // what an earlier visit left; the end of it asks for the images
@@ -95,10 +106,10 @@ function followChanges() {
     if (detail.number >= progress.round) progress.refresh(); // the same one again: its unseen images are counted
   });
   events.addEventListener("labels", () => progress.refreshSoon());
-  events.addEventListener("leases", () => labeling.askAgain());
+  events.addEventListener("leases", () => asking.askAgain());
   events.addEventListener("training", () => progress.refresh());
   events.addEventListener("poll", () => progress.refreshSoon());
-  events.addEventListener("lost", () => labeling.expectLoading());
+  events.addEventListener("lost", () => asking.expectLoading());
   events.addEventListener("back", () => {
     connection.wake();
     progress.refresh();
@@ -138,24 +149,19 @@ function tellOfOthers() {
     const [name, entry] = key.split(":");
     if (entry !== undefined && name !== annotator) left.set(name, (left.get(name) ?? 0) + 1);
   }
-  const texts = [...left].map(([name, n]) => `${plural(n, "answer")} of ${name}`);
-  const text = `${texts.join(" and ")} kept in this browser, sent when ${[...left.keys()].join(" and ")} logs in here again.`;
-  notices.toggle("others", "info", texts.length > 0 && text);
+  const texts = [...left].map(([name, n]) => `${plural(n, "answer")} of ${name}: sent when ${name} logs in here again.`);
+  notices.toggle("others", "info", texts.length > 0 && `Saved in this browser: ${texts.join(" ")}`);
 }
 
-function offerGuess() {
-  const preferences = new Store("inkling:preferences:");
-  const box = find("[data-guess-switch]");
-  const apply = () => {
-    view.isGuessShown = box.checked;
-    view.redraw();
-  };
-  box.checked = preferences.get("guess") === true;
+/** A switch that this browser remembers under `name`; `apply(isOn)` is called now and at each change. */
+function offerSwitch(name, selector, isOnAtFirst, apply) {
+  const box = find(selector);
+  box.checked = preferences.get(name) ?? isOnAtFirst;
   box.addEventListener("change", () => {
-    preferences.set("guess", box.checked);
-    apply();
+    preferences.set(name, box.checked);
+    apply(box.checked);
   });
-  apply();
+  apply(box.checked);
 }
 
 /** Without a session nothing can be given back any more. */

@@ -1,6 +1,7 @@
 /**
  * What the page has to say, one line a subject, in a fixed order. Needs an element [data-notices] with
- * role="status", so that screen readers speak each line as it comes.
+ * role="status", so that screen readers speak each line as it comes. Where the window is small the element is a low bar
+ * that scrolls (see label.css): the newest line is in sight.
  */
 const SUBJECTS = ["connection", "keeping", "others", "ask", "refused", "flag", "training", "model", "loading", "stale", "round"];
 
@@ -26,17 +27,25 @@ export class Notices {
     const rank = SUBJECTS.indexOf(subject);
     const next = [...this.#place.children].find((other) => SUBJECTS.indexOf(other.dataset.subject) > rank);
     this.#place.insertBefore(line, next ?? null);
+    this.#place.scrollTop = line.offsetTop; // of the bar, which is positioned
+    this.#letKeysScroll();
   }
 
   clear(subject) {
     this.#lines.get(subject)?.remove();
     this.#lines.delete(subject);
+    this.#letKeysScroll();
   }
 
   /** Say it, or nothing if `text` is empty. */
   toggle(subject, tone, text, options = {}) {
     if (text) this.set(subject, tone, text, options);
     else this.clear(subject);
+  }
+
+  #letKeysScroll() {
+    if (this.#place.scrollHeight > this.#place.clientHeight) this.#place.tabIndex = 0;
+    else this.#place.removeAttribute("tabindex");
   }
 
   #makeDismissButton(subject) {

@@ -46,6 +46,11 @@ export class Outbox extends EventTarget {
     return this.#entries.keys().map((name) => this.#entries.get(name)).filter(Boolean);
   }
 
+  /** The images that the entries are about. */
+  get imageIds() {
+    return new Set(this.entries.map(({ imageId }) => imageId));
+  }
+
   /** Whether all has been acknowledged or refused, and the listeners know. */
   get isEmpty() {
     return this.size === 0 && !this.#isDraining;
@@ -80,6 +85,11 @@ export class Outbox extends EventTarget {
     this.#entries.remove(name);
     this.#tell("change");
     return true;
+  }
+
+  /** The event that an entry became, if that is remembered; else null. */
+  findEventId(key) {
+    return this.#receipts.get(key)?.eventId ?? null;
   }
 
   /** Send everything, oldest first, as soon as no other page does; ends when nothing is left. */
@@ -122,7 +132,7 @@ export class Outbox extends EventTarget {
       return;
     }
     const entry = { ...stored, isTried: true };
-    const isOrphan = entry.of && entry.eventId === null && this.#receipts.get(entry.of)?.eventId === undefined;
+    const isOrphan = entry.of && entry.eventId === null && this.findEventId(entry.of) === null;
     if (isOrphan) {
       this.#entries.remove(name); // what it takes back or changes was refused, and that was told
       return;
@@ -133,7 +143,7 @@ export class Outbox extends EventTarget {
   }
 
   async #post(entry) {
-    const eventId = entry.eventId ?? this.#receipts.get(entry.of)?.eventId ?? null;
+    const eventId = entry.eventId ?? this.findEventId(entry.of);
     switch (entry.kind) {
       case "label":
         return (await this.#api.label(entry.imageId, entry.value, entry.key)).events[0];

@@ -1,6 +1,6 @@
 /**
  * How the model does: accuracy, labels, round, curve. Needs elements [data-show=NAME] inside `place`, NAME one of
- * validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
+ * accuracy, validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
  */
 import { change, count, interval, percent, plural } from "./format.js";
 import { makeSparkline } from "./sparkline.js";
@@ -80,6 +80,7 @@ export class Progress extends EventTarget {
   #showRound() {
     const round = this.#rounds.at(-1);
     const before = this.#rounds.at(-2);
+    this.#set("accuracy", percent(round.validation.accuracy, 1));
     this.#set("validation", percent(round.validation.accuracy));
     this.#set("validation-note", describe(round.validation));
     this.#set("change", before ? `${change(round, before)} since round ${before.number}` : "before the first training");

@@ -24,7 +24,7 @@ export class ShortageView extends EventTarget {
     const skips = skipped && `${plural(skipped, "image")} that you skipped ${skipped === 1 ? "is" : "are"} left for others.`;
     const held = others && `${plural(others, "image")} ${others === 1 ? "is" : "are"} with other people.`;
     this.#find("[data-shortage]").textContent = [held, skips].filter(Boolean).join(" ");
-    this.#find("[data-shortage-title]").textContent = others ? "Everything that is left is with others" : "Nothing is left for you";
+    this.#find("[data-shortage-title]").textContent = others ? "Someone else is working on the rest" : "Nothing is left for you";
     this.#freeAt = others && nextFreeMs !== null ? performance.now() + nextFreeMs : null;
     this.#askAgainAt = performance.now() + ASK_AGAIN_MS;
     this.#timer = setInterval(() => this.#tick(), 1000);

@@ -1,12 +1,15 @@
-/** The page's one key listener. It keeps out of text fields, dialogs, browser shortcuts and auto-repeat. */
+/**
+ * The page's one key listener. It keeps out of text fields, dialogs, browser shortcuts and auto-repeat. Keys of a single
+ * character can be turned off, for people who speak to their computer or hit keys by accident (WCAG 2.1.4).
+ */
 
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 
-/** `actions`: {digit(n), skip(), flag(), undo(), move(step), help()}. */
-export function listenToKeys(actions) {
+/** `actions`: {digit(n), skip(), flag(), undo(), move(step), help()}; `areCharactersOn()`: whether single characters count. */
+export function listenToKeys(actions, areCharactersOn) {
   document.addEventListener("keydown", (event) => {
     if (event.repeat || isWriting(event.target) || document.querySelector("dialog[open]")) return;
-    const action = findAction(event, actions);
+    const action = findAction(event, actions, areCharactersOn());
     if (action === null) return;
     event.preventDefault(); // Backspace and arrows have a meaning for the browser too
     action();
@@ -18,23 +21,20 @@ function isWriting(target) {
   return target.closest?.(WRITING) && !target.closest("dialog:not([open])");
 }
 
-function findAction(event, actions) {
+function findAction(event, actions, areCharactersOn) {
   if (event.ctrlKey || event.metaKey || event.altKey) {
     const isUndo = event.key.toLowerCase() === "z" && !event.altKey && !event.shiftKey;
     return isUndo ? actions.undo : null;
   }
-  const digit = digitOf(event);
+  const digit = areCharactersOn ? digitOf(event) : null; // first: a number pad without Num Lock says "ArrowLeft" for 4
   if (digit !== null) return () => actions.digit(digit);
-  const byKey = {
+  const byName = {
     Backspace: actions.undo,
-    u: actions.undo,
-    s: actions.skip,
-    f: actions.flag,
     ArrowLeft: () => actions.move(-1),
     ArrowRight: () => actions.move(1),
-    "?": actions.help,
   };
-  return byKey[event.key.length === 1 ? event.key.toLowerCase() : event.key] ?? null;
+  const byCharacter = { u: actions.undo, s: actions.skip, f: actions.flag, "?": actions.help };
+  return byName[event.key] ?? (areCharactersOn ? byCharacter[event.key.toLowerCase()] : null) ?? null;
 }
 
 /** By the letter; by the place on a number pad without Num Lock, and where the top row needs Shift (French). */

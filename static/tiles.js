@@ -1,11 +1,13 @@
 /**
  * Draws the batch: the row of small tiles, the current image, the buttons. Needs inside `place`: [data-tiles] (a
- * list), [data-frame] with [data-picture], [data-pad] with [data-value=INDEX] buttons, [data-skip], [data-flag],
- * [data-counter], [data-guess], and [data-when=asking|finished|taken] elements of which one is shown when no image is.
+ * list), [data-picture], [data-pad] with [data-value=INDEX] buttons, [data-skip], [data-flag], [data-counter],
+ * [data-guess], [data-said] with role="status", and [data-when=asking|finished|taken] elements of which one is shown
+ * when no image is.
  */
 import { percent } from "./format.js";
 
 const RETRY_MS = 2_000;
+const TILES_A_ROW = 10; // of a batch as it comes; half as many where the window is small
 
 /** Dispatches "select" with the tile that was clicked as detail, and "answer" with the value. */
 export class TilesView extends EventTarget {
@@ -14,11 +16,14 @@ export class TilesView extends EventTarget {
   #classes;
   #drawn = []; // the tiles that the row shows now
   #last = null; // what was drawn last, to draw it again when a picture has come
+  #batchSize;
 
-  constructor(place, classes) {
+  constructor(place, { classes, batch_size: batchSize }) {
     super();
     this.#place = place;
     this.#classes = classes;
+    this.#batchSize = batchSize;
+    this.#setColumns(this.#find("[data-tiles]"), 0);
     this.#find("[data-pad]").addEventListener("click", ({ target }) => {
       const button = target.closest("[data-value]");
       if (button) this.dispatchEvent(new CustomEvent("answer", { detail: Number(button.dataset.value) }));
@@ -57,20 +62,45 @@ export class TilesView extends EventTarget {
     this.#find("[data-counter]").textContent = tile ? `${place} of ${batch.tiles.length}` : "\u00a0";
   }
 
+  /** Say to screen readers what was done, and which image is shown after it. */
+  say(deed) {
+    const [batch] = this.#last;
+    const n = batch.tiles.length;
+    const tile = batch.current;
+    const place = `Image ${batch.tiles.indexOf(tile) + 1} of ${n}`;
+    const words = tile?.isOpen ? place : tile ? `${place}, ${this.#describe(tile)[1]}` : `All ${n} are done`;
+    this.#find("[data-said]").textContent = `${[deed, words].filter(Boolean).join(". ")}.`;
+  }
+
+  /** The tiles are one stop of the Tab key: the current one has it, and keeps the focus if one of them has. */
   #drawRow(batch) {
+    const { tiles, current } = batch;
     const list = this.#find("[data-tiles]");
-    if (batch.tiles.some((tile, i) => tile !== this.#drawn[i]) || batch.tiles.length !== this.#drawn.length) {
-      const hadFocus = list.contains(document.activeElement);
-      list.replaceChildren(...batch.tiles.map(makeItem));
-      this.#drawn = [...batch.tiles];
-      if (hadFocus) list.children[batch.tiles.indexOf(batch.current)]?.firstChild.focus();
+    const hadFocus = list.contains(document.activeElement);
+    if (tiles.some((tile, i) => tile !== this.#drawn[i]) || tiles.length !== this.#drawn.length) {
+      list.replaceChildren(...tiles.map(makeItem));
+      this.#drawn = [...tiles];
+      this.#setColumns(list, tiles.length);
     }
-    batch.tiles.forEach((tile, i) => this.#drawItem(list.children[i].firstChild, tile, tile === batch.current, i + 1));
+    tiles.forEach((tile, i) => this.#drawItem(list.children[i].firstChild, tile, tile === current, i + 1));
+    const stop = list.children[Math.max(0, tiles.indexOf(current))]?.firstChild;
+    stop?.setAttribute("tabindex", "0");
+    if (hadFocus) stop?.focus({ preventScroll: true });
+  }
+
+  /** As many rows as a batch has when it comes, however many tiles are brought back: nothing below moves. */
+  #setColumns(list, n) {
+    for (const [suffix, most] of [["", TILES_A_ROW], ["-small", TILES_A_ROW / 2]]) {
+      const rows = Math.ceil(this.#batchSize / most);
+      list.style.setProperty(`--rows${suffix}`, rows);
+      list.style.setProperty(`--columns${suffix}`, Math.max(most, Math.ceil(n / rows)));
+    }
   }
 
   #drawItem(button, tile, isCurrent, number) {
     const [status, words, sign] = this.#describe(tile);
     if (tile.isSeen && !button.firstChild.src) button.firstChild.src = tile.picture.src; // from the cache by now
+    button.tabIndex = -1;
     button.ariaLabel = `Image ${number}, ${words}${tile.isFlagged ? ", flagged" : ""}`;
     button.ariaCurrent = isCurrent ? "true" : null;
     button.dataset.imageId = tile.imageId;

@@ -1,10 +1,13 @@
-"""The rules of labeling told once more, in dictionaries: what a database under test is compared with."""
+"""The rules of labeling told once more, in dictionaries: what a database under test is compared with.
+
+Every act has a key, so the same act of the same annotator from another device is the one that stands.
+"""
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.errors import AlreadyLabeled, AlreadySkipped, LeasedByAnother, NotFound, NothingToUndo
+from app.errors import AlreadyLabeled, LeasedByAnother, NotFound, NothingToUndo
 
 from .factories.making import LEASE_SECONDS
 
@@ -89,25 +92,31 @@ class Rules:
 
     def answer(self, name: str, given: dict[int, int], now: dt.datetime) -> list[int]:
         """All or nothing; the ids of the events."""
-        if any(image in self.label for image in given):
+        known = {image for image, value in given.items() if self.gave(name, image, value)}
+        new = [image for image in given if image not in known]
+        if any(image in self.label for image in new):
             raise AlreadyLabeled("")
-        if any(self.is_with_another(image, name, now) for image in given):
+        if any(self.is_with_another(image, name, now) for image in new):
             raise LeasedByAnother("")
-        asked = {image: self.asked(image, name) for image in given}
-        done = [self.append("label", image, name, asked[image], value=v) for image, v in given.items()]
-        for event in done:
-            self.label[event.image] = event.id
-            self.held.pop(event.image, None)
-        return [event.id for event in done]
+        for image in new:
+            event = self.append("label", image, name, self.asked(image, name), value=given[image])
+            self.label[image] = event.id
+            self.held.pop(image, None)
+        return [self.label[image] for image in given]
+
+    def gave(self, name: str, image: int, value: int) -> bool:
+        """Whether somebody's own answer of this value stands."""
+        event = self.find(self.label.get(image, 0))
+        return event is not None and (event.name, event.value) == (name, value)
 
     def skip(self, name: str, image: int, now: dt.datetime) -> list[int]:
         """Leave it to others."""
+        if (image, name) in self.skips and image not in self.mine(name):
+            return [self.skips[image, name]]
         if self.is_with_another(image, name, now):
             raise LeasedByAnother("")
         if image in self.label:
             raise AlreadyLabeled("")
-        if (image, name) in self.skips and image not in self.mine(name):
-            raise AlreadySkipped("")
         event = self.append("skip", image, name, self.asked(image, name))
         self.skips[image, name] = event.id
         self.held.pop(image, None)
@@ -120,6 +129,10 @@ class Rules:
     def change(self, name: str, event_id: int, new: int) -> list[int]:
         """Another value for an answer that stands."""
         event = self.find(event_id)
+        if event is not None and self.gave(name, event.image, new):
+            standing = self.events[self.label[event.image] - 1]
+            if (standing.kind, standing.undoes) == ("change", event_id):
+                return [standing.id]
         if event is None or event.value is None or (event.name != name and name != self.admin):
             raise NotFound("")
         if self.label.get(event.image) != event_id:

@@ -3,11 +3,11 @@
 import pytest
 
 from app.db import Database
-from app.errors import DuplicateKey, KeyReused
+from app.errors import AlreadyLabeled, DuplicateKey, KeyReused, NothingToUndo
 from app.labeling import GivenLabel
 from app.models import Annotator, Pool
 
-from .factories.acts import ask_and_answer, give, undo
+from .factories.acts import answer, ask, ask_and_answer, change, give, skip, undo
 from .factories.making import NOW, add_pool, after
 from .factories.stored import count_events, image_ids, standing
 from .factories.watching import race
@@ -95,3 +95,71 @@ def test_a_retry_that_overtakes_itself_is_one_event(database: Database, pool: Po
 
     assert len(set(outcomes)) == 1
     assert count_events(database) == 1
+
+
+# Two devices of one person: each has keys of its own
+
+
+def test_the_same_answer_from_another_device_gives_the_event_that_stands_and_stores_nothing(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    one, two = image_ids(database, pool, [0, 1])
+    first = give(database, pool, ada, GivenLabel(one, 3, "phone"))
+
+    again = give(database, pool, ada, GivenLabel(one, 3, "desk"), GivenLabel(two, 4, "desk 2"), now=after(60))
+
+    assert [(event.image_id, event.value) for event in again.events] == [(one, 3), (two, 4)]
+    assert again.events[0] == first.events[0]
+    assert (again.n_replayed, again.until_round, count_events(database)) == (1, 8, 2)
+
+
+def test_the_value_to_which_an_answer_was_changed_is_known_from_another_device_too(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    (image_id,) = image_ids(database, pool, [0])
+    first = give(database, pool, ada, GivenLabel(image_id, 3, "phone"))
+    changed = change(database, pool, ada, first.events[0].id, 5)
+
+    again = give(database, pool, ada, GivenLabel(image_id, 5, "desk"))
+
+    assert again.events == [changed]
+
+
+@pytest.mark.parametrize("different", ["value", "annotator", "no key"])
+def test_any_other_answer_for_a_labeled_image_is_refused(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator, different: str
+) -> None:
+    (image_id,) = image_ids(database, pool, [0])
+    give(database, pool, ada, GivenLabel(image_id, 3, "phone"))
+    annotator, given = {
+        "value": (ada, GivenLabel(image_id, 4, "desk")),
+        "annotator": (ben, GivenLabel(image_id, 3, "desk")),
+        "no key": (ada, GivenLabel(image_id, 3)),
+    }[different]
+
+    with pytest.raises(AlreadyLabeled):
+        give(database, pool, annotator, given)
+    assert count_events(database) == 1
+
+
+def test_the_same_skip_from_another_device_is_the_one_that_stands(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator
+) -> None:
+    (image_id,) = image_ids(database, pool, [0])
+    first = skip(database, pool, ada, image_id, key="phone")
+    ask(database, pool, ben, 1)  # it is with somebody else by now
+
+    assert skip(database, pool, ada, image_id, key="desk") == first
+    assert count_events(database) == 1
+
+
+def test_the_same_change_from_another_device_is_the_one_that_stands(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    (event,) = answer(database, pool, ada, image_ids(database, pool, [0]), value=3)
+    first = change(database, pool, ada, event.id, 4, key="phone")
+
+    assert change(database, pool, ada, event.id, 4, key="desk") == first
+    with pytest.raises(NothingToUndo):
+        change(database, pool, ada, event.id, 5, key="desk 2")
+    assert count_events(database) == 2

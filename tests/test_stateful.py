@@ -345,10 +345,16 @@ class Labeling(RuleBasedStateMachine):
         return True
 
     def act(self, step: str, real: Callable[[], list[int]], expected: Callable[[], list[int]]) -> None:
-        """The same for what carries a key: it may be sent again later."""
+        """The same for what carries a key: if all of its events are new and have the key, it may be sent again."""
         before = len(self.model.events)
-        if self.both(step, real, expected):
-            self.sent.append((real, list(range(before + 1, len(self.model.events) + 1))))
+        ids: list[int] = []
+
+        def noted() -> list[int]:
+            ids.extend(expected())
+            return ids
+
+        if self.both(step, real, noted) and all(event_id > before for event_id in ids):
+            self.sent.append((real, ids))
 
     def new_key(self) -> str:
         """A key that was not used yet."""

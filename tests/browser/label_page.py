@@ -22,6 +22,7 @@ class LabelPage:
         self.guess = page.locator("[data-guess]")
         self.dialog = page.get_by_role("dialog")
         self.skip = page.get_by_role("button", name="Can’t tell")
+        self.said = page.locator("[data-said]")
 
     def open(self) -> None:
         """Until the first image can be answered."""
@@ -71,7 +72,7 @@ class LabelPage:
     def flag(self, remark: str) -> None:
         """Flag the image that is shown."""
         self.page.keyboard.press("f")
-        self.page.get_by_label("What is odd about it?").fill(remark)
+        self.page.get_by_label("What’s wrong with it?").fill(remark)
         self.page.keyboard.press("Enter")
         expect(self.dialog).to_be_hidden()
 

@@ -14,22 +14,42 @@ from .label_page import LabelPage
 from .server import Server
 
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+LABELING_SIZES = SIZES | {
+    "narrow phone": {"width": 320, "height": 640},
+    "short phone": {"width": 390, "height": 664},
+    "phone on its side": {"width": 844, "height": 390},
+    "desktop at 200 %": {"width": 640, "height": 400},
+}
 
 in_every_form = pytest.mark.parametrize("size", SIZES)
 in_every_theme = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
 @in_every_theme
-@in_every_form
+@pytest.mark.parametrize("size", LABELING_SIZES)
 def test_the_labeling_page_is_accessible(
     open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
 ) -> None:
-    page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
-    opened = LabelPage(page, server.url, make_pool())
+    page = open_page(color_scheme=theme, viewport=LABELING_SIZES[size], reduced_motion="reduce")
+    check_labeling(LabelPage(page, server.url, make_pool()))
+
+
+def test_the_labeling_page_is_accessible_in_forced_colours(
+    open_page: OpenPage, server: Server, make_pool: MakePool
+) -> None:
+    page = open_page(forced_colors="active", reduced_motion="reduce")
+    check_labeling(LabelPage(page, server.url, make_pool()))
+
+
+def check_labeling(opened: LabelPage) -> None:
+    """With the guess, several notices, an answered and a flagged tile; then the keys."""
+    page = opened.page
     opened.open()
     page.get_by_role("switch").check()
     opened.answer_batch()
     expect(opened.notice("round")).to_be_visible()
+    opened.wait_for_image()
+    opened.flag("two digits in one image, and neither of them is one that I have ever seen before")
     opened.press("7")
     check(page)
     page.keyboard.press("?")
@@ -128,7 +148,7 @@ def test_waiting_for_others_and_flagging_are_accessible(
 
 def test_the_page_works_by_keyboard_alone_with_focus_in_sight(label_page: LabelPage) -> None:
     label_page.page.keyboard.press("Tab")
-    expect(label_page.page.get_by_role("link", name="To the content")).to_be_focused()
+    expect(label_page.page.get_by_role("link", name="Skip to content")).to_be_focused()
     label_page.button(3).focus()
     label_page.page.keyboard.press("Enter")
     label_page.expect_answers("3", *["·"] * 9)

@@ -82,16 +82,87 @@ def test_undo_brings_back_an_answer_of_the_batch_before(label_page: LabelPage) -
     assert label_page.stored()[last] == 2
 
 
-def test_undo_after_a_reload_brings_back_what_the_server_has(label_page: LabelPage) -> None:
-    first, second, *_ = label_page.image_ids()
+def test_after_a_reload_the_batch_is_as_it_was_and_its_answers_can_be_changed_and_undone(label_page: LabelPage) -> None:
+    ids = label_page.image_ids()
     label_page.press("7", "3")
     label_page.expect_stored()
     label_page.open()
-    expect(label_page.tiles).to_have_count(8)
+    label_page.expect_answers("7", "3", *[OPEN] * 8)
+    expect(label_page.page.locator("[data-counter]")).to_have_text("3 of 10")
+    assert label_page.image_ids() == ids
+    label_page.tiles.nth(0).click()
+    label_page.press("1")
+    label_page.expect_stored()
+    assert label_page.history(ids[0]) == [("label", 7), ("change", 1)]
+    label_page.open()
+    label_page.press("Backspace", "Backspace")
+    label_page.expect_answers("7", *[OPEN] * 9)
+    label_page.expect_stored()
+    assert label_page.stored() == {ids[0]: 7}
+
+
+def test_a_reload_after_the_last_of_a_batch_shows_the_next_and_undo_brings_back_the_last(label_page: LabelPage) -> None:
+    last = label_page.image_ids()[-1]
+    label_page.answer_batch()
+    label_page.wait_for_image()
+    label_page.expect_answers(*[OPEN] * 10)
+    label_page.open()
+    label_page.expect_answers(*[OPEN] * 10)
     label_page.page.get_by_role("button", name="Undo").click()
-    expect(label_page.tiles).to_have_count(9)
-    assert label_page.image_ids()[0] == second
-    assert label_page.stored() == {first: 7}
+    expect(label_page.tiles).to_have_count(11)
+    assert label_page.image_ids()[0] == last
+    assert len(label_page.stored()) == 9
+
+
+def test_what_another_device_did_meanwhile_counts_after_a_reload(label_page: LabelPage) -> None:
+    first, second, third, *_ = label_page.image_ids()
+    label_page.press("7", "3")
+    label_page.expect_stored()
+    post = label_page.page.request.post
+    post(f"{label_page.api_url}/undo", data={})
+    post(f"{label_page.api_url}/labels", data={"labels": [{"image_id": third, "value": 4}]})
+    label_page.open()
+    label_page.expect_answers("7", *[OPEN] * 8)
+    assert third not in label_page.image_ids()
+    label_page.press("5")
+    label_page.expect_stored()
+    assert label_page.stored() == {first: 7, second: 5, third: 4}
+
+
+def test_the_pictures_of_three_batches_are_kept_and_older_answers_are_undone_all_the_same(
+    page: Page, server: Server, make_pool: MakePool
+) -> None:
+    opened = LabelPage(page, server.url, make_pool(n_images=80))
+    opened.open()
+    first, *_ = batches = [answer_a_batch(opened) for _ in range(6)]
+    opened.wait_for_image()
+    in_page = page.locator("img").count()
+    assert count_images(page) <= in_page + 3 * 10
+    for image_ids in reversed(batches):
+        for image_id in reversed(image_ids):
+            page.keyboard.press("Backspace")
+            expect(opened.current).to_have_attribute("data-image-id", str(image_id))
+    opened.expect_stored()
+    assert opened.stored() == {}
+    assert opened.history(first[0]) == [("label", 0), ("undo", None)]
+
+
+def answer_a_batch(opened: LabelPage) -> list[int]:
+    opened.wait_for_image()
+    image_ids = opened.image_ids()
+    opened.answer_batch()
+    expect(opened.tiles.first).not_to_have_attribute("data-image-id", str(image_ids[0]))
+    return image_ids
+
+
+def count_images(page: Page) -> int:
+    """The image elements in the page's memory, also those that are not in the page."""
+    devtools = page.context.new_cdp_session(page)
+    prototype = devtools.send("Runtime.evaluate", {"expression": "HTMLImageElement.prototype"})["result"]["objectId"]
+    found = devtools.send("Runtime.queryObjects", {"prototypeObjectId": prototype})["objects"]["objectId"]
+    length = {"objectId": found, "functionDeclaration": "function () { return this.length; }", "returnByValue": True}
+    count: int = devtools.send("Runtime.callFunctionOn", length)["result"]["value"]
+    return count
 
 
 def test_undo_with_nothing_to_undo_says_so(label_page: LabelPage, complaints: Complaints) -> None:
@@ -145,7 +216,10 @@ def test_the_guess_is_hidden_until_it_is_switched_on_and_the_switch_is_remembere
 def test_a_pool_with_other_classes_has_other_buttons(page: Page, server: Server, make_pool: MakePool) -> None:
     opened = LabelPage(page, server.url, make_pool(classes=["cat", "dog", "owl"]))
     page.goto(opened.url)
-    expect(opened.pad.get_by_role("button")).to_have_text(["cat", "dog", "owl"])
+    for value, name in enumerate(["cat", "dog", "owl"]):
+        expect(opened.pad.get_by_role("button", name=name, exact=True)).to_have_text(f"{name} {value}")
+    expect(page.get_by_role("group", name="Which one is this?")).to_be_visible()
+    expect(page.get_by_text("Press 0–2")).to_be_visible()
     expect(opened.pad.get_by_role("button").first).to_be_enabled()
     page.keyboard.press("7")
     page.keyboard.press("2")

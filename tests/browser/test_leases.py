@@ -15,7 +15,7 @@ from .conftest import Complaints, MakePool
 from .label_page import LabelPage
 from .server import Server
 
-NOTHING_LEFT = "Everything that is left is with others"
+NOTHING_LEFT = "Someone else is working on the rest"
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_answers_wait_for_a_new_login_when_the_session_has_ended(
     opened.expect_stored()
     guarded.end_sessions("ben")
     opened.press("2", "3")
-    expect(opened.notice("connection")).to_contain_text("You are not logged in any more. 2 answers kept here")
+    expect(opened.notice("connection")).to_contain_text("You are not logged in any more. 2 answers are saved here")
     opened.notice("connection").get_by_role("link", name="Log in again").click()
     fill_in(opened.page, "ben")
     opened.wait_for_image()
@@ -100,7 +100,7 @@ def test_a_login_in_another_tab_lets_the_page_go_on_by_itself(
     first, *_ = opened.image_ids()
     guarded.end_sessions("ben")
     opened.press("4")
-    expect(opened.notice("connection")).to_contain_text("1 answer kept here")
+    expect(opened.notice("connection")).to_contain_text("1 answer is saved here")
     log_in(context, guarded.url, "ben")
     opened.expect_stored()
     expect(opened.notice("connection")).to_be_hidden()
@@ -116,14 +116,16 @@ def test_nobody_sends_the_answers_of_another_who_used_the_same_browser(
     first, *_ = opened.image_ids()
     guarded.end_sessions("ben")
     opened.press("5")
-    expect(opened.notice("connection")).to_contain_text("1 answer kept here")
+    expect(opened.notice("connection")).to_contain_text("1 answer is saved here")
     log_in(context, guarded.url, "cleo")
     expect(opened.notice("connection")).to_contain_text(
-        "Somebody else has logged in here: cleo. 1 answer kept here until ben logs in again."
+        "Somebody else has logged in here: cleo. 1 answer is saved here until ben logs in again."
     )
     opened.notice("connection").get_by_role("link", name="Go on as cleo").click()
     opened.wait_for_image()
-    expect(opened.notice("others")).to_contain_text("1 answer of ben kept in this browser, sent when ben logs in")
+    expect(opened.notice("others")).to_contain_text(
+        "Saved in this browser: 1 answer of ben: sent when ben logs in here again."
+    )
     opened.press("6")
     opened.expect_stored()
     assert set(opened.stored().values()) == {6}

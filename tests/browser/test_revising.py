@@ -51,9 +51,12 @@ def test_a_skip_of_an_earlier_visit_is_undone_after_a_reload(label_page: LabelPa
     label_page.press("s")
     label_page.expect_stored()
     label_page.open()
-    assert first not in label_page.image_ids()
+    label_page.expect_answers("?", *[OPEN] * 9)
     label_page.page.keyboard.press("u")
-    expect(label_page.tiles.first).to_have_attribute("data-image-id", str(first))
+    label_page.expect_answers(*[OPEN] * 10)
+    expect(label_page.current).to_have_attribute("data-image-id", str(first))
+    label_page.expect_stored()
+    assert label_page.history(first) == [("skip", None), ("undo", None)]
 
 
 def test_a_flag_takes_a_remark_and_leaves_the_answer_to_come(label_page: LabelPage) -> None:
@@ -69,7 +72,7 @@ def test_a_flag_takes_a_remark_and_leaves_the_answer_to_come(label_page: LabelPa
 def test_an_empty_remark_is_not_sent_and_escape_leaves_the_dialog(label_page: LabelPage) -> None:
     first, *_ = label_page.image_ids()
     label_page.page.keyboard.press("f")
-    field = label_page.page.get_by_label("What is odd about it?")
+    field = label_page.page.get_by_label("What’s wrong with it?")
     expect(field).to_be_focused()
     expect(field).to_have_value("")
     expect(field).to_have_attribute("maxlength", "200")

@@ -40,7 +40,7 @@ def test_the_first_pool_is_where_the_address_of_the_site_leads(page: Page, serve
 
 def test_the_page_says_which_data_are_in_use(page: Page, server: Server) -> None:
     page.goto(server.url)
-    expect(page.get_by_text("Data in use: the embedded sample: 5,000 MNIST digits")).to_be_visible()
+    expect(page.get_by_text("Data: the embedded sample: 5,000 MNIST digits")).to_be_visible()
 
 
 def test_labels_of_somebody_else_are_counted_at_once(label_page: LabelPage) -> None:
@@ -69,7 +69,7 @@ def test_images_that_others_hold_come_as_soon_as_they_are_free(page: Page, serve
     page.request.post(f"{opened.api_url}/leases", data={"annotator": "ada"})
     page.clock.install()
     page.goto(opened.url)
-    expect(page.get_by_role("heading", name="Everything that is left is with others")).to_be_visible()
+    expect(page.get_by_role("heading", name="Someone else is working on the rest")).to_be_visible()
     let_leases_run_out(server)
     page.clock.run_for(10_000)
     opened.wait_for_image()

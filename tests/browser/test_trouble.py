@@ -21,7 +21,9 @@ def test_without_the_server_answers_are_kept_and_arrive_once_it_is_back(label_pa
     label_page.expect_stored()
     label_page.page.context.set_offline(True)
     label_page.press("2", "3")
-    expect(label_page.notice("connection")).to_contain_text("The server does not answer. 2 answers kept here")
+    expect(label_page.notice("connection")).to_contain_text(
+        "Can’t reach the server. 2 answers are saved here and will be sent when the connection is back."
+    )
     expect(label_page.waiting).to_have_text("2 answers not yet stored.")
     label_page.page.context.set_offline(False)
     label_page.expect_stored()
@@ -36,13 +38,14 @@ def test_answers_that_wait_survive_a_reload(label_page: LabelPage) -> None:
     label_page.press("4", "5")
     expect(label_page.waiting).to_have_text("2 answers not yet stored.")
     label_page.page.reload()
-    expect(label_page.notice("connection")).to_contain_text("2 answers kept here")
+    expect(label_page.notice("connection")).to_contain_text("2 answers are saved here")
     assert label_page.stored() == {}
     label_page.mend()
     label_page.expect_stored()
     label_page.wait_for_image()
     assert label_page.stored() == {first: 4, second: 5}
-    assert label_page.image_ids()[0] == third
+    label_page.expect_answers("4", "5", *["·"] * 8)
+    expect(label_page.current).to_have_attribute("data-image-id", str(third))
 
 
 def test_twenty_answers_without_the_server_and_a_reload_arrive_once_and_in_order(
@@ -56,7 +59,7 @@ def test_twenty_answers_without_the_server_and_a_reload_arrive_once_and_in_order
     opened.press(*map(str, values))
     expect(opened.waiting).to_have_text("20 answers not yet stored.")
     page.reload()
-    expect(opened.notice("connection")).to_contain_text("20 answers kept here")
+    expect(opened.notice("connection")).to_contain_text("20 answers are saved here")
     opened.mend()
     opened.wait_for_image()
     opened.expect_stored()
@@ -79,7 +82,7 @@ def test_a_full_disk_is_told_in_words_and_answers_are_sent_again(label_page: Lab
     first, second, *_ = label_page.image_ids()
     label_page.press("1", "2")
     expect(label_page.notice("connection")).to_contain_text("The server cannot store anything just now")
-    expect(label_page.notice("connection")).to_contain_text("2 answers kept here, sent again until they are stored.")
+    expect(label_page.notice("connection")).to_contain_text("2 answers are saved here and will be sent again")
     is_full = False
     label_page.expect_stored()
     assert label_page.stored() == {first: 1, second: 2}
@@ -154,7 +157,7 @@ def test_a_refused_answer_is_dropped_and_the_page_says_what_stands(label_page: L
     label = {"image_id": first, "value": 9}
     label_page.page.request.post(f"{label_page.api_url}/labels", data={"labels": [label]})
     label_page.press("1", "2")
-    expect(label_page.notice("refused")).to_contain_text("Your answer 1 was not taken.")
+    expect(label_page.notice("refused")).to_contain_text("Your answer 1 wasn’t saved.")
     expect(label_page.notice("refused")).to_contain_text(f"Image {first} has the label 9 by local already.")
     label_page.expect_answers("×", "2", *["·"] * 8)
     label_page.expect_stored()

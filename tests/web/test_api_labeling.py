@@ -145,6 +145,15 @@ def test_a_labeled_image_is_a_conflict_with_the_label_that_stands(client: TestCl
     }
 
 
+def test_the_same_answer_from_another_device_of_one_person_is_no_conflict(client: TestClient, ada: Person) -> None:
+    image_ids = [image["image_id"] for image in ada.lease(1)["images"]]
+    first = ada.label(image_ids, value=3, key="from-the-phone")
+
+    assert ada.label(image_ids, value=3, key="from-the-desk") == first
+    other = {"annotator": ada.name, "labels": [{"image_id": image_ids[0], "value": 4, "key": "from-the-desk-2"}]}
+    assert problem_of(client, "labels", other)[:2] == (409, "AlreadyLabeled")
+
+
 def test_an_image_with_somebody_else_is_a_conflict(client: TestClient, ada: Person, ben: Person) -> None:
     (image,) = ada.lease(1)["images"]
     body = {"annotator": ben.name, "labels": [{"image_id": image["image_id"], "value": 1}]}
