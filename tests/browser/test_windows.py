@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
+from app.web.assets import static_url
+
 from .accounts import GuardedServer, log_in
 from .conftest import MakePool, OpenPage
 from .label_page import LabelPage
@@ -23,8 +25,8 @@ PARTS = ["[data-picture]", "[data-pad]", "[data-tiles]", ".tools"]
 SEVERAL_LINES = (
     "Somebody else has logged in here, and this line says so in as many words as any line of this page has. " * 2
 )
-SAY = """async (text) => {
-  const { Notices } = await import("/static/notices.js");
+SAY = """async ([folder, text]) => {
+  const { Notices } = await import(`${folder}/notices.js`);
   new Notices(document.querySelector("[data-notices]")).set("connection", "warn", text);
 }"""
 
@@ -66,7 +68,7 @@ def test_all_that_answers_and_what_the_page_says_is_in_sight(open_sized: OpenSiz
     opened.answer_batch()
     expect(opened.notice("round")).to_be_in_viewport(ratio=1)
     opened.wait_for_image()
-    opened.page.evaluate(SAY, SEVERAL_LINES)
+    opened.page.evaluate(SAY, [static_url(), SEVERAL_LINES])
     notices = opened.page.locator("[data-notices]")
     expect(notices).to_be_in_viewport(ratio=1)
     for part in (opened.picture, opened.pad):
