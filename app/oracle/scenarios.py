@@ -152,7 +152,7 @@ def run(
     if "random_curve" in wanted:
         trace("random_curve", _active(model, zeros, images, replace(parameters, ranking="random")), n_batches)
     if {"active", "auto_naive", "auto_confident"} & set(wanted):
-        # Auto-labelling goes on from where active learning ends, so that comes first in any case.
+        # Auto-labeling goes on from where active learning ends, so that comes first in any case.
         bought = trace("active", _active(model, zeros, images, parameters), n_batches)
         if "auto_naive" in wanted and budget < size:
             trace("auto_naive", _auto_naive(model, bought, images), 1)

@@ -130,7 +130,7 @@ class RunView:
     def steps(self) -> list[Step]:
         """The experiments in their order, with the one under way."""
         p = self.parameters
-        # Auto-labelling starts where active learning ends, so that runs whether asked for or not.
+        # Auto-labeling starts where active learning ends, so that runs whether asked for or not.
         needs_active = bool({"auto_naive", "auto_confident"} & set(p.experiments))
         run = [e for e in TITLES if e in p.experiments or (e == "active" and needs_active)]
         now = run.index(self.experiment) if self.experiment in run else -1
@@ -212,7 +212,7 @@ class OraclePage:
 
     @property
     def n_comparable(self) -> int:
-        """How many runs of this page have something to compare."""
+        """Runs of this page that may be compared."""
         return sum(run.has_result for run in self.runs)
 
 

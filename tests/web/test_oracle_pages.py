@@ -155,7 +155,7 @@ def test_a_run_under_way_shows_how_far_it_is_and_reloads_without_javascript(
     page = client.get(f"/oracle/{run_id}")
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page.text
     assert 'value="12" max="40"' in page.text
-    # Confident auto-labelling goes on from active learning, so that is a step though nobody asked for it.
+    # Confident auto-labeling goes on from active learning, so that is a step though nobody asked for it.
     assert re.findall(r'<li data-state="(\w+)"', page.text) == ["done", "running", "waiting"]
     assert "12 of 40" in text_of(client.get("/oracle").text)
 
