@@ -1,11 +1,11 @@
-"""The Wilson interval, against SciPy's."""
+"""The Wilson interval, against SciPy's; those of differences, against published examples."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from app.accuracy import Accuracy
+from app.accuracy import Accuracy, independent_difference, paired_difference
 
 counts = st.integers(1, 100_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
 
@@ -37,3 +37,35 @@ def test_the_papers_number_has_the_interval_that_the_documentation_tells() -> No
 @pytest.mark.parametrize(("correct", "expected"), [(0, (0.0, 0.0089)), (426, (0.9911, 1.0))])
 def test_nothing_and_everything_right_are_no_certainty(correct: int, expected: tuple[float, float]) -> None:
     assert Accuracy(correct, 426).interval == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_interval_of_independent_counts_is_the_published_example() -> None:
+    found = independent_difference(Accuracy(56, 70), Accuracy(48, 80))  # Newcombe (1998), table II, example (a)
+
+    assert found.value == pytest.approx(0.2)
+    assert found.interval == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert not found.is_paired
+
+
+def test_the_interval_of_pairs_is_the_published_example() -> None:
+    found = paired_difference(150, 86, 1600)  # Agresti, "Categorical Data Analysis", section 10.1: approval, twice
+
+    assert found.value == pytest.approx(0.04)
+    assert found.interval == pytest.approx((0.02, 0.06), abs=2e-3)
+    assert found.is_paired
+
+
+def test_what_both_get_right_or_wrong_narrows_the_interval_of_pairs() -> None:
+    paired = paired_difference(300, 200, 9600)
+    independent = independent_difference(Accuracy(8300, 9600), Accuracy(8200, 9600))
+
+    assert paired.value == pytest.approx(independent.value)
+    assert paired.interval[0] > independent.interval[0]
+    assert paired.interval[1] < independent.interval[1]
+
+
+def test_two_models_that_answer_alike_differ_by_nothing_but_not_for_certain() -> None:
+    low, high = paired_difference(0, 0, 100).interval
+
+    assert low == -high
+    assert 0 < high < 0.05
