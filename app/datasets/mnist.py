@@ -48,10 +48,11 @@ def read_mnist(path: Path) -> DataSet:
     """
     arrays = read_arrays(path)
     check_is_mnist(arrays, path)
-    n_digits = len(arrays.x_train) + len(arrays.x_test)
-    logger.info("MNIST is read from %s", path)
-    # The name alone: the description is shown to everybody, and where the file lies is nobody's business.
-    return build_data_set("mnist", f"MNIST, {n_digits:,} digits, from {path.name}", MNIST_SHA256, arrays)
+    logger.debug("MNIST is read from %s", path)
+    n_train, n_test = len(arrays.x_train), len(arrays.x_test)
+    # The name alone: every user sees the description, and the file's folder is for the log.
+    description = f"MNIST, {n_train:,} digits to label from and {n_test:,} to test, from {path.name}"
+    return build_data_set("mnist", description, MNIST_SHA256, arrays)
 
 
 def check_is_mnist(arrays: Arrays, path: Path) -> None:

@@ -34,7 +34,10 @@ def load_sample() -> DataSet:
     with reading(path, REMEDY):
         arrays = split_sample(*read_csv(path))
     check_is_sample(arrays, path)
-    return build_data_set("sample", f"the embedded sample: {N_DIGITS:,} MNIST digits", SAMPLE_SHA256, arrays)
+    description = (
+        f"the embedded sample: {N_DIGITS:,} MNIST digits, {N_TRAIN:,} to label from and {N_DIGITS - N_TRAIN:,} to test"
+    )
+    return build_data_set("sample", description, SAMPLE_SHA256, arrays)
 
 
 def find_sample() -> Path:

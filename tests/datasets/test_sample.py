@@ -34,7 +34,7 @@ def test_the_sample_is_four_thousand_to_train_and_a_thousand_to_test() -> None:
     assert data.test.images.shape == (1000, 28, 28)
     assert data.test.truth.shape == (1000,)
     assert data.name == "sample"
-    assert data.description == "the embedded sample: 5,000 MNIST digits"
+    assert data.description == "the embedded sample: 5,000 MNIST digits, 4,000 to label from and 1,000 to test"
     assert data.sha256 == SAMPLE_SHA256
 
 
