@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 from sqlalchemy.types import String, TypeDecorator
 
 Split = Literal["pool", "validation", "test"]
@@ -313,7 +313,7 @@ class FailedRound(Base):
 
 
 class OracleRun(Base):
-    """An experiment that the server was asked to run: what, how far, and the curves when it is done."""
+    """Experiments that the server was asked to run: what, how far, and the curves of those that are finished."""
 
     __tablename__ = "oracle_run"
     __table_args__ = (
@@ -325,7 +325,8 @@ class OracleRun(Base):
     status: Mapped[RunStatus]
     parameters: Mapped[dict[str, Any]]
     progress: Mapped[dict[str, Any]]
-    result: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    has_result: Mapped[bool] = column_property(result.is_not(None))  # without loading it
     error: Mapped[str | None] = mapped_column(String(1000))
     created_at: Mapped[dt.datetime]
     started_at: Mapped[dt.datetime | None]

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MAX_QUEUED = 50  # runs of a quarter of a minute each: who comes later waits longer than anybody will
 OnProgress = Callable[[Progress], None]
+OnFinished = Callable[[scenarios.Results], None]
 
 
 class RunStopped(Exception):
@@ -63,8 +64,26 @@ def get_run(session: Session, run_id: int) -> OracleRun:
     return run
 
 
+def get_result(session: Session, run_id: int) -> dict[str, Any]:
+    """The result of a run that has ended: all experiments if it is done, those that were finished if it is not.
+
+    Raises:
+        NotFound: there is no such run, or it has no result.
+    """
+    run = get_run(session, run_id)
+    if not has_ended_with_result(run):
+        raise NotFound(f"The oracle run {run_id} is {run.status}: it has no result.", run_id=run_id, status=run.status)
+    assert run.result is not None
+    return run.result
+
+
+def has_ended_with_result(run: OracleRun) -> bool:
+    """Whether there is something to look at that does not change any more."""
+    return run.has_result and run.status not in ("queued", "running")
+
+
 def stop_run(session: Session, run_id: int, *, now: dt.datetime) -> OracleRun:
-    """End a queued run, or one under way at its next step.
+    """End a queued run, or one under way at its next step; the experiments that it has finished are kept.
 
     Raises:
         NotFound: there is no such run.
@@ -76,8 +95,13 @@ def stop_run(session: Session, run_id: int, *, now: dt.datetime) -> OracleRun:
     return get_run(session, run_id)
 
 
-def run_oracle(data: DataSet, parameters: Parameters, on_progress: OnProgress) -> scenarios.Results:
-    """Cut the pool from the data and run the experiments.
+def run_oracle(
+    data: DataSet,
+    parameters: Parameters,
+    on_progress: OnProgress,
+    on_finished: OnFinished = lambda _: None,
+) -> scenarios.Results:
+    """Cut the pool from the data and run the experiments, as `scenarios.run` does.
 
     Raises:
         NotEnoughImages: pool, validation or budget ask for more than there is.
@@ -89,7 +113,7 @@ def run_oracle(data: DataSet, parameters: Parameters, on_progress: OnProgress) -
         validation_size=parameters.validation_size,
         shuffle_seed=parameters.shuffle_seed,
     )
-    return scenarios.run(splits, len(data.classes), parameters, on_progress)
+    return scenarios.run(splits, len(data.classes), parameters, on_progress, on_finished)
 
 
 class OracleRunner:
@@ -162,7 +186,8 @@ class OracleRunner:
 
     def _requeue(self) -> None:
         with self._database.write() as session:
-            session.execute(update(OracleRun).where(OracleRun.status == "running").values(status="queued"))
+            running = update(OracleRun).where(OracleRun.status == "running")
+            session.execute(running.values(status="queued", result=None))
 
     def _requeue_if_possible(self) -> None:
         try:
@@ -183,12 +208,19 @@ class OracleRunner:
                 return
             stored_at = time.monotonic()
             steps = {"experiment": progress.experiment, "done": progress.done, "total": progress.total}
-            with self._database.write() as session:
-                if not _move(session, run_id, ("running",), progress=steps):
-                    raise RunStopped
+            self._store(run_id, progress=steps)
 
-        results = run_oracle(data, parameters, store_progress)
+        def store_result(results: scenarios.Results) -> None:
+            self._store(run_id, result=table.as_json(results, parameters, data.name, data.sha256))
+
+        results = run_oracle(data, parameters, store_progress, store_result)
         return table.as_json(results, parameters, data.name, data.sha256)
+
+    def _store(self, run_id: int, **values: Any) -> None:
+        """Write down how far the run is; RunStopped if it is not to go on."""
+        with self._database.write() as session:
+            if not _move(session, run_id, ("running",), **values):
+                raise RunStopped
 
     def _finish(self, run_id: int, **values: Any) -> None:
         with self._database.write() as session:

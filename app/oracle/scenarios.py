@@ -4,7 +4,8 @@ N pool images, n of them labeled, D pixels, K classes. Each experiment is a gene
 clocks the steps and counts their right answers.
 
 Source: Andy Bosyi, "Active Learning on MNIST - Saving on Labeling" (2018).
-Differs from the source: each accuracy also comes for the test images, which neither training nor stopping saw.
+Differs from the source: each accuracy also comes for the test images, which neither training nor stopping saw; and
+the random choice can be bought batch by batch, too, so that active learning has a curve to be compared with.
 """
 
 import time
@@ -24,8 +25,9 @@ from app.learning.clusters import Clusters, find_clusters
 from app.learning.ranking import Rule
 from app.learning.softmax import Fit, SoftmaxRegression, State
 
-Experiment = Literal["ground_truth", "random", "active", "auto_naive", "auto_confident", "kmeans"]
-EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
+Experiment = Literal["ground_truth", "random", "random_curve", "active", "auto_naive", "auto_confident", "kmeans"]
+ALL_EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
+EXPERIMENTS = tuple(name for name in ALL_EXPERIMENTS if name != "random_curve")  # the paper's
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Parameters:
         """Whether everything but the choice of experiments is as in the paper."""
         return replace(self, experiments=EXPERIMENTS) == Parameters()
 
+    @property
+    def has_random_twice(self) -> bool:
+        """Whether two of the experiments are one: active learning that asks at random is the random curve."""
+        return self.ranking == "random" and {"active", "random_curve"} <= set(self.experiments)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -61,19 +68,20 @@ class Curve:
     """One entry a fit: labels used, right answers on validation and, where there are any, on the test images.
 
     `seconds` are those of fitting and ranking. `confidence` maps a number of labels to the confidences (N - n,)
-    of what was unlabeled then, ascending.
+    of what was unlabeled then, ascending. `test_right` (T,) says which test images the last model gets right.
     """
 
     labels: list[int] = field(default_factory=list)
     validation: list[Accuracy] = field(default_factory=list)
     test: list[Accuracy] = field(default_factory=list)
     confidence: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    test_right: NDArray[np.bool_] | None = None
     seconds: float = 0.0
 
 
 @dataclass(slots=True)
 class Results:
-    """The curves that were asked for, in the paper's order, and the clusters."""
+    """The curves that were asked for, in the order of ALL_EXPERIMENTS, and the clusters."""
 
     curves: dict[Experiment, Curve] = field(default_factory=dict)
     clusters: Clusters | None = None
@@ -100,8 +108,17 @@ class _Step:
     confidence: NDArray[np.float32] | None = None
 
 
-def run(splits: Splits, n_classes: int, parameters: Parameters, on_progress: Callable[[Progress], None]) -> Results:
-    """Run the experiments. `on_progress` is called after every step, and may raise to stop the run.
+def run(
+    splits: Splits,
+    n_classes: int,
+    parameters: Parameters,
+    on_progress: Callable[[Progress], None],
+    on_finished: Callable[[Results], None] = lambda _: None,
+) -> Results:
+    """Run the experiments.
+
+    `on_progress` is called after every step, `on_finished` after every experiment with all results so far. Both may
+    raise to stop the run.
 
     Raises:
         NotEnoughImages: the budget is larger than the pool.
@@ -122,16 +139,20 @@ def run(splits: Splits, n_classes: int, parameters: Parameters, on_progress: Cal
         curve, last = _trace(steps, splits.test, model, lambda done: on_progress(Progress(experiment, done, total)))
         if experiment in wanted:
             results.curves[experiment] = curve
+            on_finished(results)
         return last
 
     batch = parameters.batch_size
+    n_batches = -(-budget // batch)
     if "ground_truth" in wanted:
         trace("ground_truth", _fit_first(model, zeros, images, size), 1)
     if "random" in wanted:
         trace("random", _fit_first(model, zeros, images, budget), 1)
+    if "random_curve" in wanted:
+        trace("random_curve", _active(model, zeros, images, replace(parameters, ranking="random")), n_batches)
     if {"active", "auto_naive", "auto_confident"} & set(wanted):
-        # Auto-labelling goes on from where active learning ends, so that comes first in any case.
-        bought = trace("active", _active(model, zeros, images, parameters), -(-budget // batch))
+        # Auto-labeling goes on from where active learning ends, so that comes first in any case.
+        bought = trace("active", _active(model, zeros, images, parameters), n_batches)
         if "auto_naive" in wanted and budget < size:
             trace("auto_naive", _auto_naive(model, bought, images), 1)
         if "auto_confident" in wanted and budget < size:
@@ -141,6 +162,7 @@ def run(splits: Splits, n_classes: int, parameters: Parameters, on_progress: Cal
         results.clusters = find_clusters(images.x, seed=parameters.shuffle_seed or 0)
         results.clusters_seconds = time.perf_counter() - started
         on_progress(Progress("kmeans", 1, 1))
+        on_finished(results)
     return results
 
 
@@ -225,8 +247,8 @@ def _trace(
         curve.labels.append(len(step.positions))
         curve.validation.append(Accuracy(step.fit.correct, step.fit.total))
         if len(test.truth):
-            correct = model.count_correct(step.fit.state, _flat(test), test.truth)
-            curve.test.append(Accuracy(correct, len(test.truth)))
+            curve.test_right = model.predict(step.fit.state, _flat(test)).argmax(axis=1) == test.truth
+            curve.test.append(Accuracy(int(curve.test_right.sum()), len(test.truth)))
         if step.confidence is not None:
             curve.confidence[len(step.positions)] = step.confidence
         on_step(done)

@@ -6,15 +6,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.accuracy import Accuracy
+from app.learning.ranking import Rule
 from app.oracle.scenarios import Curve, Experiment, Parameters, Results
 
 TITLES: dict[Experiment, str] = {
     "ground_truth": "Ground truth, all labels",
     "random": "The first of the pool (“random”)",
+    "random_curve": "Random, batch by batch",
     "active": "Active learning",
-    "auto_naive": "+ naive auto-labelling",
-    "auto_confident": "+ confident auto-labelling",
+    "auto_naive": "+ naive auto-labeling",
+    "auto_confident": "+ confident auto-labeling",
     "kmeans": "k-means",
 }
 
@@ -42,9 +47,20 @@ class Row:
         return None if self.n_equal is None else self.n_equal == self.n_points
 
 
+def as_named(experiment: Experiment, ranking: Rule) -> Experiment:
+    """The experiment by whose name a run with this ranking goes: asking at random is not active learning."""
+    return "random_curve" if experiment == "active" and ranking == "random" else experiment
+
+
+def title_of(experiment: Experiment, ranking: Rule) -> str:
+    """The experiment's title in a run with this ranking."""
+    return TITLES[as_named(experiment, ranking)]
+
+
 def compare(results: Results, parameters: Parameters, dataset: str) -> list[Row]:
     """A row for each curve, beside the paper's where the two can be compared."""
-    return [_row(experiment, curve, is_comparable(parameters, dataset)) for experiment, curve in results.curves.items()]
+    has_paper = is_comparable(parameters, dataset)
+    return [_row(experiment, curve, parameters, has_paper) for experiment, curve in results.curves.items()]
 
 
 def is_comparable(parameters: Parameters, dataset: str) -> bool:
@@ -89,6 +105,16 @@ def parameters_from_json(stored: dict[str, Any]) -> Parameters:
     return Parameters(**{**stored, "experiments": tuple(stored["experiments"])})
 
 
+def pack_bits(right: NDArray[np.bool_]) -> str:
+    """One bit an image in hexadecimal, the first image in the highest bit of the first digit."""
+    return np.packbits(right).tobytes().hex()
+
+
+def unpack_bits(packed: str, count: int) -> NDArray[np.bool_]:
+    """What `pack_bits` packed, (count,)."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(packed), np.uint8), count=count).astype(np.bool_)
+
+
 @cache
 def published() -> dict[str, Any]:
     """The paper's printed numbers: per experiment, labels and accuracy (on 400 images) of each fit."""
@@ -96,12 +122,13 @@ def published() -> dict[str, Any]:
     return data
 
 
-def _row(experiment: Experiment, curve: Curve, has_paper: bool) -> Row:
+def _row(experiment: Experiment, curve: Curve, parameters: Parameters, has_paper: bool) -> Row:
+    has_paper = has_paper and experiment in published()
     ours = [point.value for point in curve.validation]
     paper: list[float] = published()[experiment]["accuracy"] if has_paper else []
     return Row(
         experiment=experiment,
-        title=TITLES[experiment],
+        title=title_of(experiment, parameters.ranking),
         labels=curve.labels[-1],
         published=paper[-1] if has_paper else None,
         validation=curve.validation[-1],
@@ -122,6 +149,7 @@ def _curve_as_json(curve: Curve, row: Row) -> dict[str, Any]:
         "test_accuracy": [point.value for point in curve.test],
         "test_interval": list(row.test.interval) if row.test else None,
         "test_total": row.test.total if row.test else 0,
+        "test_right": pack_bits(curve.test_right) if curve.test_right is not None else None,
         "published": row.published,
         "n_equal": row.n_equal,
         "seconds": curve.seconds,

@@ -1,5 +1,6 @@
 """Oracle runs on request: a queue in the database, one at a time, and whoever stops one is heard."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -13,7 +14,7 @@ from app.errors import DataSetUnavailable, NotFound, RunFinished, TooManyRuns
 from app.models import OracleRun
 from app.oracle import runs, table
 from app.oracle.runs import OracleRunner
-from app.oracle.scenarios import Parameters
+from app.oracle.scenarios import Parameters, Progress
 from tests.factories import NOW, after, make_data_set, race
 
 SMALL = Parameters(pool_size=60, validation_size=20, batch_size=10, budget=30, experiments=("random", "active"))
@@ -135,6 +136,86 @@ def test_a_run_under_way_is_stopped_at_its_next_step(database: Database) -> None
 
     run = get(database, run_id)
     assert (run.status, run.result, run.finished_at) == ("stopped", None, after(60))
+
+
+def test_a_run_that_is_stopped_keeps_the_experiments_that_were_finished(
+    database: Database, runner: OracleRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = request(database)
+    stop_at(monkeypatch, "active", lambda: stop(database, run_id))
+
+    assert runner.run_one()
+
+    run = get(database, run_id)
+    assert (run.status, run.finished_at) == ("stopped", after(60))
+    assert run.result is not None
+    assert list(run.result["experiments"]) == ["random"]
+    assert run.has_result
+
+
+def test_a_run_that_fails_keeps_the_experiments_that_were_finished(
+    database: Database, runner: OracleRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = request(database)
+    stop_at(monkeypatch, "active", lambda: 1 // 0)
+
+    assert runner.run_one()
+
+    run = get(database, run_id)
+    assert run.status == "failed"
+    assert run.result is not None
+    assert list(run.result["experiments"]) == ["random"]
+
+
+def test_what_a_run_under_way_has_finished_is_no_result_yet(
+    database: Database, runner: OracleRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = request(database)
+
+    def look() -> None:
+        assert get(database, run_id).has_result
+        with database.read() as session, pytest.raises(NotFound, match="is running: it has no result"):
+            runs.get_result(session, run_id)
+
+    stop_at(monkeypatch, "active", look)
+    assert runner.run_one()
+
+    with database.read() as session:
+        assert list(runs.get_result(session, run_id)["experiments"]) == ["random", "active"]
+
+
+def test_a_run_that_starts_over_forgets_what_it_had_finished(
+    database: Database, runner: OracleRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = request(database)
+    stop_at(monkeypatch, "active", runner.stop)  # the server stops
+    assert runner.run_one()
+    assert get(database, run_id).has_result
+
+    restarted = OracleRunner(database, make_data_set)
+    monkeypatch.setattr(restarted, "run_one", lambda: False)
+    restarted.start()
+    restarted.stop()
+
+    run = get(database, run_id)
+    assert (run.status, run.has_result) == ("queued", False)
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, experiment: str, act: Callable[[], object]) -> None:
+    """Do something at the first step of an experiment."""
+    real = runs.run_oracle
+    done: list[Progress] = []
+
+    def run_oracle(data: DataSet, parameters: Parameters, on_progress: runs.OnProgress, *others: Any) -> Any:
+        def progress(step: Progress) -> None:
+            if step.experiment == experiment and not done:
+                done.append(step)
+                act()
+            on_progress(step)
+
+        return real(data, parameters, progress, *others)
+
+    monkeypatch.setattr(runs, "run_oracle", run_oracle)
 
 
 def test_a_run_that_was_stopped_too_late_is_not_overwritten(database: Database, runner: OracleRunner) -> None:

@@ -179,3 +179,36 @@ def test_the_same_run_twice_is_the_same(splits: Splits) -> None:
     for experiment, curve in first.curves.items():
         assert curve.validation == second.curves[experiment].validation
         assert curve.test == second.curves[experiment].test
+
+
+def test_the_random_curve_is_what_asking_at_random_gives_and_is_not_the_papers(splits: Splits) -> None:
+    found = run(splits, only("random_curve"))[0].curves["random_curve"]
+    expected = run(splits, replace(only("active"), ranking="random"))[0].curves["active"]
+
+    assert found.labels == [7, 14, 21, 25]
+    assert (found.validation, found.test) == (expected.validation, expected.test)
+    assert "random_curve" not in Parameters().experiments
+
+
+def test_the_random_curve_beside_it_changes_nothing_in_active_learning(splits: Splits) -> None:
+    both = run(splits, only("random_curve", "active"))[0].curves
+    alone = run(splits, only("active"))[0].curves
+
+    assert list(both) == ["random_curve", "active"]
+    assert both["active"].validation == alone["active"].validation
+    assert both["active"].test == alone["active"].test
+
+
+def test_which_test_images_the_last_model_gets_right_is_known(splits: Splits) -> None:
+    for curve in run(splits)[0].curves.values():
+        assert curve.test_right is not None
+        assert (len(curve.test_right), curve.test_right.sum()) == (30, curve.test[-1].correct)
+
+
+def test_results_are_told_after_every_experiment(splits: Splits) -> None:
+    told: list[list[str]] = []
+    scenarios.run(
+        splits, 10, only("random", "auto_naive", "kmeans"), lambda _: None, lambda r: told.append([*r.curves])
+    )
+
+    assert told == [["random"], ["random", "auto_naive"], ["random", "auto_naive"]]

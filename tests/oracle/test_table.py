@@ -153,6 +153,33 @@ def test_parameters_go_to_json_and_back(parameters: Parameters) -> None:
     assert table.parameters_from_json(table.parameters_as_json(parameters)) == parameters
 
 
+def test_a_random_ranking_is_called_random_and_not_active_learning() -> None:
+    curve = as_published().curves["active"]
+
+    (row,) = table.compare(Results({"active": curve}), Parameters(ranking="random"), "mnist")
+
+    assert row.title == table.TITLES["random_curve"] == "Random, batch by batch"
+    assert table.title_of("active", "margin") == "Active learning"
+    assert table.as_named("random", "random") == "random"
+
+
+def test_the_random_curve_is_compared_with_nothing_and_spoils_no_comparison() -> None:
+    results = as_published()
+    results.curves["random_curve"] = results.curves["active"]
+
+    rows = table.compare(results, Parameters(), "mnist")
+
+    assert table.matches_paper(rows) is True
+    assert [row.n_equal for row in rows if row.experiment == "random_curve"] == [None]
+
+
+@pytest.mark.parametrize("count", [1, 8, 9600, 9601])
+def test_bits_are_unpacked_as_they_were_packed(count: int) -> None:
+    right = np.random.default_rng(count).random(count) < 0.8
+
+    assert (table.unpack_bits(table.pack_bits(right), count) == right).all()
+
+
 # The gate
 
 
