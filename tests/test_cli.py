@@ -3,17 +3,25 @@
 import csv
 import datetime as dt
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from app import accounts
-from app.cli import app
+from app.accuracy import Accuracy
+from app.cli import app, console
+from app.cli.oracle import _as_table
 from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
 from app.errors import WrongLogin
+from app.learning.ranking import RULES
+from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Parameters
+from app.oracle.table import Row
 from app.pools import get_pool
 
 from .factories.acts import ask_and_answer
@@ -113,6 +121,94 @@ def test_the_oracle_prints_its_table_and_writes_its_curves(tmp_path: Path) -> No
     assert list(written["experiments"]) == ["random", "active"]
     assert written["experiments"]["active"]["labels"] == [10, 20, 30]
     assert written["matches_paper"] is None
+
+
+def rows_of(stdout: str) -> dict[str, list[str]]:
+    """The oracle's table by experiment: what stands behind it, word by word."""
+    return {words[0]: words[1:] for line in stdout.splitlines() if "–" in (words := line.split())}
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(("columns", "digits"), [(80, 0), (109, 0), (110, 1), (120, 1)])
+def test_the_oracles_intervals_have_three_digits_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, columns: int, digits: int
+) -> None:
+    monkeypatch.setattr(console.screen, "width", columns)
+    result = run("oracle", "--experiment", "random", "--pool-size", "60", "--validation-size", "50", "--budget", "30")
+
+    (row,) = rows_of(result.stdout).values()
+    number = rf"\d+\.\d{{{digits}}}" if digits else r"\d+"
+    interval = rf"{number}–{number}"
+    assert re.fullmatch(rf"30 – \d\d\.\d\d % \({interval}\) \d\d\.\d\d % \({interval}\) – \d+\.\d+", " ".join(row))
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_nothing_of_the_largest_numbers_is_cut_off(columns: int) -> None:
+    papers, full = Accuracy(362, 400), Accuracy(9600, 9600)
+    rows = [
+        Row("auto_confident", "", 4000, 0.905, papers, papers, 360, 360, 12.345),
+        Row("auto_confident", "", 60_000, None, full, full, 5960, None, 1234.5),
+    ]
+    for row in rows:
+        shown = Console(width=columns)
+        with shown.capture() as captured:
+            shown.print(_as_table([row], Parameters(), digits=1 if columns > 100 else 0))
+
+        assert "…" not in captured.get()
+        assert "auto_confident" in captured.get()
+        assert max(map(len, captured.get().splitlines())) <= columns
+
+
+@pytest.mark.usefixtures("path")
+def test_a_random_ranking_is_called_random_in_the_table_and_on_the_bars() -> None:
+    words = ["--pool-size", "60", "--validation-size", "50", "--budget", "30", "--ranking", "random"]
+    result = run("oracle", "--experiment", "active", *words)
+
+    assert list(rows_of(result.stdout)) == ["random_curve"]
+    assert "Active learning" not in result.output
+    twice = run("oracle", "--experiment", "active", "--experiment", "random_curve", *words)
+    assert (twice.exit_code, "active learning is random_curve" in " ".join(twice.stderr.split())) == (2, True)
+
+
+@pytest.mark.usefixtures("path")
+def test_the_random_curve_is_run_when_it_is_named_and_not_by_default(tmp_path: Path) -> None:
+    file = tmp_path / "curves.json"
+    words = ["--pool-size", "60", "--validation-size", "50", "--budget", "20", "--json", str(file)]
+    run("oracle", "--experiment", "random_curve", "--experiment", "active", *words)
+
+    assert list(json.loads(file.read_text())["experiments"]) == ["random_curve", "active"]
+    run("oracle", *words)
+    assert list(json.loads(file.read_text())["experiments"]) == list(EXPERIMENTS)
+
+
+@pytest.mark.usefixtures("path")
+def test_the_data_set_is_told_in_one_line() -> None:
+    result = run("oracle", "--experiment", "random", "--pool-size", "60", "--validation-size", "50", "--budget", "30")
+
+    told = [line for line in result.stderr.splitlines() if "MNIST" in line]
+    assert told[0].startswith("Data: the embedded sample: 5,000 MNIST digits")
+    assert not [line for line in told[1:] if "INFO" in line]
+
+
+def test_the_greeting_of_tensorflow_is_hidden_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ImportError), console.without_tensorflows_greeting():
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
+        os.write(2, b"I0000 00:00:17 port.cc:153] oneDNN custom operations are on.\nsomething is wrong\n")
+        raise ImportError
+    os.write(2, b"and after it\n")
+
+    assert capfd.readouterr().err == "something is wrong\nand after it\n"
+
+
+@pytest.mark.parametrize("words", [[], ["oracle"], ["serve"], ["user"], ["user", "add"], ["pool", "create"]])
+def test_the_help_shows_flags_without_a_type_and_breaks_no_word(words: list[str]) -> None:
+    shown = run(*words, "--help").output
+
+    assert "--help" in shown
+    assert "<bool>" not in shown
+    if words == ["oracle"]:
+        assert all(name in re.split(r"[\s,.]+", shown) for name in (*ALL_EXPERIMENTS, *RULES))
+        assert "Simulate an annotator who is always right" in shown
 
 
 @pytest.mark.usefixtures("path")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.console import failures_in_words, get_settings
+from app.cli.console import Commands, failures_in_words, get_settings
 from app.cli.operations import back_up, restore, verify
 from app.cli.oracle import oracle
 from app.cli.people import token_app, user_app
@@ -12,7 +12,10 @@ from app.cli.pools import export_labels, pool_app
 from app.server import serve as serve_application
 
 app = typer.Typer(
-    help="Inkling: label the digits the model is least sure of.", no_args_is_help=True, add_completion=False
+    cls=Commands,
+    help="Inkling: label the digits the model is least sure of.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 

@@ -14,36 +14,48 @@ from rich.table import Table
 
 from app import datasets
 from app.accuracy import Accuracy
-from app.cli.console import failures_in_words, get_settings, notes, screen
-from app.learning.ranking import Rule
+from app.cli.console import failures_in_words, get_settings, notes, screen, without_tensorflows_greeting
+from app.learning import softmax
+from app.learning.ranking import RULES, Rule
 from app.oracle import runs, table
-from app.oracle.scenarios import EXPERIMENTS, Parameters, Results
+from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Parameters, Results
 from app.oracle.scenarios import Progress as RunProgress
+
+WIDE = 110  # columns from which an interval has three digits
 
 
 def oracle(
     experiment: Annotated[
         list[str] | None,
-        typer.Option(metavar="|".join(EXPERIMENTS), help="Which to run, repeatable; all if left out."),
+        typer.Option(
+            metavar="NAME",
+            help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. If left out, all but random_curve.",
+        ),
     ] = None,
-    pool_start: Annotated[int, typer.Option(min=0, help="First training image of the pool.")] = 0,
-    pool_size: Annotated[int, typer.Option(min=10, help="Images in the pool.")] = 4000,
-    validation_size: Annotated[int, typer.Option(min=1, help="Validation images, the first of the test set.")] = 400,
-    batch_size: Annotated[int, typer.Option(min=1, help="Labels bought between two fits.")] = 10,
-    budget: Annotated[int, typer.Option(min=1, help="Labels bought in all.")] = 400,
-    shuffle_seed: Annotated[int | None, typer.Option(min=0, help="Shuffle the pool by this seed.")] = None,
-    ranking: Annotated[Rule, typer.Option(help="What is asked first.")] = "least_confidence",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all curves to this file.")] = None,
+    pool_start: Annotated[int, typer.Option(metavar="N", min=0, help="First training image of the pool.")] = 0,
+    pool_size: Annotated[int, typer.Option(metavar="N", min=10, help="Images in the pool.")] = 4000,
+    validation_size: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Validation images, the first of the test set.")
+    ] = 400,
+    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given between two fits.")] = 10,
+    budget: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given in all.")] = 400,
+    shuffle_seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Shuffle the pool by this seed.")] = None,
+    ranking: Annotated[
+        Rule, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(RULES)}.")
+    ] = "least_confidence",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all curves to this file.")
+    ] = None,
 ) -> None:
-    """Let the truth answer: the paper's experiments, published beside reproduced.
+    """Simulate an annotator who is always right: the paper's experiments, published beside reproduced.
 
     Ends with exit code 1 if MNIST and the paper's parameters were used and any accuracy differs from the paper's.
     """
-    unknown = set(experiment or ()) - set(EXPERIMENTS)
+    unknown = set(experiment or ()) - set(ALL_EXPERIMENTS)
     if unknown:
-        raise typer.BadParameter(f"There is no experiment {unknown.pop()!r}. Choose from {', '.join(EXPERIMENTS)}.")
+        raise typer.BadParameter(f"There is no experiment {unknown.pop()!r}. Choose from {', '.join(ALL_EXPERIMENTS)}.")
     parameters = Parameters(
-        experiments=tuple(name for name in EXPERIMENTS if experiment is None or name in experiment),
+        experiments=tuple(name for name in ALL_EXPERIMENTS if name in (experiment or EXPERIMENTS)),
         pool_start=pool_start,
         pool_size=pool_size,
         validation_size=validation_size,
@@ -52,12 +64,18 @@ def oracle(
         shuffle_seed=shuffle_seed,
         ranking=ranking,
     )
+    if parameters.has_random_twice:
+        raise typer.BadParameter(
+            "With --ranking random, active learning is random_curve: leave one of the two experiments out."
+        )
     with failures_in_words():
         data = datasets.load(get_settings())
         notes.print(f"Data: {escape(data.description)}")
         if json_file is not None:
             json_file.touch()  # a folder that is not there is better known before the run
-        with _progress_bars() as on_progress:
+        with notes.status("Loading TensorFlow"), without_tensorflows_greeting():
+            softmax.warm_up()
+        with _progress_bars(parameters) as on_progress:
             results = runs.run_oracle(data, parameters, on_progress)
         _print_results(results, parameters, data.name)
         if json_file is not None:
@@ -68,7 +86,7 @@ def oracle(
 
 
 @contextmanager
-def _progress_bars() -> Iterator[runs.OnProgress]:
+def _progress_bars(parameters: Parameters) -> Iterator[runs.OnProgress]:
     """One bar an experiment, begun when it begins."""
     columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=notes) as bars:
@@ -77,7 +95,7 @@ def _progress_bars() -> Iterator[runs.OnProgress]:
         def show(progress: RunProgress) -> None:
             name = progress.experiment
             if name not in tasks:
-                tasks[name] = bars.add_task(table.TITLES[name], total=progress.total)
+                tasks[name] = bars.add_task(table.title_of(name, parameters.ranking), total=progress.total)
             bars.update(tasks[name], completed=progress.done)
 
         yield show
@@ -86,7 +104,7 @@ def _progress_bars() -> Iterator[runs.OnProgress]:
 def _print_results(results: Results, parameters: Parameters, dataset: str) -> None:
     rows = table.compare(results, parameters, dataset)
     if rows:
-        screen.print(_as_table(rows))
+        screen.print(_as_table(rows, parameters, digits=1 if screen.width >= WIDE else 0))
     if results.clusters is not None:
         distances = results.clusters.distances
         screen.print(
@@ -106,28 +124,36 @@ def _print_results(results: Results, parameters: Parameters, dataset: str) -> No
         screen.print(f"{verdict}: {n_equal} of {n_points} accuracies are the paper's, digit by digit.")
 
 
-def _as_table(rows: list[table.Row]) -> Table:
+def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> Table:
+    """The rows, with so many digits behind the point in the intervals: with none, 80 columns do.
+
+    That is what Rich takes where there is no terminal.
+    """
     shown = Table(
         title="Published and reproduced",
         caption="In brackets the 95 % Wilson interval. Unseen: images that neither training nor stopping saw.",
         box=box.SIMPLE_HEAD,
-        padding=0,  # 80 columns must do: that is what Rich takes where there is no terminal
+        padding=(0, digits),
     )
     for column in ("experiment", "labels", "paper", "ours", "unseen", "equal", "sec."):
         shown.add_column(column, justify="left" if column == "experiment" else "right", no_wrap=True)
     for row in rows:
         shown.add_row(
-            row.experiment,
+            table.as_named(row.experiment, parameters.ranking),
             f"{row.labels:,}",
-            f"{row.published:.4f}" if row.published is not None else "–",
-            _with_interval(row.validation),
-            _with_interval(row.test) if row.test else "–",
+            _percent(row.published) if row.published is not None else "–",
+            _with_interval(row.validation, digits),
+            _with_interval(row.test, digits) if row.test else "–",
             f"{row.n_equal}/{row.n_points}" if row.n_equal is not None else "–",
-            f"{row.seconds:.2f}",
+            f"{row.seconds:.{digits + 1}f}",
         )
     return shown
 
 
-def _with_interval(accuracy: Accuracy) -> str:
+def _percent(share: float) -> str:
+    return f"{share * 100:.2f} %"  # as the pages have it
+
+
+def _with_interval(accuracy: Accuracy, digits: int) -> str:
     low, high = accuracy.interval
-    return f"{accuracy.value:.4f} ({low:.2f}–{high:.2f})".replace("0.", ".")
+    return f"{_percent(accuracy.value)} ({low * 100:.{digits}f}–{high * 100:.{digits}f})"
