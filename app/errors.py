@@ -112,6 +112,12 @@ class RunFinished(AppError):
     status = 409
 
 
+class NothingToCompare(AppError):
+    """Too few or too many oracle runs were chosen, or one without an accuracy."""
+
+    status = 422
+
+
 class TooManyRuns(AppError):
     """As many oracle runs wait as the queue takes."""
 

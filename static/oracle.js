@@ -5,9 +5,13 @@
  * data-state="..."     on the same element: status and experiment as drawn; a change draws the region anew
  * data-bar, data-count inside it: the <progress> and the text "3 of 40" that move in between
  * data-announce        outside all regions, for screen readers: the page's title when it changes
- * data-chart="URL"     an empty element that Bokeh fills; beside it data-legend, an empty list, and data-chart-error,
- *                      shown if it could not be drawn
+ * data-chart="URL"     an empty element that Bokeh fills; in the same <figure> data-legend, an empty list,
+ *                      data-chart-error, shown if it could not be drawn, and data-chart-save="NAME.svg", a button that
+ *                      is shown once there is something to save
+ * data-compare         the form of the boxes that choose runs: its button says how many, and needs 2 to data-most
  */
+
+import { saveChart } from "./chart_file.js";
 
 const POLL_MS = 1000;
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -53,6 +57,10 @@ async function redraw(region) {
   }
   const fresh = document.importNode(page.getElementById(region.id), true);
   const hadFocus = region.contains(document.activeElement) ? document.activeElement.id : null;
+  for (const box of region.querySelectorAll("input:checked")) {
+    const same = fresh.querySelector(`#${box.id}`);
+    if (same !== null) same.checked = true;
+  }
   region.replaceWith(fresh);
   if (document.title !== page.title) {
     document.title = page.title;
@@ -61,6 +69,7 @@ async function redraw(region) {
   // The button under the focus may be gone: then the region has it, and Tab goes on from here.
   if (hadFocus !== null) (document.getElementById(hadFocus) ?? fresh).focus();
   drawCharts(fresh);
+  countChosen();
 }
 
 async function poll() {
@@ -78,14 +87,21 @@ function drawCharts(root) {
 
 async function drawChart(element) {
   const theme = dark.matches ? "dark" : "light";
-  const error = element.parentElement.querySelector("[data-chart-error]");
+  const figure = element.closest("figure");
+  const error = figure.querySelector("[data-chart-error]");
+  const url = new URL(element.dataset.chart, location.href);
+  url.searchParams.set("theme", theme);
   try {
-    const chart = await (await fetchOrThrow(`${element.dataset.chart}?theme=${theme}`, "application/json")).json();
+    const chart = await (await fetchOrThrow(url, "application/json")).json();
     if (theme !== (dark.matches ? "dark" : "light")) return; // it changed meanwhile, and the other one is on its way
     drawn.get(element)?.clear();
     element.replaceChildren();
-    drawn.set(element, await window.Bokeh.embed.embed_item(chart.item, element));
-    element.parentElement.querySelector("[data-legend]").replaceChildren(...chart.legend.map(legendEntry));
+    const views = await window.Bokeh.embed.embed_item(chart.item, element);
+    drawn.set(element, views);
+    figure.querySelector("[data-legend]").replaceChildren(...chart.legend.map(legendEntry));
+    const save = figure.querySelector("[data-chart-save]");
+    save.onclick = () => saveChart(views.roots[0], figure.querySelector("h2").textContent, chart.legend, save.dataset.chartSave);
+    save.hidden = false;
     error.hidden = true;
   } catch (reason) {
     console.warn("The chart could not be drawn.", reason);
@@ -103,6 +119,17 @@ function legendEntry({ label, colour, mark }) {
   return entry;
 }
 
+function countChosen() {
+  const form = document.querySelector("[data-compare]");
+  if (form === null) return;
+  const button = form.querySelector("button");
+  const n = [...form.elements].filter((element) => element.checked).length;
+  button.textContent = n === 0 ? "Compare" : `Compare ${n} ${n === 1 ? "run" : "runs"}`;
+  button.disabled = n < 2 || n > Number(form.dataset.most);
+}
+
 dark.addEventListener("change", () => drawCharts(document));
+document.addEventListener("change", countChosen);
 drawCharts(document);
+countChosen();
 setTimeout(poll, POLL_MS);

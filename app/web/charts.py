@@ -13,8 +13,9 @@ from bokeh.plotting import figure
 
 from app.accuracy import Accuracy
 from app.errors import NotFound
-from app.oracle.table import published
-from app.web.oracle_views import count_of
+from app.oracle.table import as_named, published
+from app.web.oracle_downloads import counts_of
+from app.web.templates import as_percent
 
 Theme = Literal["light", "dark"]
 
@@ -29,7 +30,7 @@ ACCURACY_TOOLTIPS = [
 
 
 @dataclass(frozen=True, slots=True)
-class _Palette:
+class Palette:
     """The colours of one theme: text and lines as in style.css, experiments told apart by colour-blind eyes too."""
 
     ink: str
@@ -40,6 +41,7 @@ class _Palette:
     auto_confident: str
     ground_truth: str
     random: str
+    random_curve: str
     auto_naive: str
 
 
@@ -52,26 +54,28 @@ _COLOURS = {  # light, dark
     "auto_confident": ("#c2570c", "#ffab5e"),
     "ground_truth": ("#17693f", "#86d9a8"),
     "random": ("#6b6f80", "#b4b9c9"),
+    "random_curve": ("#0b7285", "#7fdbe8"),
     "auto_naive": ("#a21caf", "#f0a0f5"),
 }
-PALETTES: dict[Theme, _Palette] = {
-    "light": _Palette(**{role: light for role, (light, _) in _COLOURS.items()}),
-    "dark": _Palette(**{role: dark for role, (_, dark) in _COLOURS.items()}),
+PALETTES: dict[Theme, Palette] = {
+    "light": Palette(**{role: light for role, (light, _) in _COLOURS.items()}),
+    "dark": Palette(**{role: dark for role, (_, dark) in _COLOURS.items()}),
 }
 # How a curve is named in a legend, and the marker of an experiment that is a single point.
 SHORT_TITLES = {
     "active": "Active learning",
-    "auto_confident": "+ confident auto-labelling",
+    "auto_confident": "+ confident auto-labeling",
     "ground_truth": "Ground truth",
     "random": "Random",
-    "auto_naive": "+ naive auto-labelling",
+    "random_curve": "Random, batch by batch",
+    "auto_naive": "+ naive auto-labeling",
 }
 MARKERS = {"ground_truth": "square", "random": "diamond", "auto_naive": "triangle"}
 
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """One line of a legend; `mark` is "line", "dotted" or a marker's name."""
+    """One line of a legend; `mark` is "line", "dashed", "dotted" or a marker's name."""
 
     label: str
     colour: str
@@ -85,11 +89,13 @@ class Chart:
     plot: figure
     legend: list[LegendEntry]
 
+    def as_json(self) -> dict[str, Any]:
+        """`item` is what `Bokeh.embed.embed_item` draws; `legend` is a list of label, colour and mark."""
+        return {"item": json_item(self.plot), "legend": [asdict(entry) for entry in self.legend]}
+
 
 def build_chart(name: str, result: dict[str, Any], theme: Theme) -> dict[str, Any]:
     """The chart "accuracy", "confidence" or "distances" of a stored result, as JSON.
-
-    `item` is what `Bokeh.embed.embed_item` draws; `legend` is a list of label, colour and mark.
 
     Raises:
         NotFound: there is no such chart, or the run has nothing to draw in it.
@@ -97,24 +103,21 @@ def build_chart(name: str, result: dict[str, Any], theme: Theme) -> dict[str, An
     chart = CHARTS[name](result, PALETTES[theme]) if name in CHARTS else None
     if chart is None:
         raise NotFound(f"This run has no chart {name!r}. There are: {', '.join(CHARTS)}.", charts=list(CHARTS))
-    return {"item": json_item(chart.plot), "legend": [asdict(entry) for entry in chart.legend]}
+    return chart.as_json()
 
 
-def _draw_accuracy(result: dict[str, Any], colours: _Palette) -> Chart | None:
+def _draw_accuracy(result: dict[str, Any], colours: Palette) -> Chart | None:
     """Accuracy after every fit by the number of labels: full on validation, dashed or hollow on unseen images."""
     curves = {name: curve for name, curve in result["experiments"].items() if name in SHORT_TITLES}
     if not curves:
         return None
-    # Logarithmic, or the 400 labels that were bought would be a tenth of the width.
-    plot = _figure(colours, "Labels (logarithmic)", "Accuracy", x_axis_type="log")
-    plot.xaxis.ticker = plot.xgrid.ticker = FixedTicker(ticks=LABEL_TICKS, minor_ticks=[])
-    plot.xaxis.formatter = NumeralTickFormatter(format="0a")  # 2k: a phone has no room for 2,000
-    plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
+    plot = new_accuracy_figure(colours)
     legend = []
     for name, curve in curves.items():
-        mark, colour = MARKERS.get(name, "line"), getattr(colours, name)
-        _draw_line(plot, name, curve, colour) if mark == "line" else _draw_point(plot, name, curve, colour)
-        legend.append(LegendEntry(SHORT_TITLES[name], colour, mark))
+        named = as_named(name, result["parameters"]["ranking"])
+        mark, colour = MARKERS.get(named, "line"), getattr(colours, named)
+        _draw_line(plot, named, curve, colour) if mark == "line" else _draw_point(plot, named, curve, colour)
+        legend.append(LegendEntry(SHORT_TITLES[named], colour, mark))
     compared = [name for name in ("active", "auto_confident") if name in curves and curves[name]["published"]]
     for name in compared:
         paper = published()[name]
@@ -122,6 +125,16 @@ def _draw_accuracy(result: dict[str, Any], colours: _Palette) -> Chart | None:
     if compared:
         legend.append(LegendEntry("The paper", colours.ink, "dotted"))
     return Chart(plot, legend)
+
+
+def new_accuracy_figure(colours: Palette) -> figure:
+    """An empty chart of accuracies by the number of labels."""
+    # Logarithmic, or the 400 labels that were bought would be a tenth of the width.
+    plot = _figure(colours, "Labels (logarithmic)", "Accuracy", x_axis_type="log")
+    plot.xaxis.ticker = plot.xgrid.ticker = FixedTicker(ticks=LABEL_TICKS, minor_ticks=[])
+    plot.xaxis.formatter = NumeralTickFormatter(format="0a")  # 2k: a phone has no room for 2,000
+    plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
+    return plot
 
 
 def _draw_line(plot: figure, name: str, curve: dict[str, Any], colour: str) -> None:
@@ -147,8 +160,8 @@ def _draw_point(plot: figure, name: str, curve: dict[str, Any], colour: str) -> 
 
 def _source(name: str, curve: dict[str, Any]) -> ColumnDataSource:
     """A curve as columns, each accuracy with its interval."""
-    validation = [count_of(share, curve["total"]) for share in curve["accuracy"]]
-    test = [count_of(share, curve["test_total"]) for share in curve["test_accuracy"]]
+    validation = counts_of(curve["accuracy"], curve["total"])
+    test = counts_of(curve["test_accuracy"], curve["test_total"])
     return ColumnDataSource(
         {
             "title": [SHORT_TITLES[name]] * len(validation),
@@ -156,20 +169,21 @@ def _source(name: str, curve: dict[str, Any]) -> ColumnDataSource:
             "validation": [point.value for point in validation],
             "low": [point.interval[0] for point in validation],
             "high": [point.interval[1] for point in validation],
-            "validation_text": [_as_text(point) for point in validation],
+            "validation_text": [as_text(point) for point in validation],
             # Where there are no such images, nothing is drawn, and all columns have to be of one length.
             "test": [point.value for point in test or validation],
-            "test_text": [_as_text(point) for point in test] or ["no such images"] * len(validation),
+            "test_text": [as_text(point) for point in test] or ["no such images"] * len(validation),
         }
     )
 
 
-def _as_text(accuracy: Accuracy) -> str:
+def as_text(accuracy: Accuracy) -> str:
+    """An accuracy with its interval, as the tables have it."""
     low, high = accuracy.interval
-    return f"{accuracy.value:.2%} ({low:.1%} to {high:.1%})"
+    return f"{as_percent(accuracy.value)} ({low * 100:.1f} to {as_percent(high, 1)})"
 
 
-def _draw_confidence(result: dict[str, Any], colours: _Palette) -> Chart | None:
+def _draw_confidence(result: dict[str, Any], colours: Palette) -> Chart | None:
     """How sure the model is of each image without a label, sorted: after the first batch, and when all is bought."""
     curves: dict[str, list[float]] = result["experiments"].get("active", {}).get("confidence", {})
     if not curves:
@@ -187,7 +201,7 @@ def _draw_confidence(result: dict[str, Any], colours: _Palette) -> Chart | None:
     return Chart(plot, legend)
 
 
-def _draw_distances(result: dict[str, Any], colours: _Palette) -> Chart | None:
+def _draw_distances(result: dict[str, Any], colours: Palette) -> Chart | None:
     """k-means: the summed squared distance before each iteration and after the last, beside the paper's."""
     kmeans = result["experiments"].get("kmeans")
     if kmeans is None:
@@ -208,14 +222,14 @@ def _draw_distances(result: dict[str, Any], colours: _Palette) -> Chart | None:
     return Chart(plot, legend)
 
 
-CHARTS: dict[str, Callable[[dict[str, Any], _Palette], Chart | None]] = {
+CHARTS: dict[str, Callable[[dict[str, Any], Palette], Chart | None]] = {
     "accuracy": _draw_accuracy,
     "confidence": _draw_confidence,
     "distances": _draw_distances,
 }
 
 
-def _figure(colours: _Palette, x_label: str, y_label: str, **options: Any) -> figure:
+def _figure(colours: Palette, x_label: str, y_label: str, **options: Any) -> figure:
     """An empty chart in the page's colours. No gesture is taken: a finger on it scrolls the page."""
     plot = figure(height=HEIGHT_PX, sizing_mode="stretch_width", toolbar_location=None, tools="", **options)
     plot.background_fill_color = plot.border_fill_color = None

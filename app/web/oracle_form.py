@@ -8,9 +8,19 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from app.web.run_schemas import OracleRunIn
+from app.web.run_schemas import MAX_BATCH, MAX_SEED, MIN_POOL, OracleRunIn, Sizes
 
-FIELDS = tuple(OracleRunIn.model_fields)
+# In the order of the page.
+FIELDS = (
+    "experiments",
+    "pool_size",
+    "pool_start",
+    "validation_size",
+    "budget",
+    "batch_size",
+    "ranking",
+    "shuffle_seed",
+)
 
 # Pydantic's own sentences speak of parsing and of inputs; what is not here comes in its words.
 MESSAGES = {
@@ -19,7 +29,6 @@ MESSAGES = {
     "int_from_float": "Enter a whole number.",
     "greater_than_equal": "Enter {ge:,} or more.",
     "less_than_equal": "Enter {le:,} or less.",
-    "less_than": "Enter less than {lt:,}.",
     "too_short": "Choose at least one experiment.",
     "literal_error": "Choose one of {expected}.",
 }
@@ -35,9 +44,21 @@ class OracleForm:
     is_open: bool = False
 
     @property
-    def n_errors(self) -> int:
-        """How many messages there are."""
-        return len(self.errors) + len(self.other_errors)
+    def first_error(self) -> str | None:
+        """The first field of the page that has a message: it gets the focus."""
+        return next((name for name in FIELDS if name in self.errors), None)
+
+
+def limits_of(sizes: Sizes) -> dict[str, tuple[int, int]]:
+    """The least and the most that each field of a number takes."""
+    return {
+        "pool_size": (MIN_POOL, sizes.train),
+        "pool_start": (0, sizes.train - MIN_POOL),
+        "validation_size": (1, sizes.test),
+        "budget": (1, sizes.train),
+        "batch_size": (1, MAX_BATCH),
+        "shuffle_seed": (0, MAX_SEED),
+    }
 
 
 async def read_form(request: Request) -> FormData:
@@ -60,7 +81,7 @@ def empty_form() -> OracleForm:
 
 
 def parse_form(form: FormData) -> OracleRunIn | OracleForm:
-    """The request, or the form again with the entered values and what is wrong with them.
+    """The request, or the form again with the entered values and all that is wrong with them.
 
     As in the API, a field that is not sent has the paper's value: an empty form is the paper's run.
     """

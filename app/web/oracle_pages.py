@@ -15,8 +15,11 @@ from app.oracle import runs
 from app.oracle.table import TITLES
 from app.web.auth import get_admin
 from app.web.deps import Cursor, InServices, Now, PathId, Services
-from app.web.oracle_form import InForm, OracleForm, empty_form, form_of, parse_form
+from app.web.oracle_comparison import MAX_RUNS, compare_runs
+from app.web.oracle_downloads import attachment, csv_response
+from app.web.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
 from app.web.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
+from app.web.run_schemas import sizes_for, with_sizes
 from app.web.templates import templates
 
 router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
@@ -24,6 +27,8 @@ router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depe
 RUNS_A_PAGE = 20
 
 Like = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
+RunIds = Annotated[list[PathId], Query(alias="run", default_factory=list)]
+Theme = Literal["light", "dark"]
 
 
 @router.get("")
@@ -37,7 +42,7 @@ def show_runs(request: Request, services: InServices, cursor: Cursor = None, lik
     return templates.TemplateResponse(request, "oracle.html", {"page": page})
 
 
-@router.post("")
+@router.post("", dependencies=[with_sizes])
 def start_run(form: InForm, request: Request, services: InServices, now: Now) -> Response:
     """Queue a run and go to its page; on bad input the form again."""
     body = parse_form(form)
@@ -55,12 +60,39 @@ def start_run(form: InForm, request: Request, services: InServices, now: Now) ->
     return RedirectResponse(f"/oracle/{run_id}", 303)
 
 
+@router.get("/compare")
+def show_comparison(
+    run_ids: RunIds, request: Request, services: InServices, download: Literal["json", "csv"] | None = None
+) -> Response:
+    """Several runs in one chart and one table, or as a file."""
+    with services.database.read() as session:
+        page = compare_runs(session, run_ids)
+    name = f"inkling-runs-{'-'.join(map(str, page.run_ids))}"
+    if download == "csv":
+        return csv_response(name, [row.curve for row in page.rows])
+    if download == "json":
+        return JSONResponse(page.as_json(), headers=attachment(f"{name}.json"))
+    return templates.TemplateResponse(request, "oracle_compare.html", {"page": page})
+
+
+@router.get("/compare/charts/accuracy.json")
+def get_comparison_chart(run_ids: RunIds, services: InServices, theme: Theme = "light") -> JSONResponse:
+    """The chart of several runs as Bokeh's JSON."""
+    from app.web.oracle_comparison_chart import build_comparison_chart  # imports Bokeh, as below
+
+    with services.database.read() as session:
+        page = compare_runs(session, run_ids)
+    return JSONResponse(build_comparison_chart(page, theme))
+
+
 @router.get("/{run_id}")
 def show_run(run_id: PathId, request: Request, services: InServices) -> Response:
     """How far a run is, and its result."""
     with services.database.read() as session:
         run = runs.get_run(session, run_id)
-    page = OracleRunPage(RunView.of(run), ResultView.of(run.result) if run.result else None)
+    view = RunView.of(run)
+    result = run.result if view.has_result else None
+    page = OracleRunPage(view, ResultView.of(result) if result else None, view.missing_in(result) if result else [])
     return templates.TemplateResponse(request, "oracle_run.html", {"page": page})
 
 
@@ -76,26 +108,22 @@ def stop_run(run_id: PathId, services: InServices, now: Now) -> Response:
 
 
 @router.get("/{run_id}/charts/{name}.json")
-def get_chart(
-    run_id: PathId, name: str, services: InServices, theme: Literal["light", "dark"] = "light"
-) -> JSONResponse:
+def get_chart(run_id: PathId, name: str, services: InServices, theme: Theme = "light") -> JSONResponse:
     """A chart as Bokeh's JSON, for `static/oracle.js` to draw."""
     # Bokeh takes half a second to import: the first who looks at a chart waits for it, not the server's start.
     from app.web import charts
 
     with services.database.read() as session:
-        run = runs.get_run(session, run_id)
-    if run.result is None:
-        raise NotFound(f"The oracle run {run_id} is {run.status}: it has no result to draw.", run_id=run_id)
-    return JSONResponse(charts.build_chart(name, run.result, theme))
+        result = runs.get_result(session, run_id)
+    return JSONResponse(charts.build_chart(name, result, theme))
 
 
 @router.get("/{run_id}/centers/{number}.png")
 def get_center(run_id: PathId, number: int, services: InServices) -> Response:
     """One of the k-means centres as a picture, numbered from 1."""
     with services.database.read() as session:
-        result = runs.get_run(session, run_id).result
-    centers = result["experiments"].get("kmeans", {}).get("centers", []) if result else []
+        result = runs.get_result(session, run_id)
+    centers = result["experiments"].get("kmeans", {}).get("centers", [])
     if not 1 <= number <= len(centers):
         raise NotFound(
             f"The oracle run {run_id} has no centre {number}: it has {len(centers)}.", n_centers=len(centers)
@@ -113,6 +141,8 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
     data = services.oracle_runner.data
     return OraclePage(
         form=form,
+        limits=limits_of(sizes_for(services)),
+        most_compared=MAX_RUNS,
         rankings=RANKINGS,
         experiments=TITLES,
         runs=[RunView.of(run) for run in found],

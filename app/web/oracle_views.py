@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from app.accuracy import Accuracy
 from app.models import OracleRun, RunStatus
-from app.oracle.scenarios import Experiment, Parameters
-from app.oracle.table import TITLES, Row, parameters_from_json
+from app.oracle import runs
+from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
+from app.oracle.table import TITLES, Row, as_named, parameters_from_json, title_of
+from app.web.oracle_downloads import counts_of
 from app.web.oracle_form import OracleForm
 
 NAMES: dict[Experiment, str] = {
     "ground_truth": "ground truth",
     "random": "random",
+    "random_curve": "random batch by batch",
     "active": "active",
-    "auto_naive": "naive auto-labelling",
-    "auto_confident": "confident auto-labelling",
+    "auto_naive": "naive auto-labeling",
+    "auto_confident": "confident auto-labeling",
     "kmeans": "k-means",
 }
 RANKINGS = {
@@ -48,6 +50,7 @@ class RunView:
     error: str | None
     created_at: dt.datetime
     seconds: float | None
+    has_result: bool
 
     @classmethod
     def of(cls, run: OracleRun) -> "RunView":
@@ -63,6 +66,7 @@ class RunView:
             error=run.error,
             created_at=run.created_at,
             seconds=took.total_seconds() if took is not None else None,
+            has_result=runs.has_ended_with_result(run),
         )
 
     @property
@@ -80,9 +84,10 @@ class RunView:
         """What runs, in a few words."""
         if self.parameters == Parameters():
             return "The paper’s experiments"
-        if set(self.parameters.experiments) == set(TITLES):
-            return "All experiments"
-        names = ", ".join(NAMES[experiment] for experiment in self.parameters.experiments)
+        p = self.parameters
+        if set(p.experiments) == set(EXPERIMENTS):
+            return "The paper’s experiments, varied"
+        names = ", ".join(NAMES[as_named(experiment, p.ranking)] for experiment in p.experiments)
         return names[:1].upper() + names[1:]
 
     @property
@@ -90,7 +95,7 @@ class RunView:
         """What happens just now."""
         if self.status == "queued":
             return "Waiting for its turn"
-        return TITLES[self.experiment] if self.experiment else "Loading the images and the model"
+        return self._title(self.experiment) if self.experiment else "Loading the images and the model"
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -101,18 +106,23 @@ class RunView:
             ("Pool", f"{p.pool_size:,} images from {p.pool_start:,}"),
             ("Order", order),
             ("Validation", f"{p.validation_size:,} images"),
-            ("Labels bought", f"{p.budget:,} in batches of {p.batch_size:,}"),
+            ("Labels given", f"{p.budget:,} in batches of {p.batch_size:,}"),
             ("Ranking", RANKINGS[p.ranking].lower()),
+            ("Experiments", ", ".join(NAMES[as_named(experiment, p.ranking)] for experiment in p.experiments)),
         ]
 
     @property
     def summary(self) -> str:
         """The parameters in one line."""
+        return self.summary_of(self.parameters.ranking)
+
+    def summary_of(self, strategy: str | None) -> str:
+        """The parameters in one line with another query strategy than the run's own; None leaves it out."""
         p = self.parameters
         parts = [f"pool {p.pool_size:,}", f"{p.budget:,} labels in batches of {p.batch_size:,}"]
         parts += [f"from image {p.pool_start:,}"] if p.pool_start else []
         parts += [f"{p.validation_size:,} to validate"] if p.validation_size != Parameters().validation_size else []
-        parts += [RANKINGS[p.ranking].lower()] if p.ranking != Parameters().ranking else []
+        parts += [RANKINGS[strategy].lower()] if strategy and strategy != Parameters().ranking else []
         parts += [f"shuffle seed {p.shuffle_seed}"] if p.shuffle_seed is not None else []
         return " · ".join(parts)
 
@@ -120,12 +130,19 @@ class RunView:
     def steps(self) -> list[Step]:
         """The experiments in their order, with the one under way."""
         p = self.parameters
-        # Auto-labelling starts where active learning ends, so that runs whether asked for or not.
+        # Auto-labeling starts where active learning ends, so that runs whether asked for or not.
         needs_active = bool({"auto_naive", "auto_confident"} & set(p.experiments))
         run = [e for e in TITLES if e in p.experiments or (e == "active" and needs_active)]
         now = run.index(self.experiment) if self.experiment in run else -1
         states = ["done" if i < now else "running" if i == now else "waiting" for i in range(len(run))]
-        return [Step(TITLES[e], cast(Any, state)) for e, state in zip(run, states, strict=True)]
+        return [Step(self._title(e), cast(Any, state)) for e, state in zip(run, states, strict=True)]
+
+    def missing_in(self, result: dict[str, Any]) -> list[str]:
+        """The titles of the experiments that were asked for and not finished."""
+        return [self._title(e) for e in TITLES if e in self.parameters.experiments and e not in result["experiments"]]
+
+    def _title(self, experiment: Experiment) -> str:
+        return title_of(experiment, self.parameters.ranking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +175,8 @@ class ResultView:
     def of(cls, result: dict[str, Any]) -> "ResultView":
         """From the stored JSON."""
         experiments: dict[Experiment, dict[str, Any]] = result["experiments"]
-        rows = [_row(name, curve) for name, curve in experiments.items() if name != "kmeans"]
+        parameters = parameters_from_json(result["parameters"])
+        rows = [_row(name, curve, parameters) for name, curve in experiments.items() if name != "kmeans"]
         compared = [row for row in rows if row.n_equal is not None]
         kmeans = experiments.get("kmeans")
         return cls(
@@ -176,9 +194,14 @@ class ResultView:
 
 @dataclass(frozen=True, slots=True)
 class OraclePage:
-    """The form and the runs; `older` is the cursor of the next page of the list, `dataset` what they use, if known."""
+    """The form and the runs; `older` is the cursor of the next page of the list, `dataset` what they use, if known.
+
+    `limits` has the least and the most of each field, `most_compared` how many runs may be compared.
+    """
 
     form: OracleForm
+    limits: dict[str, tuple[int, int]]
+    most_compared: int
     rankings: dict[str, str]
     experiments: dict[Experiment, str]
     runs: Sequence[RunView]
@@ -187,23 +210,29 @@ class OraclePage:
     dataset: str | None
     is_mnist: bool | None
 
+    @property
+    def n_comparable(self) -> int:
+        """Runs of this page that may be compared."""
+        return sum(run.has_result for run in self.runs)
+
 
 @dataclass(frozen=True, slots=True)
 class OracleRunPage:
-    """One run, and its result once it is done."""
+    """One run, and its result once it has ended; `missing` names the experiments that were not finished."""
 
     run: RunView
     result: ResultView | None
+    missing: list[str]
 
 
-def _row(experiment: Experiment, curve: dict[str, Any]) -> Row:
+def _row(experiment: Experiment, curve: dict[str, Any], parameters: Parameters) -> Row:
     return Row(
         experiment=experiment,
-        title=TITLES[experiment],
+        title=title_of(experiment, parameters.ranking),
         labels=curve["labels"][-1],
         published=curve["published"],
-        validation=count_of(curve["accuracy"][-1], curve["total"]),
-        test=count_of(curve["test_accuracy"][-1], curve["test_total"]) if curve["test_total"] else None,
+        validation=counts_of(curve["accuracy"][-1:], curve["total"])[0],
+        test=counts_of(curve["test_accuracy"][-1:], curve["test_total"])[0] if curve["test_total"] else None,
         n_points=len(curve["accuracy"]),
         n_equal=curve["n_equal"],
         seconds=curve["seconds"],
@@ -220,8 +249,3 @@ def _clusters(kmeans: dict[str, Any]) -> ClustersView:
         published_last=published.get("last"),
         seconds=kmeans["seconds"],
     )
-
-
-def count_of(share: float, total: int) -> Accuracy:
-    """The count that a stored share came from: shares are a count divided by `total`, so this is exact."""
-    return Accuracy(round(share * total), total)

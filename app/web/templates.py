@@ -9,7 +9,7 @@ from fastapi.templating import Jinja2Templates
 from app.settings import ROOT
 
 
-def _as_percent(share: float, digits: int = 2) -> str:
+def as_percent(share: float, digits: int = 2) -> str:
     """0.8975 as "89.75 %", with a narrow no-break space."""
     return f"{share * 100:.{digits}f}\u202f%"
 
@@ -22,7 +22,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = _as_percent
+    environment.filters["percent"] = as_percent
     return environment
 
 

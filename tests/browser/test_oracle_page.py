@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from xml.etree import ElementTree
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +12,7 @@ from sqlalchemy import update
 from app.db import Database
 from app.models import OracleRun
 
-from ..web.oracle_results import add_run
+from ..web.oracle_results import add_run, make_result
 from .conftest import Complaints, OpenPage
 from .server import Server
 
@@ -63,11 +64,13 @@ def test_a_wrong_entry_comes_back_with_its_message(page: Page, server: Server, c
     complaints.may_requests_fail = True  # the form comes back with a 422
     page.goto(f"{server.url}/oracle")
     page.get_by_text("Choose experiments and parameters").click()
-    page.get_by_label("Budget").fill("a lot")
+    page.get_by_label("Validation size").fill("99999")
+    page.get_by_label("Budget").fill("0")
     page.get_by_role("button", name="Start this run").click()
     budget = page.get_by_label("Budget")
-    expect(budget).to_have_value("a lot")
-    expect(budget).to_have_accessible_description("Labels that the oracle gives. Enter a whole number.")
+    expect(budget).to_have_value("0")
+    expect(budget).to_have_accessible_description("Labels given, at most the pool size. 1 to 4,000. Enter 1 or more.")
+    expect(page.get_by_label("Validation size")).to_be_focused()
 
 
 def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Server, database: Database) -> None:
@@ -96,15 +99,80 @@ def test_the_charts_follow_the_systems_colours(page: Page, server: Server, datab
 def test_every_state_is_accessible_and_fits_the_window(
     open_page: OpenPage, server: Server, database: Database, size: str, scheme: str
 ) -> None:
-    done = add_run(database)
+    done, other = add_run(database), add_run(database, result=make_result("random_curve", "active"))
     failed = add_run(database, status="failed", error="The pool is too large. Lower the pool size.")
-    stopped = add_run(database, status="stopped")
+    stopped = add_run(database, status="stopped", result=make_result("ground_truth", "random"))
     running = add_run(database, status="running", progress=("auto_confident", 3, 360))
     page = open_page(viewport=SIZES[size], color_scheme=scheme)
-    for path in ("", f"?like={done}", f"/{done}", f"/{failed}", f"/{stopped}", f"/{running}"):
+    compared = f"/compare?run={done}&run={other}"
+    for path in ("", f"?like={done}", f"/{done}", f"/{failed}", f"/{stopped}", f"/{running}", compared):
         page.goto(f"{server.url}/oracle{path}")
+        if path == compared:
+            expect_charts(page, 1)
         if path == f"/{done}":
             expect_charts(page, 3)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
         found = Axe().run(page)
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+
+
+def test_runs_are_chosen_in_the_list_and_laid_side_by_side(page: Page, server: Server, database: Database) -> None:
+    first, second = add_run(database), add_run(database)
+    page.goto(f"{server.url}/oracle")
+    button = page.get_by_role("button", name="Compare")
+    expect(button).to_be_disabled()
+
+    page.get_by_label(f"Compare run {first}").check()
+    expect(button).to_be_disabled()
+    page.get_by_label(f"Compare run {second}").check()
+    expect(button).to_have_text("Compare 2 runs")
+    button.click()
+
+    page.wait_for_url(f"**/oracle/compare?run={second}&run={first}")
+    expect(page.get_by_role("rowheader")).to_have_count(2)
+    expect_charts(page, 1)
+
+
+def test_ticks_stay_when_the_list_is_drawn_anew(page: Page, server: Server, database: Database) -> None:
+    chosen, _ = add_run(database), add_run(database)
+    running = add_run(database, status="running", progress=("active", 3, 40))
+    page.goto(f"{server.url}/oracle")
+    page.get_by_label(f"Compare run {chosen}").check()
+
+    page.request.delete(f"{server.url}/api/v1/oracle-runs/{running}")
+
+    expect(page.locator(f'li:has(a[href="/oracle/{running}"])').get_by_text("stopped", exact=True)).to_be_visible()
+    expect(page.get_by_label(f"Compare run {chosen}")).to_be_checked()
+    expect(page.get_by_role("button", name="Compare 1 run")).to_be_disabled()
+
+
+def test_every_chart_is_saved_as_an_svg_with_its_title_and_legend(
+    page: Page, server: Server, database: Database
+) -> None:
+    run_id = add_run(database)
+    page.goto(f"{server.url}/oracle/{run_id}")
+    expect_charts(page, 3)
+
+    for name, words in (("accuracy", "Active learning"), ("confidence", "After 400 labels"), ("distances", "This run")):
+        with page.expect_download() as saving:
+            page.locator(f'[data-chart-save="inkling-run-{run_id}-{name}.svg"]').click()
+        file = ElementTree.fromstring(saving.value.path().read_text(encoding="utf-8"))
+        said = ["".join(text.itertext()) for text in file.iter("{http://www.w3.org/2000/svg}text")]
+        assert (
+            said[0] == page.locator("figure h2").nth(["accuracy", "confidence", "distances"].index(name)).inner_text()
+        )
+        assert words in said
+        assert len(list(file.iter("{http://www.w3.org/2000/svg}path"))) > 5
+
+
+def test_on_a_phone_the_first_chart_begins_on_the_second_screen(
+    open_page: OpenPage, server: Server, database: Database
+) -> None:
+    page = open_page(viewport=SIZES["phone"])
+    page.goto(f"{server.url}/oracle/{add_run(database)}")
+
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Active learning"))
+    tops = row.get_by_role("cell").evaluate_all("all => all.map(cell => cell.getBoundingClientRect().top)")
+    assert tops[1] == tops[2] == tops[3]  # paper, here, unseen
+    top = page.locator("figure").first.evaluate("figure => figure.getBoundingClientRect().top + scrollY")
+    assert top < 1.5 * SIZES["phone"]["height"]

@@ -1,12 +1,15 @@
 """Oracle runs over HTTP: queue one, watch it, read its curves, stop it."""
 
+import csv
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from app.oracle.scenarios import EXPERIMENTS
+from app.oracle.scenarios import EXPERIMENTS, Parameters
 from app.web.deps import Services
+
+from .oracle_results import add_run, make_result
 
 RUNS = "/api/v1/oracle-runs"
 SMALL = {"pool_size": 60, "validation_size": 50, "budget": 20, "experiments": ["random", "active"]}
@@ -54,14 +57,18 @@ def test_an_experiment_asked_for_twice_is_run_once(client: TestClient) -> None:
     assert client.post(RUNS, json=body).json()["parameters"]["experiments"] == ["active", "random"]
 
 
-def test_a_run_that_asks_for_too_much_fails_with_both_numbers(client: TestClient, services: Services) -> None:
-    url = client.post(RUNS, json=SMALL | {"pool_size": 5000}).headers["location"]
-    services.oracle_runner.run_one()
+def test_all_that_a_run_asks_for_too_much_is_told_at_once_and_nothing_is_queued(client: TestClient) -> None:
+    body = SMALL | {"pool_start": 3990, "pool_size": 3000, "validation_size": 1001, "batch_size": 0}
 
-    found = client.get(url).json()
+    refused = client.post(RUNS, json=body)
 
-    assert found["status"] == "failed"
-    assert "0 to 4,999, and the data set has 4,000" in found["error"]
+    assert (refused.status_code, refused.json()["code"]) == (422, "InvalidRequest")
+    assert [(error["where"], error["what"]) for error in refused.json()["context"]["errors"]] == [
+        ("body.pool_size", "From 3,990 on the data set has 10 images. Lower the pool size or the pool start."),
+        ("body.validation_size", "Enter 1,000 or less."),
+        ("body.batch_size", "Input should be greater than or equal to 1"),
+    ]
+    assert client.get(RUNS).json()["items"] == []
 
 
 def test_runs_are_listed_newest_first_in_pages(client: TestClient) -> None:
@@ -106,3 +113,60 @@ def test_a_run_that_cannot_be_is_refused(client: TestClient, body: dict[str, Any
 
     assert (response.status_code, response.json()["code"]) == (422, "InvalidRequest")
     assert client.get(RUNS).json()["items"] == []
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_a_run_is_downloaded_as_a_file(client: TestClient, services: Services, kind: str) -> None:
+    run_id = add_run(services.database)
+
+    found = client.get(f"{RUNS}/{run_id}", params={"download": kind})
+
+    assert found.headers["content-disposition"] == f'attachment; filename="inkling-run-{run_id}.{kind}"'
+    assert "content-disposition" not in client.get(f"{RUNS}/{run_id}").headers
+    if kind == "json":
+        assert found.json() == client.get(f"{RUNS}/{run_id}").json()
+
+
+def test_the_csv_has_a_row_for_each_training_with_counts_and_intervals(client: TestClient, services: Services) -> None:
+    run_id = add_run(services.database)
+
+    rows = list(csv.DictReader(client.get(f"{RUNS}/{run_id}?download=csv").text.splitlines()))
+
+    assert len(rows) == 403
+    last = [row for row in rows if row["experiment"] == "active"][-1]
+    assert (last["labels"], last["validation_correct"], last["validation_accuracy"]) == ("400", "359", "0.8975")
+    assert (round(float(last["validation_low"]), 4), round(float(last["validation_high"]), 4)) == (0.8639, 0.9235)
+    assert (last["query_strategy"], last["unseen_total"], last["shuffle_seed"]) == ("least_confidence", "9600", "")
+    assert {row["query_strategy"] for row in rows if row["experiment"] in ("ground_truth", "random")} == {""}
+
+
+def test_the_csv_of_a_random_ranking_calls_it_random(client: TestClient, services: Services) -> None:
+    parameters = Parameters(experiments=("active",), ranking="random")
+    result = make_result("active", parameters=parameters, n_test=0)
+    run_id = add_run(services.database, parameters=parameters, result=result)
+
+    rows = list(csv.DictReader(client.get(f"{RUNS}/{run_id}?download=csv").text.splitlines()))
+
+    assert {(row["experiment"], row["query_strategy"], row["unseen_total"]) for row in rows} == {
+        ("random_curve", "random", "")
+    }
+
+
+def test_a_run_under_way_has_no_result_and_no_csv(client: TestClient, services: Services) -> None:
+    run_id = add_run(services.database, status="running", result=make_result("random"))
+
+    assert client.get(f"{RUNS}/{run_id}").json()["result"] is None
+    assert client.get(f"{RUNS}/{run_id}?download=csv").json()["code"] == "NotFound"
+
+
+def test_a_stopped_run_gives_the_experiments_that_were_finished(client: TestClient, services: Services) -> None:
+    run_id = add_run(services.database, status="stopped", result=make_result("random"))
+
+    assert list(client.get(f"{RUNS}/{run_id}").json()["result"]["experiments"]) == ["random"]
+
+
+def test_the_random_curve_is_run_on_request(client: TestClient, services: Services) -> None:
+    url = client.post(RUNS, json=SMALL | {"experiments": ["random_curve"]}).headers["location"]
+    services.oracle_runner.run_one()
+
+    assert client.get(url).json()["result"]["experiments"]["random_curve"]["labels"] == [10, 20]

@@ -27,6 +27,8 @@ ONLY_ADMINS_MAY = {
     ("GET", "/pools/{slug}/people"),
     ("GET", "/oracle"),
     ("POST", "/oracle"),
+    ("GET", "/oracle/compare"),
+    ("GET", "/oracle/compare/charts/accuracy.json"),
     ("GET", "/oracle/{run_id}"),
     ("POST", "/oracle/{run_id}/stop"),
     ("GET", "/oracle/{run_id}/charts/{name}.json"),

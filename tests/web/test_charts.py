@@ -37,8 +37,8 @@ def test_the_accuracy_chart_has_every_experiment_and_the_paper() -> None:
         "Ground truth",
         "Random",
         "Active learning",
-        "+ naive auto-labelling",
-        "+ confident auto-labelling",
+        "+ naive auto-labeling",
+        "+ confident auto-labeling",
         "The paper",
     ]
 
@@ -49,7 +49,7 @@ def test_the_band_around_the_curve_is_the_wilson_interval() -> None:
     assert band["labels"][-1] == 400
     assert band["validation"][-1] == 0.8975
     assert (round(band["low"][-1], 4), round(band["high"][-1], 4)) == (0.8639, 0.9235)
-    assert band["validation_text"][-1] == "89.75% (86.4% to 92.4%)"
+    assert band["validation_text"][-1] == "89.75\N{NARROW NO-BREAK SPACE}% (86.4 to 92.4\N{NARROW NO-BREAK SPACE}%)"
 
 
 def test_a_run_that_the_paper_does_not_have_is_drawn_without_the_paper() -> None:

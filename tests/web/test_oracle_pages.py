@@ -4,6 +4,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -16,6 +17,8 @@ from app.oracle import runs
 from app.oracle.scenarios import Parameters
 from app.oracle.table import parameters_from_json
 from app.web.deps import Services
+from app.web.oracle_form import FIELDS
+from app.web.run_schemas import OracleRunIn, Sizes, sizes_for
 
 from ..factories import count_queries
 from .oracle_results import add_run, make_result
@@ -47,7 +50,7 @@ def test_without_a_run_the_page_offers_the_papers_experiments_and_names_the_data
     page = client.get("/oracle")
     assert page.status_code == 200
     assert "Run the paper’s experiments" in page.text
-    assert "No run yet" in text_of(page.text)
+    assert "No runs yet." in text_of(page.text)
     assert "Runs use the data set that the server’s settings name" in text_of(page.text)
 
 
@@ -78,12 +81,16 @@ def test_the_form_starts_the_run_that_it_describes(client: TestClient, services:
     ("field", "value", "message"),
     [
         ("pool_size", "9", "Enter 10 or more."),
-        ("pool_size", "1000001", "Enter 1,000,000 or less."),
+        ("pool_size", "70000", "Enter 60,000 or less."),
+        ("pool_size", "4001", "Enter 4,000 or less."),
+        ("pool_size", "3996", "From 5 on the data set has 3,995 images. Lower the pool size or the pool start."),
+        ("validation_size", "99999", "Enter 10,000 or less."),
+        ("validation_size", "1001", "Enter 1,000 or less."),
         ("pool_size", "many", "Enter a whole number."),
         ("pool_size", "", "Enter a whole number."),
         ("pool_size", "10.5", "Enter a whole number."),
         ("pool_start", "-1", "Enter 0 or more."),
-        ("shuffle_seed", str(2**32), "Enter less than 4,294,967,296."),
+        ("shuffle_seed", str(2**32), "Enter 4,294,967,295 or less."),
         ("budget", "101", "A budget of 101 labels is more than the pool of 100. Lower the budget."),
         ("ranking", "guess", "Choose one of 'least_confidence', 'margin', 'entropy' or 'random'."),
         ("experiments", "", "Choose at least one experiment."),
@@ -96,7 +103,7 @@ def test_a_wrong_entry_brings_the_form_back_with_the_message_beside_the_field(
     assert answer.status_code == 422
     beside = re.search(rf'id="{field}-error">([^<]+)<', answer.text)
     assert beside is not None and unescape(beside[1]) == message
-    assert "1 entry needs a change" in text_of(answer.text)
+    assert "The run wasn’t started. Please correct 1 field below." in text_of(answer.text)
     assert stored_runs(services) == []
 
 
@@ -148,7 +155,7 @@ def test_a_run_under_way_shows_how_far_it_is_and_reloads_without_javascript(
     page = client.get(f"/oracle/{run_id}")
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page.text
     assert 'value="12" max="40"' in page.text
-    # Confident auto-labelling goes on from active learning, so that is a step though nobody asked for it.
+    # Confident auto-labeling goes on from active learning, so that is a step though nobody asked for it.
     assert re.findall(r'<li data-state="(\w+)"', page.text) == ["done", "running", "waiting"]
     assert "12 of 40" in text_of(client.get("/oracle").text)
 
@@ -253,7 +260,7 @@ def test_a_run_without_a_result_has_no_charts(client: TestClient, services: Serv
     run_id = add_run(services.database, status="running")
     answer = client.get(f"/oracle/{run_id}/charts/accuracy.json")
     assert answer.status_code == 404
-    assert answer.json()["detail"] == f"The oracle run {run_id} is running: it has no result to draw."
+    assert answer.json()["detail"] == f"The oracle run {run_id} is running: it has no result."
 
 
 def test_a_small_run_from_the_form_to_its_result(client: TestClient, services: Services) -> None:
@@ -284,3 +291,135 @@ def test_where_the_queue_is_full_the_form_comes_again_as_it_was_filled(
     assert "0 oracle runs wait already" in text_of(response.text)
     assert re.search(r'name="pool_size"[^>]*value="100"', response.text)
     assert stored_runs(services) == []
+
+
+def test_all_wrong_entries_are_told_at_once_and_the_first_has_the_focus(client: TestClient) -> None:
+    wrong = {"experiments": "", "pool_start": "3990", "pool_size": "3000", "validation_size": "many", "batch_size": "0"}
+
+    page = client.post("/oracle", data=GOOD | wrong).text
+
+    assert "Please correct 4 fields below." in text_of(page)
+    assert sorted(re.findall(r'id="(\w+)-error"', page)) == [
+        "batch_size",
+        "experiments",
+        "pool_size",
+        "validation_size",
+    ]
+    assert re.findall(r'name="(\w+)" value="\w+"[^>]* autofocus', page) == ["experiments"]
+
+
+@pytest.mark.parametrize("field", ["pool_start", "budget", "ranking"])
+def test_a_single_wrong_field_has_the_focus(client: TestClient, field: str) -> None:
+    page = client.post("/oracle", data=GOOD | {field: "guess"}).text
+
+    assert page.count("autofocus") == 1
+    assert re.search(rf'name="{field}"[^>]*aria-invalid="true"[^>]*autofocus', page)
+
+
+def test_every_number_has_its_least_and_its_most_in_the_field_and_in_the_hint(client: TestClient) -> None:
+    page = client.get("/oracle").text
+    found = re.findall(r'min="(\d+)" max="(\d+)"[^>]* name="(\w+)"', page)
+    limits = {name: (int(least), int(most)) for least, most, name in found}
+
+    assert limits == {
+        "pool_size": (10, 4000),
+        "pool_start": (0, 3990),
+        "validation_size": (1, 1000),
+        "budget": (1, 4000),
+        "batch_size": (1, 10_000),
+        "shuffle_seed": (0, 2**32 - 1),
+    }
+    for least, most in limits.values():
+        assert f"{least:,} to {most:,}." in text_of(page)
+
+
+def test_the_form_knows_every_field_of_the_api() -> None:
+    assert set(FIELDS) == set(OracleRunIn.model_fields)
+
+
+def test_the_limits_follow_the_data_set_once_it_is_loaded(client: TestClient, services: Services) -> None:
+    client.post("/oracle", data=GOOD)
+    assert services.oracle_runner.run_one()
+
+    assert sizes_for(services) == Sizes(4000, 1000)
+    assert sizes_for(replace(services, settings=services.settings.model_copy(update={"dataset": "auto"}))) == Sizes(
+        4000, 1000
+    )
+
+
+def test_before_the_data_set_is_loaded_mnists_size_is_the_limit(services: Services) -> None:
+    auto = replace(services, settings=services.settings.model_copy(update={"dataset": "auto"}))
+
+    assert sizes_for(auto) == Sizes(60_000, 10_000)
+
+
+def test_random_twice_in_one_run_is_refused(client: TestClient, services: Services) -> None:
+    twice = GOOD | {"experiments": ["", "active", "random_curve"], "ranking": "random"}
+
+    assert "At random, active learning is the random curve" in text_of(client.post("/oracle", data=twice).text)
+    assert stored_runs(services) == []
+
+
+def test_a_random_ranking_is_called_random_everywhere(client: TestClient, services: Services) -> None:
+    parameters = Parameters(experiments=("active",), ranking="random")
+    done = add_run(services.database, parameters=parameters, result=make_result("active", parameters=parameters))
+    running = add_run(services.database, parameters=parameters, status="running", progress=("active", 1, 40))
+
+    chart = client.get(f"/oracle/{done}/charts/accuracy.json").json()
+    pages = [client.get(f"/oracle/{run_id}").text for run_id in (done, running)]
+
+    assert [entry["label"] for entry in chart["legend"]] == ["Random, batch by batch"]
+    for page in pages:
+        main = text_of(page[page.index("<main") :])
+        assert "Random, batch by batch" in main
+        assert "Active learning" not in main
+    assert f"{running} Random batch by batch" in text_of(client.get("/oracle").text)
+
+
+def test_a_stopped_run_shows_what_was_finished_and_names_what_is_missing(
+    client: TestClient, services: Services
+) -> None:
+    run_id = add_run(services.database, status="stopped", result=make_result("ground_truth", "random"))
+
+    page = client.get(f"/oracle/{run_id}")
+
+    text = text_of(page.text)
+    assert "What was finished is kept, below." in text
+    missing = "Missing: Active learning, + naive auto-labeling, + confident auto-labeling, k-means."
+    assert missing in text
+    assert "2 of 2 equal." in text
+    assert f'href="/api/v1/oracle-runs/{run_id}?download=csv"' in page.text
+
+
+def test_a_stopped_run_of_which_nothing_was_finished_says_so(client: TestClient, services: Services) -> None:
+    run_id = add_run(services.database, status="stopped")
+
+    assert "stopped before its end, so there is no result." in text_of(client.get(f"/oracle/{run_id}").text)
+
+
+def test_a_failed_run_shows_what_was_finished(client: TestClient, services: Services) -> None:
+    run_id = add_run(services.database, status="failed", error="No memory.", result=make_result("random"))
+
+    text = text_of(client.get(f"/oracle/{run_id}").text)
+
+    assert "No memory." in text
+    assert "What was finished is kept" in text
+
+
+def test_a_run_under_way_shows_nothing_of_its_result(client: TestClient, services: Services) -> None:
+    run_id = add_run(services.database, status="running", result=make_result("random"))
+
+    assert "<table" not in client.get(f"/oracle/{run_id}").text
+    assert client.get(f"/oracle/{run_id}/charts/accuracy.json").status_code == 404
+
+
+def test_the_parameters_stand_folded_under_the_title(client: TestClient, services: Services) -> None:
+    page = client.get(f"/oracle/{add_run(services.database)}").text
+
+    assert "<details open" not in page
+    assert page.index("<h1") < page.index("<summary>Parameters</summary>") < page.index("<table")
+
+
+def test_labeling_is_spelled_in_one_way(client: TestClient, services: Services) -> None:
+    for path in ("/oracle", f"/oracle/{add_run(services.database)}"):
+        assert "labelling" not in client.get(path).text

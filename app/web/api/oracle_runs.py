@@ -1,13 +1,16 @@
 """Oracle runs: queue one, watch it, read its curves, stop it."""
 
-from fastapi import APIRouter, Depends, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
 
 from app import queries
 from app.oracle import runs
 from app.web.auth import get_admin
 from app.web.deps import Cursor, InServices, Limit, Now, PathId
+from app.web.oracle_downloads import attachment, csv_response, curves_of
 from app.web.problems import responses
-from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut
+from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut, with_sizes
 from app.web.schemas import Page
 
 router = APIRouter(
@@ -15,7 +18,7 @@ router = APIRouter(
 )
 
 
-@router.post("", status_code=202, responses=responses(429))
+@router.post("", status_code=202, responses=responses(429), dependencies=[with_sizes])
 def request_run(body: OracleRunIn, response: Response, services: InServices, now: Now) -> OracleRunOut:
     """Queue a run; one runs at a time. `Location` says where to watch it."""
     with services.database.write() as session:
@@ -33,11 +36,27 @@ def list_runs(services: InServices, cursor: Cursor = None, limit: Limit = 100) -
     return Page(items=[OracleRunOut.model_validate(run) for run in found], next=following)
 
 
-@router.get("/{run_id}", responses=responses(404))
-def get_run(run_id: PathId, services: InServices) -> OracleRunDetail:
-    """One run with its progress and, when it is done, every curve."""
+@router.get(
+    "/{run_id}",
+    response_model=OracleRunDetail,
+    responses=responses(404, ok={"description": "The run", "content": {"text/csv": {}}}),
+)
+def get_run(
+    run_id: PathId,
+    response: Response,
+    services: InServices,
+    download: Annotated[
+        Literal["json", "csv"] | None, Query(description="As a file: this JSON, or the points of all curves as CSV.")
+    ] = None,
+) -> OracleRunDetail | Response:
+    """One run with its progress and, when it has ended, every curve that is finished."""
     with services.database.read() as session:
-        return OracleRunDetail.of(runs.get_run(session, run_id))
+        if download == "csv":
+            return csv_response(f"inkling-run-{run_id}", curves_of(run_id, runs.get_result(session, run_id)))
+        detail = OracleRunDetail.of(runs.get_run(session, run_id))
+    if download == "json":
+        response.headers.update(attachment(f"inkling-run-{run_id}.json"))
+    return detail
 
 
 @router.delete("/{run_id}", responses=responses(404, 409))
