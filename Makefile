@@ -29,7 +29,7 @@ run: .venv/run.stamp
 	$(BIN)/inkling serve --open
 
 # As many tests at once as there are processors; those of one file stay together, for they share what takes long to make.
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 10
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10
 
 test: .venv/test.stamp browser
 	$(BIN)/ruff format --check .

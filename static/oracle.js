@@ -12,6 +12,7 @@
  */
 
 import { saveChart } from "./chart_file.js";
+import { sayTimes } from "./times.js";
 
 const POLL_MS = 1000;
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -62,6 +63,7 @@ async function redraw(region) {
     if (same !== null) same.checked = true;
   }
   region.replaceWith(fresh);
+  sayTimes();
   if (document.title !== page.title) {
     document.title = page.title;
     document.querySelector("[data-announce]").textContent = page.title;

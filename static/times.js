@@ -20,9 +20,10 @@ function say(at) {
   return unit ? relative.format(-Math.floor(passed / length), unit) : "just now"; // also where this clock is behind
 }
 
-function update() {
+/** All times of the page, or of what has been drawn anew. */
+export function sayTimes() {
   for (const time of document.querySelectorAll("time[datetime]")) time.textContent = say(new Date(time.dateTime));
 }
 
-update();
-setInterval(update, UPDATE_MS);
+sayTimes();
+setInterval(sayTimes, UPDATE_MS);

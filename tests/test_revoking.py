@@ -22,7 +22,7 @@ def revoke(database: Database, pool: Pool, admin: Annotator, name: str) -> int:
 
 def is_sound(database: Database, pool: Pool) -> bool:
     check_whole(database)
-    return verify_pool(database, pool, lambda _number, _last: None) is None
+    return verify_pool(database, pool, lambda _number, _last: None).difference is None
 
 
 def test_all_that_stands_of_one_annotator_is_taken_back_and_nothing_of_others(

@@ -72,9 +72,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One for all tests, with the model loaded. Its first pool holds 60 digits of the embedded sample."""
+    """One for all tests of a process, with the model loaded. Its first pool holds 60 digits of the embedded sample."""
     server = Server(tmp_path_factory.mktemp("server"), dataset="sample", pool_size="60", validation_size="50")
     try:
         server.start()
@@ -84,13 +84,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def pool_numbers() -> Iterator[int]:
     """No two tests share a pool."""
     return itertools.count(1)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedServer]:
     """A server that asks who comes: ada is an admin, ben and cleo are annotators."""
     server = Server(tmp_path_factory.mktemp("guarded"), dataset="sample", pool_size="500", validation_size="50")

@@ -138,9 +138,10 @@ def test_the_pictures_of_three_batches_are_kept_and_older_answers_are_undone_all
     opened.wait_for_image()
     in_page = page.locator("img").count()
     assert count_images(page) <= in_page + 3 * 10
-    for image_ids in reversed(batches):
-        for image_id in reversed(image_ids):
-            page.keyboard.press("Backspace")
+    given_back = 30 - 10  # as many as one may hold, less those that are open
+    for turn, image_id in enumerate(image_id for image_ids in reversed(batches) for image_id in reversed(image_ids)):
+        page.keyboard.press("Backspace")
+        if turn < given_back:
             expect(opened.current).to_have_attribute("data-image-id", str(image_id))
     opened.expect_stored()
     assert opened.stored() == {}

@@ -28,7 +28,7 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")]
 TOO_SMALL = """(least) => [...document.querySelectorAll("a[href], button, select, textarea, input:not([type=hidden])")]
   .filter((element) => element.checkVisibility() && !element.matches(".skip-link"))
   .filter((element) => {
-    const { width, height } = element.getBoundingClientRect();
+    const { width, height } = (element.closest("label") ?? element).getBoundingClientRect();
     return width < least || height < least;
   })
   .map((element) => element.outerHTML.slice(0, 120))"""

@@ -270,7 +270,7 @@ def test_answers_that_come_faster_than_the_server_takes_them_are_sent_later_and_
 
     label_page.page.route("**/labels", refuse_twice)
     label_page.press("1", "2", "3")
-    expect(label_page.notice("connection")).to_contain_text("That was much at once. 3 answers kept here")
+    expect(label_page.notice("connection")).to_contain_text("That was much at once. 3 answers are saved here")
     label_page.expect_stored()
     expect(label_page.notice("connection")).to_be_hidden()
     assert label_page.stored() == dict(zip(ids, (1, 2, 3), strict=True))

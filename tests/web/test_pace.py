@@ -147,7 +147,9 @@ def test_each_label_of_a_request_counts(ada: TestClient, monkeypatch: pytest.Mon
 
 
 def test_the_pages_forms_are_counted_too(ada: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.web.answer_pages.ACTS", Allowance("acts", 2, 0.5))
+    acts = Allowance("acts", 2, 0.5)
+    for module in ("answer_pages", "image_pages"):
+        monkeypatch.setattr(f"app.web.{module}.ACTS", acts)
     (event,) = Person(ada, "ada").lease_and_label(1)
     statuses, event_id = [], event["event_id"]
     for turn, url in enumerate(("/pools/digits/answers", f"/images/{event['image_id']}") * 2):
