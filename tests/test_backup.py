@@ -234,6 +234,7 @@ def backup(database: Database, pool: Pool, path: Path, file: Path) -> Iterator[P
     database.close()
 
 
+@pytest.mark.tensorflow
 def test_what_is_restored_works_and_the_old_file_is_kept(database: Database, path: Path, backup: Path) -> None:
     newer = dump(path)
 

@@ -169,6 +169,7 @@ def test_an_export_of_no_pool_or_to_no_known_form_leaves_no_file(tmp_path: Path)
     assert not unknown.exists()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("path")
 def test_the_oracle_prints_its_table_and_writes_its_curves(tmp_path: Path) -> None:
     file = tmp_path / "curves.json"
@@ -190,6 +191,7 @@ def rows_of(stdout: str) -> dict[str, list[str]]:
     return {words[0]: words[1:] for line in stdout.splitlines() if "–" in (words := line.split())}
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(("columns", "digits"), [(80, 0), (109, 0), (110, 1), (120, 1)])
 def test_the_oracles_intervals_have_three_digits_where_there_is_room(
@@ -221,6 +223,7 @@ def test_nothing_of_the_largest_numbers_is_cut_off(columns: int) -> None:
         assert max(map(len, captured.get().splitlines())) <= columns
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("path")
 def test_a_random_ranking_is_called_random_in_the_table_and_on_the_bars() -> None:
     words = ["--pool-size", "60", "--validation-size", "50", "--budget", "30", "--ranking", "random"]
@@ -232,6 +235,7 @@ def test_a_random_ranking_is_called_random_in_the_table_and_on_the_bars() -> Non
     assert (twice.exit_code, "active learning is random_curve" in " ".join(twice.stderr.split())) == (2, True)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("path")
 def test_the_random_curve_is_run_when_it_is_named_and_not_by_default(tmp_path: Path) -> None:
     file = tmp_path / "curves.json"
@@ -263,6 +267,7 @@ def test_the_help_shows_flags_without_a_type_and_breaks_no_word(words: list[str]
         assert "Simulate an annotator who is always right" in shown
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(
     ("words", "code", "message"),
@@ -509,6 +514,7 @@ def trained(path: Path) -> Path:
     return path
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("trained")
 def test_verify_says_that_all_is_the_same() -> None:
     result = run("verify")
@@ -517,6 +523,7 @@ def test_verify_says_that_all_is_the_same() -> None:
     assert "first: every round comes out the same, bit for bit." in result.stdout
 
 
+@pytest.mark.tensorflow
 def test_verify_says_where_it_is_not_and_ends_with_1(trained: Path) -> None:
     with opened(trained) as database, database.write() as session:
         session.execute(text("UPDATE round SET steps = steps + 1 WHERE number = 1"))
@@ -537,6 +544,7 @@ def test_verify_looks_at_the_pools_that_are_named() -> None:
     assert (missing.exit_code, "There is no pool nowhere" in missing.stderr) == (1, True)
 
 
+@pytest.mark.tensorflow
 def test_a_backup_is_made_and_restored(trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "backup.db"
     made = run("backup", str(file))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from app import people, queries
 from app.db import Database
 from app.models import Annotator, Pool
@@ -14,6 +16,7 @@ from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, after
 from .factories.stored import check_whole, image_ids, newest_round
 
 
+@pytest.mark.tensorflow
 def test_a_clock_that_is_set_back_changes_no_order_and_breaks_nothing(database: Database) -> None:
     ada, ben, boss = (add_annotator(database, name) for name in ("ada", "ben", "boss"))
     pool = add_pool(database)

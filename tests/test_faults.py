@@ -91,6 +91,7 @@ def test_of_a_batch_that_does_not_fit_nothing_is_stored(client: TestClient, serv
     check_whole(database)
 
 
+@pytest.mark.tensorflow
 def test_a_round_that_finds_no_room_is_told_and_comes_when_there_is_some(database: Database, ada: Annotator) -> None:
     pool = add_pool(database, height=28, width=28)  # a model's state takes 23 pages
     live, heard = Live(database.sessions), list[Change]()
@@ -156,6 +157,7 @@ def test_a_database_that_another_process_holds_is_told_and_reading_goes_on(
     check_whole(services.database)
 
 
+@pytest.mark.tensorflow
 def test_a_trainer_that_cannot_write_keeps_the_labels_and_trains_later(
     database: Database, pool: Pool, ada: Annotator
 ) -> None:

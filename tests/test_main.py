@@ -55,6 +55,7 @@ def test_nothing_runs_before_the_server_does(services: Services) -> None:
     assert not services.trainer.is_warm
 
 
+@pytest.mark.tensorflow
 def test_the_threads_begin_and_end_with_the_server(settings: Settings) -> None:
     app = create_app(settings)
     with TestClient(app, base_url="http://localhost") as client:

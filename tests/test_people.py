@@ -51,6 +51,7 @@ def free_image(database: Database, pool: Pool) -> int:
     return [image_id for image_id in image_ids(database, pool) if image_id not in taken][-1]
 
 
+@pytest.mark.tensorflow
 def test_agreement_is_what_counting_by_hand_gives(
     database: Database, pool: Pool, ada: Annotator, ben: Annotator
 ) -> None:

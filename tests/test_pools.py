@@ -78,6 +78,7 @@ def test_round_0_ranks_by_position_and_knows_no_confidence(database: Database) -
     assert {(row.confidence, row.prediction) for row in rows} == {(None, None)}
 
 
+@pytest.mark.tensorflow
 def test_round_0_counts_what_a_model_of_zeros_gets_right(database: Database, pool: Pool) -> None:
     with database.read() as session:
         newest, arrays = get_newest_round(session, pool, with_state=True), read_arrays(session, pool)

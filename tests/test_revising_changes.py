@@ -152,6 +152,7 @@ def test_a_retry_of_a_change_that_was_undone_does_not_bring_it_back(
     assert standing(database) == {event.image_id: 1}
 
 
+@pytest.mark.tensorflow
 def test_a_label_that_rounds_have_used_is_trained_with_its_new_value_next(
     database: Database, pool: Pool, ada: Annotator
 ) -> None:
@@ -172,6 +173,7 @@ def test_a_label_that_rounds_have_used_is_trained_with_its_new_value_next(
         assert rounds.get_newest_round(session, pool).n_labels == 19
 
 
+@pytest.mark.tensorflow
 def test_ten_changes_make_a_round_due_as_ten_labels_do(database: Database, pool: Pool, ada: Annotator) -> None:
     trainer = make_trainer(database)
     events = ask_and_answer(database, pool, ada, 10)

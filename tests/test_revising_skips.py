@@ -120,6 +120,7 @@ def skip_answer_and_undo(database: Database, pool: Pool, annotator: Annotator, i
     assert held_by(database, annotator) == {image_id}
 
 
+@pytest.mark.tensorflow
 def test_an_image_that_was_skipped_answered_and_undone_can_be_skipped_again(
     database: Database, pool: Pool, ada: Annotator
 ) -> None:
@@ -136,6 +137,7 @@ def test_an_image_that_was_skipped_answered_and_undone_can_be_skipped_again(
     assert verify_pool(database, pool, lambda _, __: None).difference is None
 
 
+@pytest.mark.tensorflow
 def test_undo_of_the_skip_that_took_anothers_place_leaves_none(database: Database, pool: Pool, ada: Annotator) -> None:
     (image_id,) = image_ids(database, pool, [0])
     skip_answer_and_undo(database, pool, ada, image_id)

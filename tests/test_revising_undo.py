@@ -94,6 +94,7 @@ def test_an_admin_takes_back_anybodys_answer_and_the_image_is_free(
         undo(database, pool, ada, first.id)
 
 
+@pytest.mark.tensorflow
 def test_an_admin_takes_back_anybodys_change_and_skip(
     database: Database, pool: Pool, ada: Annotator, boss: Annotator
 ) -> None:

@@ -15,6 +15,8 @@ from .factories.making import NOW, add_pool, add_round
 from .factories.stored import check_whole, count_events, image_ids, newest_round, skipped_by, standing
 from .factories.watching import race
 
+pytestmark = pytest.mark.tensorflow
+
 
 def revoke(database: Database, pool: Pool, admin: Annotator, name: str) -> int:
     return revoking.revoke_labels(database, pool, admin, name, now=NOW)

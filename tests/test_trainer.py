@@ -25,6 +25,8 @@ from .factories.making import add_annotator, add_pool, make_trainer
 from .factories.stored import image_ids, newest_round, ranked_ids, truth_of
 from .factories.watching import race
 
+pytestmark = pytest.mark.tensorflow
+
 Trace = list[tuple[int, int, int, int, int, bytes, list[tuple[int, float, int]]]]
 
 

@@ -16,6 +16,8 @@ from .factories.acts import ask, ask_and_answer, ids_of
 from .factories.making import NOW, add_pool, make_trainer
 from .factories.stored import newest_round, ranked_ids, standing
 
+pytestmark = pytest.mark.tensorflow
+
 
 def spoil(database: Database, state: bytes, *, number: int | None = None) -> None:
     """Damage the model of this round, or of all there are."""

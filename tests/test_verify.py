@@ -32,6 +32,8 @@ from .factories import (
     url_of,
 )
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def trained_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,8 @@ from app.oracle import scenarios
 from app.oracle.scenarios import Parameters
 from app.settings import Settings
 
+pytestmark = pytest.mark.tensorflow
+
 EXPERIMENTS: tuple[scenarios.Experiment, ...] = ("ground_truth", "random", "active", "auto_naive", "auto_confident")
 MNIST = os.environ.get("INKLING_MNIST")
 with_mnist = pytest.mark.skipif(not MNIST, reason="INKLING_MNIST says where MNIST is; without it the sample must do")

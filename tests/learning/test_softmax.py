@@ -14,6 +14,8 @@ from app.learning import softmax
 from app.learning.softmax import SoftmaxRegression, State
 from tests.factories import make_images
 
+pytestmark = pytest.mark.tensorflow
+
 Float64 = NDArray[np.float64]
 N_CLASSES, N_FEATURES = 10, 16
 

@@ -17,6 +17,8 @@ from app.oracle.runs import OracleRunner
 from app.oracle.scenarios import Parameters, Progress
 from tests.factories import NOW, after, make_data_set, race
 
+pytestmark = pytest.mark.tensorflow
+
 SMALL = Parameters(pool_size=60, validation_size=20, batch_size=10, budget=30, experiments=("random", "active"))
 
 

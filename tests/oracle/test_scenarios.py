@@ -15,6 +15,8 @@ from app.oracle import scenarios
 from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters, Progress, Results
 from tests.factories import make_data_set, make_splits
 
+pytestmark = pytest.mark.tensorflow
+
 SMALL = Parameters(pool_size=60, validation_size=20, batch_size=7, budget=25)
 
 

@@ -56,6 +56,7 @@ def test_a_label_is_an_event_in_the_order_of_the_request(ada: Person) -> None:
     assert (event["round"], event["position"], event["undoes"], event["key"]) == (0, 2, None, None)
 
 
+@pytest.mark.tensorflow
 def test_after_ten_labels_the_next_ten_are_of_the_next_round(services: Services, ada: Person) -> None:
     ada.lease_and_label()
     assert ada.lease(1)["stale"]
@@ -113,6 +114,7 @@ def test_the_oracle_answers_through_the_same_door(client: TestClient) -> None:
     assert (counts["oracle"], counts["human"], counts["held"]) == (4, 0, 0)
 
 
+@pytest.mark.tensorflow
 def test_the_oracle_walks_the_whole_pool(client: TestClient, services: Services) -> None:
     accuracies = []
     for _ in range(6):

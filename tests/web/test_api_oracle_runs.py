@@ -38,6 +38,7 @@ def test_without_parameters_it_is_the_papers_run(client: TestClient) -> None:
     }
 
 
+@pytest.mark.tensorflow
 def test_a_run_that_is_done_has_every_curve(client: TestClient, services: Services) -> None:
     url = client.post(RUNS, json=SMALL).headers["location"]
     services.oracle_runner.run_one()
@@ -165,6 +166,7 @@ def test_a_stopped_run_gives_the_experiments_that_were_finished(client: TestClie
     assert list(client.get(f"{RUNS}/{run_id}").json()["result"]["experiments"]) == ["random"]
 
 
+@pytest.mark.tensorflow
 def test_the_random_curve_is_run_on_request(client: TestClient, services: Services) -> None:
     url = client.post(RUNS, json=SMALL | {"experiments": ["random_curve"]}).headers["location"]
     services.oracle_runner.run_one()

@@ -70,6 +70,7 @@ def test_a_training_that_failed_is_told(client: TestClient, services: Services, 
     assert "Training round 1 failed" in training["message"]
 
 
+@pytest.mark.tensorflow
 def test_every_accuracy_comes_with_its_count_and_interval(client: TestClient, services: Services, ada: Person) -> None:
     ada.lease_and_label()
     services.trainer.run_one()
@@ -88,6 +89,7 @@ def test_every_accuracy_comes_with_its_count_and_interval(client: TestClient, se
     assert client.get(POOL).json()["round"] == round_
 
 
+@pytest.mark.tensorflow
 def test_rounds_come_in_pages(client: TestClient, services: Services, ada: Person) -> None:
     for _ in range(3):
         ada.lease_and_label()

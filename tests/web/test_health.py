@@ -1,5 +1,6 @@
 """The process is there at once, and says when it can train."""
 
+import pytest
 from fastapi.testclient import TestClient
 
 from app.web.deps import Services
@@ -11,6 +12,7 @@ def test_the_server_is_healthy_at_once(client: TestClient) -> None:
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.tensorflow
 def test_it_is_ready_once_the_trainer_is_warm(client: TestClient, services: Services) -> None:
     before = client.get("/readyz")
     services.trainer.warm_up()

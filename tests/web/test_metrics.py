@@ -77,6 +77,7 @@ def test_addresses_and_methods_that_strangers_think_of_make_no_new_counters(clie
     assert len(new) <= 3
 
 
+@pytest.mark.tensorflow
 def test_a_pool_is_measured_as_the_database_has_it(client: TestClient, services: Services, ada: Person) -> None:
     assert of_pool(client) == {
         "human": 0,
@@ -100,6 +101,7 @@ def test_a_pool_is_measured_as_the_database_has_it(client: TestClient, services:
     assert value(scrape(client), "inkling_fit_seconds_sum", pool="digits") > 0
 
 
+@pytest.mark.tensorflow
 def test_labels_that_wait_for_a_round_that_is_due_have_an_age(
     client: TestClient, services: Services, ada: Person
 ) -> None:
@@ -113,6 +115,7 @@ def test_labels_that_wait_for_a_round_that_is_due_have_an_age(
     assert of_pool(client)["queue_age_seconds"] == 0
 
 
+@pytest.mark.tensorflow
 def test_a_round_that_fails_is_counted_until_it_succeeds(client: TestClient, services: Services, ada: Person) -> None:
     with services.database.write() as session:
         intact = session.scalar(text("SELECT state FROM round"))

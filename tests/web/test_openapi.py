@@ -28,6 +28,8 @@ from app.main import create_app
 from app.settings import Settings
 from app.web.deps import Services
 
+pytestmark = pytest.mark.tensorflow
+
 logger = logging.getLogger(__name__)
 
 DOCUMENT = "/api/v1/openapi.json"

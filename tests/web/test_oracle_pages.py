@@ -263,6 +263,7 @@ def test_a_run_without_a_result_has_no_charts(client: TestClient, services: Serv
     assert answer.json()["detail"] == f"The oracle run {run_id} is running: it has no result."
 
 
+@pytest.mark.tensorflow
 def test_a_small_run_from_the_form_to_its_result(client: TestClient, services: Services) -> None:
     client.post("/oracle", data=GOOD)
     assert services.oracle_runner.run_one()

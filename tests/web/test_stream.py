@@ -16,6 +16,8 @@ from app.web import stream
 from app.web.deps import Services
 from tests.factories import race
 
+pytestmark = pytest.mark.tensorflow
+
 POOL = "/api/v1/pools/digits"
 
 
