@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check bench crash load format screenshots lock browser
+.PHONY: setup run test check lint bench crash load format screenshots lock browser
 
 setup: .venv/run.stamp
 
@@ -31,20 +31,18 @@ run: .venv/run.stamp
 # As many tests at once as there are processors; those of one file stay together, for they share what takes long to make.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10
 
-test: .venv/test.stamp browser
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+test: .venv/test.stamp browser lint
 	$(PYTEST)
 
-# The same without browser and TensorFlow, for while one works: a minute.
-check: .venv/test.stamp
+# The quick check while you work, without browser and TensorFlow.
+check: .venv/test.stamp lint
+	$(PYTEST) --quick
+
+lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(PYTEST) --quick
 
 # The browser tests drive a Chromium that is installed; Debian's package is fetched where we may.
 browser:

@@ -71,12 +71,14 @@ def set_password(session: Session, name: str, password: HashedPassword, *, now: 
 
 
 def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.datetime) -> None:
-    """Disable an account and free what it held, or enable it. Either way its sessions and tokens are revoked.
+    """Disable an account and free what it held, or enable a disabled one. Its sessions and tokens are revoked.
 
     Raises:
         NotFound: there is no such account.
     """
     annotator = get_account(session, name)
+    if not is_disabled and not annotator.is_disabled:
+        return  # nothing to enable, and its sessions go on
     annotator.is_disabled = is_disabled
     _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
     if is_disabled:
@@ -139,11 +141,13 @@ def create_token(
     """A new token in plain text: it is shown this once, stored is its hash.
 
     Raises:
-        AccountDisabled: the token would be in force once the account is enabled.
+        AccountDisabled: a disabled account gets no token; enabling it would revoke the token again.
     """
     if session.get_one(Annotator, annotator.id).is_disabled:
         raise AccountDisabled(
-            f"The account {annotator.name} is disabled. Enable it first: inkling user enable NAME", name=annotator.name
+            f"The account {annotator.name} is disabled. Enable it first.",
+            hint=f"The command is: inkling user enable {annotator.name}",
+            name=annotator.name,
         )
     plain = secrets.token_urlsafe(32)
     session.add(

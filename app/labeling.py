@@ -107,8 +107,8 @@ def answer(
 ) -> Answered:
     """Label images, all of them or none. What a known key answered before is answered the same again.
 
-    An answer with a key that the annotator has given already, with another key, is known as well: two devices of one
-    person may show the same image. Its event is the one that stands, a label or a change.
+    If the annotator has given an image this value before under another key (from a second device), that event is
+    returned and nothing is stored.
 
     Raises:
         ImageNotFound, DuplicateImage, ValueNotAClass, AlreadyLabeled, LeasedByAnother, KeyReused

@@ -76,7 +76,7 @@ _LEASED = (
 _N_OUT = select(func.count()).where(Lease.pool_id == bindparam("in_pool"))
 _NAMED = _LEASES.c.image_id.in_(bindparam("image_ids", expanding=True))
 _IS_OVER = _LEASES.c.expires_at <= bindparam("now")
-# What is over and nobody took is leased anew; what is not over is put off, unless it was given too long ago.
+# An ended lease that nobody took starts anew; a running one is extended unless it is older than LONGEST_HOLD.
 _HOLD = (
     update(_LEASES)
     .where(_LEASES.c.pool_id == bindparam("in_pool"), _LEASES.c.annotator_id == bindparam("by"))
@@ -104,17 +104,17 @@ def _claiming(
         ~select(Lease.image_id).where(Lease.image_id == image_id).exists(),
         ~select(Skip.image_id).where(Skip.image_id == image_id, Skip.annotator_id == bindparam("by")).exists(),
     )
-    values = [
-        image_id,
-        bindparam("in_pool", type_=Lease.pool_id.type),
-        bindparam("by", type_=Lease.annotator_id.type),
-        bindparam("in_round", type_=Lease.round_id.type),
-        *ranked,
-        bindparam("until", type_=Lease.expires_at.type),
-        bindparam("now", type_=Lease.given_at.type),
-    ]
-    first = select(*values).where(where, *is_free).order_by(order).limit(bindparam("missing"))
-    return insert(_LEASES).from_select([column.name for column in _LEASES.c], first)
+    values = {
+        "image_id": image_id,
+        "pool_id": bindparam("in_pool", type_=Lease.pool_id.type),
+        "annotator_id": bindparam("by", type_=Lease.annotator_id.type),
+        "round_id": bindparam("in_round", type_=Lease.round_id.type),
+        **dict(zip(("rank", "confidence", "prediction"), ranked, strict=True)),
+        "expires_at": bindparam("until", type_=Lease.expires_at.type),
+        "given_at": bindparam("now", type_=Lease.given_at.type),
+    }
+    first = select(*values.values()).where(where, *is_free).order_by(order).limit(bindparam("missing"))
+    return insert(_LEASES).from_select(list(values), first)
 
 
 _CLAIM_RANKED = _claiming(

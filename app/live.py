@@ -128,9 +128,9 @@ class Live:
             self.publish(change)
 
     def _forget_noted(self, session: Session, rolled_back: SessionTransaction) -> None:
-        """Of a savepoint only what was noted within it."""
-        noted = session.info.pop("changes", ())
-        if rolled_back.nested:
-            session.info["changes"] = [
-                (savepoint, change) for savepoint, change in noted if savepoint is not rolled_back
-            ]
+        """All, or what was noted within a savepoint. What a failed flush rolls back first is neither."""
+        if rolled_back.parent is None:
+            session.info.pop("changes", None)
+        elif rolled_back.nested:
+            noted = session.info.pop("changes", ())
+            session.info["changes"] = [each for each in noted if each[0] is not rolled_back]

@@ -46,7 +46,7 @@ class TextFormatter(logging.Formatter):
 
 def one_line(text: str) -> str:
     """The text with all that a terminal would obey or not show, as it is written in Python."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def set_up(settings: Settings) -> None:

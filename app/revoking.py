@@ -1,15 +1,18 @@
 """Take back all that one annotator answered in a pool."""
 
 import datetime as dt
+import logging
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import revising, rounds
+from app import accounts, revising, rounds
 from app.db import Database
 from app.errors import NotFound
 from app.live import Change, note
 from app.models import Annotator, Label, LabelEvent, Pool
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 50  # labels of one transaction: others write between two of them
 
@@ -24,22 +27,25 @@ def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *
         NotFound: nobody of this name has ever labeled here.
     """
     with database.read() as session:
-        annotator_id = session.scalar(select(Annotator.id).where(Annotator.name == name))
+        annotator = accounts.find_annotator(session, name)
         last = session.scalar(select(func.max(LabelEvent.id)).where(LabelEvent.pool_id == pool.id)) or 0
-    if annotator_id is None:
+    if annotator is None:
         raise NotFound(f"There is no annotator {name}.", name=name)
     n_revoked = 0
     while True:
         with database.write() as session:
-            events = _next_chunk(session, pool, annotator_id, last)
+            events = _next_chunk(session, pool, annotator.id, last)
             for event in events:
                 revising.take_back(session, admin, event, now=now)
             if events:
                 note(session, Change("labels", pool.id))
                 note(session, Change("leases", pool.id))
-            elif rounds.is_due(session, pool):
-                note(session, Change("due", pool.id))
+            else:
+                accounts.note_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
+                if rounds.is_due(session, pool):
+                    note(session, Change("due", pool.id))
         if not events:
+            logger.info("%s: %s revoked all %d labels of %s", pool.slug, admin.name, n_revoked, annotator.name)
             return n_revoked
         n_revoked += len(events)
 

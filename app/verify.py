@@ -1,7 +1,7 @@
 """Compute every round again from its events, and compare it bit for bit with what is stored.
 
 A round that was computed under other numerics (see `softmax.numerics`) may differ in its last bits, and training
-makes much of those. Such a round is measured instead: its labels, and how its stored model does here.
+amplifies them. Such a round is evaluated instead: its labels, and how its stored model does here.
 """
 
 from bisect import bisect_right
@@ -154,7 +154,7 @@ class _Rounds:
             state = State.from_bytes(stored.state)
         except ValueError as error:
             return _Verified(State.zeros(1, 1), Difference(f"{place}, the model's state", str(error), "a state"))
-        pairs: list[tuple[str, object, object]] = [(f"{place}, labels", stored.n_labels, len(training.positions))]
+        difference = _first([(f"{place}, labels", stored.n_labels, len(training.positions))])
         accuracy_gap = 0.0
         validation, test = self._arrays.validation, self._arrays.test
         for name, images, correct in (
@@ -165,14 +165,13 @@ class _Rounds:
                 continue
             found, total = self._count(state, images), len(images.y)
             accuracy_gap = max(accuracy_gap, abs(found - correct) / total)
-            is_near = abs(found - correct) <= max(1, MAX_ACCURACY_GAP * total)
-            pairs.append((f"{place}, right on {name}", correct, correct if is_near else found))
+            if abs(found - correct) > max(1, MAX_ACCURACY_GAP * total):
+                difference = difference or Difference(f"{place}, right on {name}", str(correct), str(found))
         confidence_gap = self._measure_confidences(session, stored, state)
-        is_near = confidence_gap <= MAX_CONFIDENCE_GAP
-        pairs.append(
-            (f"{place}, the ranking's confidences", "theirs", "theirs" if is_near else f"off {confidence_gap}")
-        )
-        return _Verified(state, _first(pairs), (accuracy_gap, confidence_gap))
+        if confidence_gap > MAX_CONFIDENCE_GAP:
+            computed = f"others, by up to {confidence_gap:.3f}"
+            difference = difference or Difference(f"{place}, the ranking's confidences", "a ranking", computed)
+        return _Verified(state, difference, (accuracy_gap, confidence_gap))
 
     def _measure_confidences(self, session: Session, stored: Round, state: State) -> float:
         """The largest gap between a confidence of the stored ranking and the one computed here."""

@@ -47,7 +47,7 @@ export class TilesView extends EventTarget {
     if (this.#last) this.draw(...this.#last);
   }
 
-  /** See labeling.js for the states. */
+  /** See asking.js for the states. */
   draw(batch, state) {
     this.#last = [batch, state];
     const tile = state === "answering" ? batch.current : null;

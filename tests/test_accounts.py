@@ -281,6 +281,13 @@ def test_enabling_an_account_revokes_what_was_opened_while_it_was_disabled(datab
     assert owner_of(database, "x", "session") is None
 
 
+def test_enabling_an_account_that_is_enabled_ends_nothing(database: Database) -> None:
+    plain = create_token(database, add_account(database, "eve"))
+    set_disabled(database, False, "eve")
+
+    assert owner_of(database, plain) == "eve"
+
+
 def test_nothing_is_hashed_while_a_transaction_keeps_the_other_writers_waiting(database: Database) -> None:
     add_account(database, "ada")
     hashed = hash_password("quite another one")

@@ -83,7 +83,7 @@ def test_all_labels_of_an_annotator_are_taken_back_once_that_is_confirmed(path: 
     done = run(*command, given="y\n")
     again = run(*command, "--yes")
 
-    assert "3 labels of eve in patterns are taken back." in done.stdout
+    assert "Revoked 3 labels of eve in patterns." in done.stdout
     assert "0 labels" in again.stdout
     with opened(path) as database:
         assert standing(database) == {}
@@ -441,7 +441,7 @@ def test_a_tokens_purpose_is_shown_as_it_was_given(path: Path) -> None:  # noqa:
 
 
 HOSTILE = "\x1b[31m[red]\x07\u202e\x9b2J[/]"
-HARMLESS = r"\x1b[31m[red]\x07\x202e\x9b2J[/]"
+HARMLESS = r"\x1b[31m[red]\x07\u202e\x9b2J[/]"
 
 
 @pytest.mark.usefixtures("path")
@@ -452,7 +452,7 @@ def test_a_terminal_is_sent_no_control_characters_of_a_tokens_purpose() -> None:
     listed = run("token", "list").stdout
 
     assert "\x1b" not in listed
-    assert rf"{HARMLESS}\x0ax" in listed
+    assert rf"{HARMLESS}\nx" in listed
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""README.md tells of every setting, every route and every command."""
+"""The documentation tells of every setting, every route and every command."""
 
 import json
 import re
@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from app.cli import COMMANDS, load_command
 from app.settings import ROOT, Settings
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 API, REFERENCE = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("api.md", "reference.md"))
 

@@ -129,15 +129,26 @@ def test_each_is_done_once_however_many_of_its_group_fail(database: Database) ->
 def test_what_one_left_unflushed_is_its_own_failure(database: Database, place: int) -> None:
     def leave_a_double(session: Session) -> int:
         session.add_all([Annotator(name="twin", role="annotator", created_at=NOW) for _ in range(2)])
+        note(session, Change("labels", 0))
         return 0
 
-    works = [adding("ada"), adding("ben")]
+    def make(number: int, name: str) -> Callable[[Session], int]:
+        def work(session: Session) -> int:
+            note(session, Change("labels", number))
+            return add(session, name)
+
+        return work
+
+    heard: list[Change] = []
+    Live(database.sessions).listen(heard.append)
+    works = [make(1, "ada"), make(2, "ben")]
     works.insert(place, leave_a_double)
 
     outcomes = do_together(database, works)
 
     assert [type(outcome) for outcome in outcomes].index(IntegrityError) == place
     assert names(database) == ["ada", "ben"]
+    assert heard == [Change("labels", 1), Change("labels", 2)]
 
 
 def test_two_of_a_group_that_want_the_same_are_told_apart(database: Database) -> None:

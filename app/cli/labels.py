@@ -32,7 +32,8 @@ def revoke_labels(
         if not yes:
             typer.confirm(f"Take back all labels of {by} in {slug}?", abort=True)
         n_revoked = revoking.revoke_labels(database, pool, acting, by, now=now)
-    screen.print(f"{n_revoked:,} labels of {by} in {slug} are taken back.", highlight=False)
+    labels = "label" if n_revoked == 1 else "labels"
+    screen.print(f"Revoked {n_revoked:,} {labels} of {by} in {slug}.", highlight=False)
 
 
 def _get_admin(session: Session, name: str | None, now: dt.datetime) -> Annotator:

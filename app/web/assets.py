@@ -35,7 +35,7 @@ def vendor_url(package: str) -> str:
 
 
 def mount_assets(app: FastAPI) -> None:
-    """Serve all of them."""
+    """Mount `static` and the vendored folders under addresses that change with their content."""
     app.mount(static_url(), GZipMiddleware(_Immutable(directory=STATIC)))
     for package, folder in VENDORED.items():
         app.mount(vendor_url(package), GZipMiddleware(_Immutable(directory=_find_folder(package, folder))))

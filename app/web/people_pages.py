@@ -64,7 +64,7 @@ class WorkView:
 class PeoplePage:
     """Everybody's work in a pool, what they flagged, and the trainings that failed.
 
-    `undone` is how many labels the form has just taken back.
+    `revoked` is how many labels the form has just taken back.
     """
 
     slug: str
@@ -74,7 +74,7 @@ class PeoplePage:
     older: int | None
     is_first_page: bool
     failed_rounds: Sequence[FailedRound]
-    undone: int | None
+    revoked: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class AuditPage:
 
 @router.get("/pools/{slug}/people", dependencies=[Depends(get_admin)])
 def show_people(
-    slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None, undone: Cursor = None
+    slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None, revoked: Cursor = None
 ) -> Response:
     """Who works in the pool."""
     with services.database.read() as session:
@@ -118,7 +118,7 @@ def show_people(
         older=older,
         is_first_page=cursor is None,
         failed_rounds=failed,
-        undone=undone,
+        revoked=revoked,
     )
     return templates.TemplateResponse(request, "people.html", {"page": page})
 
@@ -128,8 +128,8 @@ def revoke_labels(slug: Slug, form: InRevocation, services: InServices, admin: I
     """Take back all labels of an annotator, and show the page with their number."""
     with services.database.write() as session:
         pool, annotator = get_pool(session, slug), get_annotator(session, admin, None, now=now)
-    undone = revoking.revoke_labels(services.database, pool, annotator, form.name, now=now)
-    return RedirectResponse(f"/pools/{slug}/people?undone={undone}", 303)
+    revoked = revoking.revoke_labels(services.database, pool, annotator, form.name, now=now)
+    return RedirectResponse(f"/pools/{slug}/people?revoked={revoked}", 303)
 
 
 @router.get("/pools/{slug}/me")

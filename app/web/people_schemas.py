@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.models import Role
 from app.people import AnnotatorWork
-from app.web.schemas import AccuracyOut, Acting
+from app.web.schemas import AccuracyOut
 
 
 class AnnotatorOut(BaseModel):
@@ -46,14 +46,10 @@ class AnnotatorOut(BaseModel):
         )
 
 
-class RevokeIn(Acting):
-    """Nothing more to say."""
-
-
 class RevokedOut(BaseModel):
-    """How many labels were taken back."""
+    """How many labels were undone."""
 
-    undone: int
+    revoked: int
 
 
 class CallerOut(BaseModel):

@@ -17,7 +17,7 @@ from tests.web.person import PEOPLE, POOL, Person
 ONLY_ADMINS_MAY = {
     ("GET", "/api/v1/pools/{slug}/export"),
     ("POST", "/api/v1/pools/{slug}/oracle-labels"),
-    ("POST", "/api/v1/pools/{slug}/annotators/{name}/undo"),
+    ("POST", "/api/v1/pools/{slug}/annotators/{name}/revoke"),
     ("POST", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs/{run_id}"),
@@ -212,10 +212,10 @@ def test_an_admin_takes_back_all_that_an_annotator_answered(app: FastAPI, servic
     ada, ben, boss = (as_person(app, services, name) for name in ("ada", "ben", "boss"))
     Person(ada, "ada").lease_and_label(3)
     kept = Person(ben, "ben").lease_and_label(2)
-    url = f"{POOL}/annotators/ada/undo"
+    url = f"{POOL}/annotators/ada/revoke"
 
     assert ada.post(url, json={}).status_code == 403
-    assert boss.post(url, json={}).json() == {"undone": 3}
+    assert boss.post(url, json={}).json() == {"revoked": 3}
     assert boss.get(f"{POOL}/labels").json()["items"] == kept
-    assert boss.post(url, json={}).json() == {"undone": 0}
-    assert boss.post(f"{POOL}/annotators/nobody/undo", json={}).status_code == 404
+    assert boss.post(url, json={}).json() == {"revoked": 0}
+    assert boss.post(f"{POOL}/annotators/nobody/revoke", json={}).status_code == 404

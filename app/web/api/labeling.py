@@ -153,14 +153,11 @@ def _act(
     n: int = 1,
 ) -> T:
     """What an annotator does in a pool, in the transaction that finds out who it is; `n` acts of their allowance."""
-    is_spent = False
 
     def work(session: Session) -> T:
-        nonlocal is_spent
         annotator = find_annotator(session, services, credentials, body.annotator, now=now)
-        if allowance is not None and not is_spent:
+        if allowance is not None:
             services.pace.spend(annotator, allowance, n, now=now)
-            is_spent = True  # `work` may run again
         return act(session, services.pools.get(session, slug), annotator)
 
     return services.database.write_together(work)
@@ -183,7 +180,7 @@ def _wait_for_due_round(services: Services, slug: str) -> None:
     """Give the trainer its moment, outside any transaction; without it the older ranking serves."""
     with services.database.read() as session:
         pool = services.pools.get(session, slug)
-        newest = rounds.find_newest(session, pool)
-    if newest.until_due(pool) == 0 and services.trainer.training(pool.id).status != "failed":
+        newest, is_due = rounds.find_newest(session, pool), rounds.is_due(session, pool)
+    if is_due and services.trainer.training(pool.id).status != "failed":
         seconds = services.settings.round_wait_seconds
         services.live.wait_for_round(pool.id, after=newest.number, seconds=seconds)

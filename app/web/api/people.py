@@ -1,6 +1,5 @@
 """Who is logged in, who works in a pool, what happened to an image, and the audit."""
 
-import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -9,11 +8,9 @@ from app import history, people, queries, revoking
 from app.pools import get_pool
 from app.web.auth import InAdmin, InCaller, get_annotator
 from app.web.deps import Cursor, InServices, Limit, Now, PathId, Slug
-from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut, RevokeIn
+from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut
 from app.web.problems import responses
-from app.web.schemas import EventOut, Page
-
-logger = logging.getLogger(__name__)
+from app.web.schemas import Acting, EventOut, Page
 
 router = APIRouter(tags=["people"])
 
@@ -37,11 +34,11 @@ def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now
     return Page(items=[AnnotatorOut.of(one) for one in work], next=None)
 
 
-@router.post("/pools/{slug}/annotators/{name}/undo", responses=responses(403, 404))
+@router.post("/pools/{slug}/annotators/{name}/revoke", responses=responses(403, 404))
 def revoke_labels(
     slug: Slug,
     name: Annotated[str, Path(max_length=64)],
-    body: RevokeIn,
+    body: Acting,
     services: InServices,
     admin: InAdmin,
     now: Now,
@@ -52,9 +49,8 @@ def revoke_labels(
     """
     with services.database.write() as session:
         pool, annotator = get_pool(session, slug), get_annotator(session, admin, body.annotator, now=now)
-    undone = revoking.revoke_labels(services.database, pool, annotator, name, now=now)
-    logger.info("%s: %s took back all %d labels of %s", slug, annotator.name, undone, name)
-    return RevokedOut(undone=undone)
+    revoked = revoking.revoke_labels(services.database, pool, annotator, name, now=now)
+    return RevokedOut(revoked=revoked)
 
 
 @router.get("/images/{image_id}/events", responses=responses(404))
