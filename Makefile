@@ -10,7 +10,7 @@ setup: .venv/run.stamp
 # uv installs in seconds what takes pip minutes. Hashes are checked, so what is installed is what was tested; --no-deps, for
 # the lock files name everything. uv does not read pip's settings: an index that they name is handed on.
 INDEX = $(shell $(BIN)/python -m pip config get global.index-url 2>/dev/null)
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(if $(INDEX),--default-index $(INDEX))
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --compile-bytecode $(if $(INDEX),--default-index $(INDEX))
 
 .venv/run.stamp: requirements-uv.lock requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Inkling needs Python 3.11 or newer; try: make run PYTHON=python3.12")'
@@ -18,7 +18,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(if $(
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements-uv.lock
 	$(INSTALL) --require-hashes -r requirements.lock
 	$(INSTALL) --offline --no-build-isolation -e .
-	@$(BIN)/python -c 'import app.server'  # uv leaves compiling to the first import: not while the first page is waited for
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q app migrations
 	@touch $@
 
 .venv/test.stamp: .venv/run.stamp requirements-dev.lock
