@@ -35,6 +35,7 @@ class Trainer:
     """Trains the rounds of all pools, one after another, in a thread of its own."""
 
     POLL_SECONDS = 2.0  # finds due rounds even if a wake-up was lost
+    HEAD_START_SECONDS = 0.3  # for the first page: TensorFlow's import would share the interpreter with it
 
     def __init__(self, database: Database, live: Live, *, retry_seconds: float) -> None:
         self._database = database
@@ -101,6 +102,7 @@ class Trainer:
         return any(found) or self._count_test()
 
     def _run(self) -> None:
+        self._stopping.wait(self.HEAD_START_SECONDS)
         while not self._stopping.is_set():
             try:
                 if not self.is_warm:
