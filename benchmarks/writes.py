@@ -17,7 +17,7 @@ from benchmarks.latency import POOL
 from benchmarks.server import Running, database_folder, running_floor, running_server, wait_for
 
 N_REPEATS = 4
-N_LABELS = 100  # of each client in each turn
+N_LABELS = 30  # of each client in each turn: as many images as one annotator may hold
 CLIENTS = (1, 8)
 PACE_SECONDS = 0.05  # between the labels of one client, where clients do not answer as fast as the server does
 # More than one repeat labels, so that no round comes due: this is about the path of the write alone.
