@@ -5,7 +5,8 @@ chunk, so a pool never has a float copy.
 
 Source: Andy Bosyi, "Active Learning on MNIST - Saving on Labeling" (2018), and its notebook.
 Differs from the source: the whole of `fit` is one graph, which transposes the images once and not at each step.
-Weights, moments and probabilities stay equal to the last bit.
+Weights, moments and probabilities stay equal to the last bit; the probabilities of pools of more than CHUNK images,
+which are predicted in parts, to the last but one.
 """
 
 import platform
@@ -131,6 +132,8 @@ class SoftmaxRegression:
 
         The last bits depend on how many images are predicted together: ask for the rows that count, not for all.
         """
+        if rows is not None and len(x) > CHUNK and 2 * len(rows) > len(x):
+            return self.predict(state, x)[rows]  # to gather most of a large pool takes as long as to predict it
         chunks = _split(x) if rows is None else (x[part] for part in _split(rows))
         return np.concatenate([self._graph.predict(state.weights, state.bias, chunk).numpy() for chunk in chunks])
 

@@ -218,6 +218,19 @@ def test_probabilities_are_those_of_the_reference(model: SoftmaxRegression) -> N
     assert model.count_correct(state, x, y) == (reference.logits(x).argmax(axis=1) == y).sum()
 
 
+def test_of_a_large_pool_the_rows_are_those_of_the_whole(
+    model: SoftmaxRegression, zeros: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(softmax, "CHUNK", 4)
+    x, y = images(30)
+    state = model.fit(zeros, x[:10], y[:10], x[10:], y[10:]).state
+    whole = model.predict(state, x)
+    most, few = np.arange(3, 30), np.array([2, 28])
+
+    np.testing.assert_array_equal(model.predict(state, x, most), whole[most])
+    np.testing.assert_allclose(model.predict(state, x, few), whole[few], rtol=1e-5)
+
+
 @pytest.mark.parametrize("n_images", [0, 1, 7, 8, 9, 20])
 def test_in_chunks_the_probabilities_are_those_of_all_at_once(
     model: SoftmaxRegression, zeros: State, monkeypatch: pytest.MonkeyPatch, n_images: int
