@@ -43,11 +43,18 @@ def rank(
     `predict` gives the probabilities of the images at some positions. Those with a label are left out of it, as in
     the notebook: the last bits of a probability depend on how many are computed together.
     """
-    rest = np.setdiff1d(np.arange(n_images), labeled)  # (N - n,), ascending
+    rest = find_rest(n_images, labeled)  # (N - n,)
     probabilities = predict(rest)  # (N - n, K)
     confidences = confidence(probabilities)  # (N - n,)
     first = head(score(probabilities, rule, positions=rest, seed=seed), count)  # (count,), into rest
     return Ranking(rest[first], confidences[first], probabilities[first].argmax(axis=1), confidences)
+
+
+def find_rest(n_images: int, labeled: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The positions (N - n,) that are not among `labeled` (n,), ascending."""
+    is_unlabeled = np.ones(n_images, np.bool_)
+    is_unlabeled[labeled] = False
+    return np.flatnonzero(is_unlabeled)
 
 
 def confidence(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -211,7 +211,7 @@ def _active(model: SoftmaxRegression, state: State, images: _Images, parameters:
 
 def _auto_naive(model: SoftmaxRegression, bought: _Step, images: _Images) -> Iterator[_Step]:
     """Believe the model about everything that is left, and fit once."""
-    rest = np.setdiff1d(np.arange(len(images.x)), bought.positions)
+    rest = ranking.find_rest(len(images.x), bought.positions)
     believed = model.predict(bought.fit.state, images.x, rest).argmax(axis=1)
     positions = np.concatenate([bought.positions, rest])
     values = np.concatenate([bought.values, believed])
@@ -222,7 +222,7 @@ def _auto_confident(model: SoftmaxRegression, bought: _Step, images: _Images, ba
     """Believe the model about the batch it is surest of, fit, and so on until nothing is left."""
     positions, values, state = bought.positions, bought.values, bought.fit.state
     while len(positions) < len(images.x):
-        rest = np.setdiff1d(np.arange(len(images.x)), positions)
+        rest = ranking.find_rest(len(images.x), positions)
         probabilities = model.predict(state, images.x, rest)  # (N - n, K)
         surest = ranking.head(-ranking.confidence(probabilities), batch_size)
         positions = np.concatenate([positions, rest[surest]])
