@@ -5,8 +5,8 @@ chunk, so a pool never has a float copy.
 
 Source: Andy Bosyi, "Active Learning on MNIST - Saving on Labeling" (2018), and its notebook.
 Differs from the source: the whole of `fit` is one graph, which transposes the images once and not at each step.
-Weights, moments and probabilities stay equal to the last bit; the probabilities of pools of more than CHUNK images,
-which are predicted in parts, to the last but one.
+Weights, moments and probabilities stay equal to the last bit. Pools of more than CHUNK images are predicted in parts,
+so their probabilities may differ in the last bits.
 """
 
 import platform
