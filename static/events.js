@@ -27,6 +27,7 @@ export class Events extends EventTarget {
 
   open() {
     if (this.#source !== null) return;
+    clearTimeout(this.#reopening); // two timers would be two chains of tries
     const source = new EventSource(this.#url);
     this.#source = source;
     for (const type of ["round", "labels", "leases", "training"]) {
