@@ -26,6 +26,7 @@ Source = Literal["human", "oracle", "model"]
 ORACLE = "oracle"  # the name of the annotator that knows the truth: nobody else may have it
 LOCAL = "local"  # the name of who acts on a server without accounts and names nobody
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
+TrainerActivity = Literal["loading", "idle", "training", "oracle"]
 
 
 def _one_of(column: str, values: str) -> CheckConstraint:
@@ -70,6 +71,7 @@ class Base(DeclarativeBase):
         TokenKind: String(10),
         Source: String(10),
         RunStatus: String(10),
+        TrainerActivity: String(10),
     }
 
 
@@ -316,6 +318,21 @@ class FailedRound(Base):
     n_attempts: Mapped[int]
     error: Mapped[str] = mapped_column(String(1000))
     failed_at: Mapped[dt.datetime]  # the last attempt
+
+
+class TrainerStatus(Base):
+    """One training process: what it does, when it last said so, and why it cannot load, if it cannot."""
+
+    __tablename__ = "trainer_status"
+    __table_args__ = (_one_of("doing", "loading idle training oracle"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pid: Mapped[int]
+    doing: Mapped[TrainerActivity]
+    pool_id: Mapped[int | None] = mapped_column(ForeignKey("pool.id"))  # of the round that is being trained
+    failure: Mapped[str | None] = mapped_column(String(1000))
+    started_at: Mapped[dt.datetime]
+    heartbeat_at: Mapped[dt.datetime]
 
 
 class OracleRun(Base):
