@@ -5,7 +5,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     cli                                    the commands
     server                                 uvicorn on a socket of ours
     main, connection                       create_app: the one place where it is put together; clients that are too slow
-    web                                    HTTP: pages, REST API, streams, logins
+    web                                    HTTP, in three wings: pages (HTML) know api (REST, streams, images), which knows
+                                           edge (security, callers, limits, problems, templates)
     trainer, export, verify, revoking      the background thread; labels as files; rounds computed again; all of one
                                            annotator's labels taken back
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments

@@ -17,28 +17,18 @@ from app.pools import Pools, make_pool
 from app.queries import list_pools
 from app.settings import Settings
 from app.trainer import Trainer
-from app.web import (
-    answer_pages,
-    api,
-    docs,
-    health,
-    image_pages,
-    images,
-    login,
-    oracle_pages,
-    pages,
-    people_pages,
-    worker,
-)
-from app.web.assets import mount_assets
-from app.web.deps import Services
-from app.web.gate import Gate
-from app.web.metrics import Metrics
-from app.web.observed import Observed
-from app.web.pace import Pace
-from app.web.problems import BugGuard, add_error_handlers
-from app.web.security import Security
-from app.web.throttle import LoginThrottle
+from app.web import api, pages
+from app.web.api import health, images
+from app.web.edge.assets import mount_assets
+from app.web.edge.deps import Services
+from app.web.edge.gate import Gate
+from app.web.edge.metrics import Metrics
+from app.web.edge.observed import Observed
+from app.web.edge.pace import Pace
+from app.web.edge.problems import BugGuard, add_error_handlers
+from app.web.edge.security import Security
+from app.web.edge.throttle import LoginThrottle
+from app.web.pages.docs import DESCRIPTION, VERSION, describe
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +63,8 @@ def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = Non
     )
     app = FastAPI(
         title="Inkling",
-        description=docs.DESCRIPTION,
-        version=docs.VERSION,
+        description=DESCRIPTION,
+        version=VERSION,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
@@ -82,23 +72,11 @@ def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = Non
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for module in (
-        api,
-        images,
-        health,
-        login,
-        docs,
-        pages,
-        answer_pages,
-        image_pages,
-        people_pages,
-        oracle_pages,
-        worker,
-    ):
+    for module in (api, images, health, pages):
         app.include_router(module.router)
     mount_assets(app)
     add_error_handlers(app)
-    docs.describe(app)
+    describe(app)
     app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
     app.add_middleware(Observed, metrics=services.metrics)

@@ -19,7 +19,7 @@ from app.db import Database
 from app.errors import CannotListen, NoAccounts
 from app.main import create_app
 from app.settings import Settings
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 logger = logging.getLogger(__name__)
 

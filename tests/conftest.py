@@ -15,7 +15,7 @@ from app.main import create_app
 from app.models import Annotator, Pool
 from app.settings import Settings
 from app.trainer import Trainer
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 from .factories import add_annotator, add_pool, copy_database, make_settings, make_trainer, opened, url_of
 

@@ -19,7 +19,7 @@ from app.live import Change, Live
 from app.main import create_app
 from app.models import Annotator, Pool
 from app.trainer import Trainer
-from app.web.deps import Services
+from app.web.edge.deps import Services
 from tests.web.person import POOL, Person
 
 from .factories.acts import ask_and_answer

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from app import logs
 from app.logs import JsonFormatter, TextFormatter, request_id
-from app.web.assets import static_url
-from app.web.deps import Services
+from app.web.edge.assets import static_url
+from app.web.edge.deps import Services
 from tests.web.person import POOL, Person
 
 from .factories import PASSWORD, add_account, make_settings

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from app.errors import DatabaseUnusable, DataSetUnavailable, NotEnoughImages
 from app.main import create_app
 from app.settings import Settings
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 from .factories import make_settings, url_of
 

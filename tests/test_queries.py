@@ -14,7 +14,7 @@ from app.oracle import runs
 from app.oracle.scenarios import Parameters
 from app.pools import get_pool
 from app.trainer import Training
-from app.web.schemas import EventOut, PoolDetail, RoundOut
+from app.web.api.schemas import EventOut, PoolDetail, RoundOut
 
 from .factories.acts import answer, ask, ask_and_answer, undo
 from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, add_round, after

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.models import LabelEvent
-from app.web.assets import static_url
+from app.web.edge.assets import static_url
 
 from .accounts import GuardedServer, fill_in, log_in
 from .conftest import Complaints, MakePool

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from app.web.assets import static_url
+from app.web.edge.assets import static_url
 
 from .accounts import GuardedServer, log_in
 from .conftest import MakePool, OpenPage

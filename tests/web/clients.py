@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from app import accounts
 from app.models import Annotator
-from app.web.deps import Services
+from app.web.edge.deps import Services
 from tests.factories.logins import PASSWORD, create_token
 
 URL = "http://localhost"

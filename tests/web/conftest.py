@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.settings import Settings
-from app.web.deps import Services
+from app.web.edge.deps import Services
 from tests.factories import add_account, copy_database, make_settings, url_of
 from tests.web.person import PEOPLE, Person
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.web.deps import Services
+from app.web.edge.deps import Services
 from tests.factories import race
 from tests.web.person import POOL, Person
 

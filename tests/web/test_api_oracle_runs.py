@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.oracle.scenarios import EXPERIMENTS, Parameters
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 from .oracle_results import add_run, make_result
 

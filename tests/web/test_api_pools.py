@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.web.deps import Services
+from app.web.edge.deps import Services
 from tests.web.person import POOL, Person
 
 

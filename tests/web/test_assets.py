@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.web import assets
-from app.web.assets import FOR_EVER, static_url, vendor_url
+from app.web.edge import assets
+from app.web.edge.assets import FOR_EVER, static_url, vendor_url
 
 PAGES = ("/pools/digits/label", "/pools/digits/people", "/oracle", "/docs")
 

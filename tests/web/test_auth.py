@@ -13,8 +13,8 @@ from sqlalchemy import func, select, text
 from app import accounts
 from app.models import Label, LabelEvent, Lease
 from app.settings import Settings
-from app.web.deps import Services, get_now
-from app.web.gate import COOKIE
+from app.web.edge.deps import Services, get_now
+from app.web.edge.gate import COOKIE
 from tests.factories.logins import add_account
 from tests.web.clients import STREAM, URL, browser, fill, log_in, routes_of, status_of, token_of, with_token
 from tests.web.person import POOL, Person

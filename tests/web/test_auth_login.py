@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from app.models import AuditEntry
 from app.settings import Settings
-from app.web.deps import Services, get_now
-from app.web.throttle import PER_ACCOUNT_AND_SOURCE, WINDOW
+from app.web.edge.deps import Services, get_now
+from app.web.edge.throttle import PER_ACCOUNT_AND_SOURCE, WINDOW
 from tests.factories.files import opened
 from tests.factories.logins import PASSWORD, set_password
 from tests.factories.watching import race

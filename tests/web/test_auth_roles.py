@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from app.models import Annotator
 from app.settings import Settings
-from app.web.deps import Services
+from app.web.edge.deps import Services
 from tests.web.clients import STREAM, as_person, fill, routes_of
 from tests.web.person import PEOPLE, POOL, Person
 

@@ -14,8 +14,8 @@ from app.db import Database
 from app.models import AuditEntry
 from app.passwords import hash_password
 from app.settings import Settings
-from app.web.deps import Services, get_now
-from app.web.gate import COOKIE
+from app.web.edge.deps import Services, get_now
+from app.web.edge.gate import COOKIE
 from tests.factories.files import opened
 from tests.factories.logins import PASSWORD, set_disabled, set_password
 from tests.factories.watching import race

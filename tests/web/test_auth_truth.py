@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.models import Image, Split
 from app.settings import Settings
-from app.web.deps import Services
+from app.web.edge.deps import Services
 from tests.factories.stored import truth_of
 from tests.web.clients import as_person
 from tests.web.person import POOL, Person

@@ -8,7 +8,7 @@ from bokeh.document import Document
 
 from app.errors import NotFound
 from app.oracle.scenarios import Parameters
-from app.web import charts
+from app.web.pages import charts
 
 from .oracle_results import make_result
 

@@ -3,7 +3,7 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 
 def test_the_server_is_healthy_at_once(client: TestClient) -> None:

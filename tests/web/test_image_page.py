@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from app.models import Pool
 from app.pools import get_pool
 from app.settings import Settings
-from app.web.deps import Services
-from app.web.image_pages import EVENTS_A_PAGE
+from app.web.edge.deps import Services
+from app.web.pages.images import EVENTS_A_PAGE
 from tests.factories.acts import answer, flag
 from tests.factories.making import add_annotator, add_round
 from tests.factories.stored import image_ids

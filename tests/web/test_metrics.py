@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from app.web.assets import static_url
-from app.web.deps import Services
+from app.web.edge.assets import static_url
+from app.web.edge.deps import Services
 from tests.web.person import POOL, Person
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

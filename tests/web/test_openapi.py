@@ -26,7 +26,7 @@ from app import accounts
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 pytestmark = pytest.mark.tensorflow
 

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 
 from app.oracle import table
 from app.oracle.scenarios import Experiment, Parameters
-from app.web import oracle_comparison
-from app.web.deps import Services
-from app.web.oracle_downloads import COLUMNS
+from app.web.api.oracle_downloads import COLUMNS
+from app.web.edge.deps import Services
+from app.web.pages import oracle_comparison
 
 from .oracle_results import add_run, make_result
 from .test_oracle_pages import text_of

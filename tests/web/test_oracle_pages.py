@@ -16,9 +16,9 @@ from app.models import OracleRun
 from app.oracle import runs
 from app.oracle.scenarios import Parameters
 from app.oracle.table import parameters_from_json
-from app.web.deps import Services
-from app.web.oracle_form import FIELDS
-from app.web.run_schemas import OracleRunIn, Sizes, sizes_for
+from app.web.api.run_schemas import OracleRunIn, Sizes, sizes_for
+from app.web.edge.deps import Services
+from app.web.pages.oracle_form import FIELDS
 
 from ..factories import count_queries
 from .oracle_results import add_run, make_result

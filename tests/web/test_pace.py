@@ -10,8 +10,8 @@ from app.db import Database
 from app.errors import TooManyActs
 from app.models import Annotator, Role
 from app.settings import Settings
-from app.web.deps import Services, get_now
-from app.web.pace import ACTS, LABELS, Allowance, Pace
+from app.web.edge.deps import Services, get_now
+from app.web.edge.pace import ACTS, LABELS, Allowance, Pace
 from tests.factories import add_account, add_annotator, after, count_events, race
 from tests.web.clients import as_person
 from tests.web.person import POOL, Person
@@ -148,8 +148,8 @@ def test_each_label_of_a_request_counts(ada: TestClient, monkeypatch: pytest.Mon
 
 def test_the_pages_forms_are_counted_too(ada: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     acts = Allowance("acts", 2, 0.5)
-    for module in ("answer_pages", "image_pages"):
-        monkeypatch.setattr(f"app.web.{module}.ACTS", acts)
+    for module in ("answers", "images"):
+        monkeypatch.setattr(f"app.web.pages.{module}.ACTS", acts)
     (event,) = Person(ada, "ada").lease_and_label(1)
     statuses, event_id = [], event["event_id"]
     for turn, url in enumerate(("/pools/digits/answers", f"/images/{event['image_id']}") * 2):

@@ -5,7 +5,7 @@ import re
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 
 def test_the_start_is_the_first_pools_labeling_page(client: TestClient) -> None:

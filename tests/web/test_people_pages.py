@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.pools import get_pool
-from app.web.assets import static_url
-from app.web.deps import Services, get_now
-from app.web.people_pages import WORKING
+from app.web.edge.assets import static_url
+from app.web.edge.deps import Services, get_now
+from app.web.pages.people import WORKING
 from tests.factories.acts import ask, ask_and_answer
 from tests.factories.making import NOW, add_annotator
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.web.deps import Services
+from app.web.edge.deps import Services
 
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.web.security import MAX_PARTS, SMALL_BODY_BYTES
+from app.web.edge.security import MAX_PARTS, SMALL_BODY_BYTES
 
 LEASES = "/api/v1/pools/digits/leases"
 LABELS = "/api/v1/pools/digits/labels"

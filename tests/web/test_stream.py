@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from app.live import Live
-from app.web import stream
-from app.web.deps import Services
+from app.web.api import stream
+from app.web.edge.deps import Services
 from tests.factories import race
 
 pytestmark = pytest.mark.tensorflow

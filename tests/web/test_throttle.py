@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from app.errors import TooManyAttempts, TooManyLogins, WrongLogin
-from app.web.throttle import (
+from app.web.edge.throttle import (
     MAX_REMEMBERED,
     PER_ACCOUNT,
     PER_ACCOUNT_AND_SOURCE,

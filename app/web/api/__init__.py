@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Depends
 
 from app.web.api import labeling, oracle_runs, people, pools
-from app.web.auth import get_caller
-from app.web.problems import responses
+from app.web.edge.auth import get_caller
+from app.web.edge.problems import responses
 
 router = APIRouter(prefix="/api/v1", responses=responses(401, 422))
 router.include_router(pools.router, dependencies=[Depends(get_caller)])

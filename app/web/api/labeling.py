@@ -13,12 +13,7 @@ from app import labeling, leases, revising, rounds
 from app.labeling import GivenLabel
 from app.labels import Recorded
 from app.models import ORACLE, Annotator, Pool
-from app.web.auth import InAdmin, InCredentials, find_annotator
-from app.web.deps import InServices, Now, Services, Slug
-from app.web.gate import Credentials
-from app.web.pace import ACTS, LABELS, Allowance
-from app.web.problems import responses
-from app.web.schemas import (
+from app.web.api.schemas import (
     Acting,
     ChangeIn,
     EventOut,
@@ -37,6 +32,11 @@ from app.web.schemas import (
     UndoIn,
     UndoOut,
 )
+from app.web.edge.auth import InAdmin, InCredentials, find_annotator
+from app.web.edge.deps import InServices, Now, Services, Slug
+from app.web.edge.gate import Credentials
+from app.web.edge.pace import ACTS, LABELS, Allowance
+from app.web.edge.problems import responses
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from app import queries
 from app.oracle import runs
-from app.web.auth import get_admin
-from app.web.deps import Cursor, InServices, Limit, Now, PathId
-from app.web.oracle_downloads import attachment, csv_response, curves_of
-from app.web.problems import responses
-from app.web.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut, with_sizes
-from app.web.schemas import Page
+from app.web.api.oracle_downloads import attachment, csv_response, curves_of
+from app.web.api.run_schemas import OracleRunDetail, OracleRunIn, OracleRunOut, with_sizes
+from app.web.api.schemas import Page
+from app.web.edge.auth import get_admin
+from app.web.edge.deps import Cursor, InServices, Limit, Now, PathId
+from app.web.edge.problems import responses
 
 router = APIRouter(
     prefix="/oracle-runs", tags=["oracle runs"], responses=responses(403), dependencies=[Depends(get_admin)]

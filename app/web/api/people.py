@@ -6,11 +6,11 @@ from fastapi import APIRouter, Path
 
 from app import history, people, queries, revoking
 from app.pools import get_pool
-from app.web.auth import InAdmin, InCaller, get_annotator
-from app.web.deps import Cursor, InServices, Limit, Now, PathId, Slug
-from app.web.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut
-from app.web.problems import responses
-from app.web.schemas import Acting, EventOut, Page
+from app.web.api.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut
+from app.web.api.schemas import Acting, EventOut, Page
+from app.web.edge.auth import InAdmin, InCaller, get_annotator
+from app.web.edge.deps import Cursor, InServices, Limit, Now, PathId, Slug
+from app.web.edge.problems import responses
 
 router = APIRouter(tags=["people"])
 

@@ -9,11 +9,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app import export, queries
 from app.pools import get_pool
-from app.web.auth import InAdmin, InCaller
-from app.web.deps import Cursor, InServices, Limit, Now, Slug
-from app.web.problems import responses
-from app.web.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
-from app.web.stream import Stream, open_stream, stream_changes
+from app.web.api.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
+from app.web.api.stream import Stream, open_stream, stream_changes
+from app.web.edge.auth import InAdmin, InCaller
+from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug
+from app.web.edge.problems import responses
 
 router = APIRouter(prefix="/pools", tags=["pools"])
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 
 from app.db import Database
@@ -13,10 +14,10 @@ from app.oracle.runs import OracleRunner
 from app.pools import SLUG, Pools
 from app.settings import Settings
 from app.trainer import Trainer
-from app.web.gate import Gate
-from app.web.metrics import Metrics
-from app.web.pace import Pace
-from app.web.throttle import LoginThrottle
+from app.web.edge.gate import Gate
+from app.web.edge.metrics import Metrics
+from app.web.edge.pace import Pace
+from app.web.edge.throttle import LoginThrottle
 
 MAX_PAGE = 1000
 
@@ -57,3 +58,18 @@ Cursor = Annotated[
 ]
 PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Slug = Annotated[str, Path(pattern=f"^{SLUG.pattern}$", examples=["digits"])]
+
+
+class _IdConvertor(Convertor[int]):
+    """An id in an address; Starlette's own for numbers breaks on one of 5,000 digits."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", _IdConvertor())

@@ -15,10 +15,10 @@ from app.accuracy import Accuracy
 from app.models import AuditEntry, FailedRound, Pool
 from app.people import AnnotatorWork
 from app.pools import get_pool
-from app.web.auth import InAdmin, InCaller, get_admin, get_annotator, get_caller
-from app.web.deps import Cursor, InServices, Now, Slug
-from app.web.event_views import EventView, view_events
-from app.web.templates import templates
+from app.web.edge.auth import InAdmin, InCaller, get_admin, get_annotator, get_caller
+from app.web.edge.deps import Cursor, InServices, Now, Slug
+from app.web.edge.templates import templates
+from app.web.pages.event_views import EventView, view_events
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 

@@ -12,8 +12,8 @@ from fastapi.sse import ServerSentEvent
 from app import rounds
 from app.live import Change
 from app.pools import get_pool
-from app.web.auth import InCaller
-from app.web.deps import InServices, Slug
+from app.web.edge.auth import InCaller
+from app.web.edge.deps import InServices, Slug
 
 STREAM_SECONDS = 300.0  # so long somebody may look on whose account is disabled or whose session has ended
 

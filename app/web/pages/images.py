@@ -10,36 +10,20 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
-from starlette.convertors import Convertor, register_url_convertor
 
 from app import history, labels, queries, revising
 from app.errors import AppError
 from app.models import Image, Pool
-from app.web.auth import InCaller, get_annotator, get_caller
-from app.web.deps import Cursor, InServices, Now, PathId, Services
-from app.web.event_views import EventView, view_events
-from app.web.gate import Caller
-from app.web.images import image_url
-from app.web.pace import ACTS
-from app.web.problems import retry_after
-from app.web.schemas import Id, Key
-from app.web.security import own_path
-from app.web.templates import templates
-
-
-class _IdConvertor(Convertor[int]):
-    """An id in an address; Starlette's own for numbers breaks on one of 5,000 digits."""
-
-    regex = "[1-9][0-9]{0,18}"
-
-    def convert(self, value: str) -> int:
-        return int(value)
-
-    def to_string(self, value: int) -> str:
-        return str(value)
-
-
-register_url_convertor("id", _IdConvertor())
+from app.web.api.schemas import Id, Key
+from app.web.edge.auth import InCaller, get_annotator, get_caller
+from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
+from app.web.edge.gate import Caller
+from app.web.edge.image_urls import image_url
+from app.web.edge.pace import ACTS
+from app.web.edge.problems import retry_after
+from app.web.edge.security import own_path
+from app.web.edge.templates import templates
+from app.web.pages.event_views import EventView, view_events
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 

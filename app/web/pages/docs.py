@@ -5,9 +5,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from app.web.auth import note_caller
-from app.web.problems import Problem
-from app.web.templates import templates
+from app.web.edge.auth import note_caller
+from app.web.edge.problems import Problem
+from app.web.edge.templates import templates
 
 router = APIRouter(include_in_schema=False)
 

@@ -5,8 +5,8 @@ from typing import Any
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
-from app.web.charts import PALETTES, Chart, LegendEntry, Theme, as_text, new_accuracy_figure
-from app.web.oracle_comparison import MAX_RUNS, ComparedCurve, ComparisonPage
+from app.web.pages.charts import PALETTES, Chart, LegendEntry, Theme, as_text, new_accuracy_figure
+from app.web.pages.oracle_comparison import MAX_RUNS, ComparedCurve, ComparisonPage
 
 COLOURS: list[dict[Theme, str]] = [
     {"light": "#3346b8", "dark": "#a9b7ff"},

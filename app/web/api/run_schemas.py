@@ -15,8 +15,8 @@ from app.learning.ranking import Rule
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
 from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Experiment, Parameters
-from app.web.deps import InServices, Services
-from app.web.schemas import Strict
+from app.web.api.schemas import Strict
+from app.web.edge.deps import InServices, Services
 
 RANDOM_TWICE = "At random, active learning is the random curve: choose one of the two, or another ranking."
 MIN_POOL, MAX_BATCH, MAX_SEED = 10, 10_000, 2**32 - 1

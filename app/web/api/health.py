@@ -6,9 +6,9 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from app.web.auth import InAdmin
-from app.web.deps import InServices
-from app.web.problems import responses
+from app.web.edge.auth import InAdmin
+from app.web.edge.deps import InServices
+from app.web.edge.problems import responses
 
 router = APIRouter(tags=["health"])
 

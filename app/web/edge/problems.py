@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, NotLoggedIn
-from app.web.templates import templates
+from app.web.edge.templates import templates
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from app.web.run_schemas import MAX_BATCH, MAX_SEED, MIN_POOL, OracleRunIn, Sizes
+from app.web.api.run_schemas import MAX_BATCH, MAX_SEED, MIN_POOL, OracleRunIn, Sizes
 
 # In the order of the page.
 FIELDS = (

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import queries
 from app.labels import Recorded
 from app.models import EventKind, Pool
-from app.web.images import image_url
+from app.web.edge.image_urls import image_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from app.errors import NothingToCompare
 from app.oracle import runs
 from app.oracle.scenarios import Experiment
 from app.oracle.table import TITLES, unpack_bits
-from app.web.oracle_downloads import StoredCurve, curves_of
-from app.web.oracle_views import RANKINGS, RunView
+from app.web.api.oracle_downloads import StoredCurve, curves_of
+from app.web.pages.oracle_views import RANKINGS, RunView
 
 MIN_RUNS, MAX_RUNS = 2, 8  # more could not be told apart in one chart
 MAX_BANDS = 4  # more intervals on top of each other cannot be read

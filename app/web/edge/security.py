@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import Settings
-from app.web.problems import problem_response
+from app.web.edge.problems import problem_response
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.models import Role
 from app.people import AnnotatorWork
-from app.web.schemas import AccuracyOut
+from app.web.api.schemas import AccuracyOut
 
 
 class AnnotatorOut(BaseModel):

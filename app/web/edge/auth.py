@@ -12,8 +12,8 @@ from starlette.requests import HTTPConnection
 from app import labeling
 from app.errors import NotAllowed, NotLoggedIn
 from app.models import LOCAL, Annotator
-from app.web.deps import InServices, Now, Services
-from app.web.gate import Caller, Credentials
+from app.web.edge.deps import InServices, Now, Services
+from app.web.edge.gate import Caller, Credentials
 
 
 async def get_credentials(connection: HTTPConnection, services: InServices, now: Now) -> Credentials:

@@ -11,11 +11,11 @@ from fastapi.responses import RedirectResponse
 from app import accounts
 from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
-from app.web.deps import InServices, Now, Services
-from app.web.problems import retry_after
-from app.web.security import own_path
-from app.web.templates import templates
-from app.web.throttle import Attempt
+from app.web.edge.deps import InServices, Now, Services
+from app.web.edge.problems import retry_after
+from app.web.edge.security import own_path
+from app.web.edge.templates import templates
+from app.web.edge.throttle import Attempt
 
 logger = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)

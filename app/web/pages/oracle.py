@@ -13,14 +13,14 @@ from app import queries
 from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
 from app.oracle.table import TITLES
-from app.web.auth import get_admin
-from app.web.deps import Cursor, InServices, Now, PathId, Services
-from app.web.oracle_comparison import MAX_RUNS, compare_runs
-from app.web.oracle_downloads import attachment, csv_response
-from app.web.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
-from app.web.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
-from app.web.run_schemas import sizes_for, with_sizes
-from app.web.templates import templates
+from app.web.api.oracle_downloads import attachment, csv_response
+from app.web.api.run_schemas import sizes_for, with_sizes
+from app.web.edge.auth import get_admin
+from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
+from app.web.edge.templates import templates
+from app.web.pages.oracle_comparison import MAX_RUNS, compare_runs
+from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
+from app.web.pages.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
 
 router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
 
@@ -78,7 +78,7 @@ def show_comparison(
 @router.get("/compare/charts/accuracy.json")
 def get_comparison_chart(run_ids: RunIds, services: InServices, theme: Theme = "light") -> JSONResponse:
     """The chart of several runs as Bokeh's JSON."""
-    from app.web.oracle_comparison_chart import build_comparison_chart  # imports Bokeh, as below
+    from app.web.pages.oracle_comparison_chart import build_comparison_chart  # imports Bokeh, as below
 
     with services.database.read() as session:
         page = compare_runs(session, run_ids)
@@ -111,7 +111,7 @@ def stop_run(run_id: PathId, services: InServices, now: Now) -> Response:
 def get_chart(run_id: PathId, name: str, services: InServices, theme: Theme = "light") -> JSONResponse:
     """A chart as Bokeh's JSON, for `static/oracle.js` to draw."""
     # Bokeh takes half a second to import: the first who looks at a chart waits for it, not the server's start.
-    from app.web import charts
+    from app.web.pages import charts
 
     with services.database.read() as session:
         result = runs.get_result(session, run_id)

@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field
 from app import queries, revising
 from app.errors import AppError
 from app.pools import get_pool
-from app.web.auth import InCaller, get_annotator, get_caller
-from app.web.deps import Cursor, InServices, Now, Services, Slug
-from app.web.event_views import EventView, view_events
-from app.web.gate import Caller
-from app.web.pace import ACTS
-from app.web.problems import retry_after
-from app.web.schemas import Id, Key
-from app.web.templates import templates
+from app.web.api.schemas import Id, Key
+from app.web.edge.auth import InCaller, get_annotator, get_caller
+from app.web.edge.deps import Cursor, InServices, Now, Services, Slug
+from app.web.edge.gate import Caller
+from app.web.edge.pace import ACTS
+from app.web.edge.problems import retry_after
+from app.web.edge.templates import templates
+from app.web.pages.event_views import EventView, view_events
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 

@@ -12,7 +12,7 @@ from app.leases import LeasedImage
 from app.models import EventKind, Round, Source
 from app.queries import PoolView
 from app.trainer import Training
-from app.web.images import image_url
+from app.web.edge.image_urls import image_url
 
 T = TypeVar("T")
 

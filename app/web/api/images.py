@@ -1,26 +1,17 @@
-"""Images over HTTP. An address names its content, so a browser may keep the picture for ever."""
+"""Images as PNG files."""
 
 import io
-import zlib
 
 from fastapi import APIRouter, Response
 from PIL import Image as Picture
 
 from app import queries
-from app.web.auth import InCaller
-from app.web.deps import InServices, PathId
-from app.web.problems import responses
+from app.web.edge.auth import InCaller
+from app.web.edge.deps import InServices, PathId
+from app.web.edge.image_urls import image_version
+from app.web.edge.problems import responses
 
 router = APIRouter(tags=["images"])
-
-
-def image_url(image_id: int, pixels: bytes) -> str:
-    """Where the picture is. The checksum keeps another database's image 17 out of the browser's cache."""
-    return f"/images/{image_id}.png?v={_checksum(pixels)}"
-
-
-def _checksum(pixels: bytes) -> str:
-    return f"{zlib.crc32(pixels):08x}"
 
 
 @router.get(
@@ -37,6 +28,6 @@ def get_image(image_id: PathId, services: InServices, caller: InCaller, v: str |
         pixels, height, width = queries.get_pixels(session, image_id, with_held_out=caller.is_admin)
     buffer = io.BytesIO()
     Picture.frombytes("L", (width, height), pixels).save(buffer, "PNG")
-    is_this = v == _checksum(pixels)
+    is_this = v == image_version(pixels)
     headers = {"Cache-Control": "private, max-age=31536000, immutable" if is_this else "no-cache"}
     return Response(buffer.getvalue(), media_type="image/png", headers=headers)

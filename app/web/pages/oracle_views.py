@@ -9,8 +9,8 @@ from app.models import OracleRun, RunStatus
 from app.oracle import runs
 from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
 from app.oracle.table import TITLES, Row, as_named, parameters_from_json, title_of
-from app.web.oracle_downloads import counts_of
-from app.web.oracle_form import OracleForm
+from app.web.api.oracle_downloads import counts_of
+from app.web.pages.oracle_form import OracleForm
 
 NAMES: dict[Experiment, str] = {
     "ground_truth": "ground truth",

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.templating import Jinja2Templates
 
 from app.settings import ROOT
-from app.web.assets import static_url, vendor_url
+from app.web.edge.assets import static_url, vendor_url
 
 
 def as_percent(share: float, digits: int = 2) -> str:

@@ -9,11 +9,11 @@ from fastapi.responses import RedirectResponse
 from app import queries
 from app.errors import NotFound
 from app.pools import get_pool
-from app.web.auth import InCaller, get_caller
-from app.web.deps import InServices, Now, Services, Slug
-from app.web.gate import Caller
-from app.web.schemas import PoolDetail
-from app.web.templates import templates
+from app.web.api.schemas import PoolDetail
+from app.web.edge.auth import InCaller, get_caller
+from app.web.edge.deps import InServices, Now, Services, Slug
+from app.web.edge.gate import Caller
+from app.web.edge.templates import templates
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 

@@ -14,8 +14,8 @@ from bokeh.plotting import figure
 from app.accuracy import Accuracy
 from app.errors import NotFound
 from app.oracle.table import as_named, published
-from app.web.oracle_downloads import counts_of
-from app.web.templates import as_percent
+from app.web.api.oracle_downloads import counts_of
+from app.web.edge.templates import as_percent
 
 Theme = Literal["light", "dark"]
 

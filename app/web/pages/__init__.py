@@ -1,0 +1,9 @@
+"""The pages: forms, redirects and charts as HTML."""
+
+from fastapi import APIRouter
+
+from app.web.pages import answers, docs, images, label, login, oracle, people, service_worker
+
+router = APIRouter()
+for module in (login, docs, label, answers, images, people, oracle, service_worker):
+    router.include_router(module.router)
