@@ -38,11 +38,17 @@ test: .venv/test.stamp browser lint
 check: .venv/test.stamp lint
 	$(PYTEST) --quick
 
+# Deno formats, lints and type-checks the JavaScript by deno.json. Nothing of it runs outside of here.
+DENO = DENO_DIR=.venv/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno --quiet
+
 lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(DENO) fmt --check
+	$(DENO) lint
+	$(DENO) check static/*.js
 
 # The browser tests drive a Chromium that is installed; Debian's package is fetched where we may.
 browser:
@@ -54,6 +60,7 @@ bench: .venv/test.stamp
 format: .venv/test.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(DENO) fmt
 
 screenshots: .venv/test.stamp browser
 	$(BIN)/python -m docs.screenshots

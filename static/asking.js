@@ -1,23 +1,35 @@
 /**
- * Where the batch comes from: asks for the next one, brings an earlier visit's back, and keeps what a page that is loaded
- * next has to show. Words go to `notices`, and to `shortage` (see shortage.js) where no image can be had.
+ * Where the batch comes from: asks for the next one, brings an earlier visit's back, and keeps what a page that is
+ * loaded next has to show. What the page is doing meanwhile is in states.js. Words go to `notices`, and to `shortage`
+ * where no image can be had.
  *
- * States: "asking", "answering", "finished" (every image has a label) and "taken" (what is left is with others, or was
- * skipped).
+ * @import { Api, Leased, Pool } from "./api.js"
+ * @import { ActRecord, BatchRecord } from "./batch.js"
+ * @import { Connection } from "./connection.js"
+ * @import { Held } from "./held.js"
+ * @import { Notices } from "./notices.js"
+ * @import { Outbox } from "./outbox.js"
+ * @import { ShortageView } from "./shortage.js"
+ * @import { PageState } from "./states.js"
  */
 import { Batch, Tile } from "./batch.js";
+import { Emitter } from "./emitter.js";
+import { Machine, PAGE, REQUEST } from "./states.js";
 
 const LOADING_MS = 30_000; // the longest that a finished batch waits for a model that is being loaded
 const LOADING_POLL_MS = 250;
 const RESTORE_MS = 3_000; // a network may swallow what is sent, and the request fails only much later
 
 /**
- * Dispatches "change" when the batch or the state is another; "asked" with detail {round} when a batch has come;
- * "restored" when one of an earlier visit is shown without the server.
+ * Tells "change" when the batch or what is shown is another; "asked" when a batch has come; "restored" when one of an
+ * earlier visit is shown without the server.
+ *
+ * @extends {Emitter<{ change: null, asked: { round: number }, restored: null }>}
  */
-export class Asking extends EventTarget {
+export class Asking extends Emitter {
   batch = new Batch();
-  #state = "asking";
+  #page = new Machine(PAGE, "starting");
+  #request = new Machine(REQUEST, "idle");
   #api;
   #outbox;
   #connection;
@@ -25,15 +37,18 @@ export class Asking extends EventTarget {
   #notices;
   #shortage;
   #held;
-  #isAsking = false;
-  #isLeasing = false;
+  /** @type {(() => void)[]} */
   #afterLease = []; // what was to be done while the next batch was under way
   #mayBeLoading;
-  #isFirstAsk = true;
-  #isRestored = false; // the batch is of an earlier visit: what is still held is to be seen
   #isRoundDue;
 
-  /** `pool` is the pool as the page was made with it. */
+  /**
+   * `pool` is the pool as the page was made with it.
+   * @param {{ api: Api, outbox: Outbox,
+   *   connection: Connection, makePicture: (url: string) => HTMLImageElement,
+   *   notices: Notices, shortage: ShortageView,
+   *   held: Held, pool: Pool }} parts
+   */
   constructor({ api, outbox, connection, makePicture, notices, shortage, held, pool }) {
     super();
     this.#api = api;
@@ -45,21 +60,17 @@ export class Asking extends EventTarget {
     this.#held = held;
     this.#mayBeLoading = pool.training.status === "loading";
     this.#isRoundDue = pool.until_round === 0;
-    connection.addEventListener("change", () => {
+    connection.on("change", () => {
       this.expectLoading();
       if (connection.trouble) this.#restore();
     });
     setTimeout(() => this.#restore(), RESTORE_MS);
-    shortage.addEventListener("over", () => this.ask());
+    shortage.on("over", () => this.ask());
   }
 
-  get state() {
-    return this.#state;
-  }
-
-  set state(state) {
-    this.#state = state;
-    this.dispatchEvent(new Event("change"));
+  /** What the page shows: see states.js. */
+  get shown() {
+    return PAGE[this.#page.state].shows;
   }
 
   /** The images that are held for nothing but this page. */
@@ -73,106 +84,130 @@ export class Asking extends EventTarget {
     this.#mayBeLoading = true;
   }
 
-  /** Nothing could be had, but something has changed: images may be free again. */
+  /** No image could be had, but something has changed: images may be free again. */
   askAgain() {
-    if (this.#state === "taken" || this.#state === "finished") this.ask();
+    if (this.#page.is("taken", "finished")) this.ask();
   }
 
-  /** Now, or once the batch is there that is under way. */
+  /**
+   * Now, or once the batch is there that is under way.
+   * @param {() => void} action
+   */
   whenLeased(action) {
-    if (this.#isLeasing) this.#afterLease.push(action);
+    if (this.#request.is("leasing")) this.#afterLease.push(action);
     else action();
   }
 
   /** The next batch, as soon as every answer of this one is acknowledged: so it comes of the newest ranking. */
   async ask() {
-    if (this.#isAsking || !this.#outbox.isEmpty) return;
-    if (this.#isRestored && !this.batch.isDone) {
-      this.realign();
+    if (!this.#request.is("idle") || !this.#outbox.isEmpty) return;
+    if (!this.batch.isDone) {
+      if (this.#page.is("restored")) this.realign();
       return;
     }
-    if (!this.batch.isDone) return;
-    this.#isRestored = false;
-    await this.#askWith(() => this.#askOnce());
+    if (this.#page.is("answering", "restored")) this.#show("asking");
+    await this.#requestWith("waiting", () => this.#askOnce());
     for (const action of this.#afterLease.splice(0)) action();
-    if (this.#isRestored) this.ask();
+    if (this.#page.is("restored")) this.ask();
   }
 
   /** Some of what is shown may be with others by now: see what is held, and show that. */
   async realign() {
-    if (this.#isAsking || this.#state !== "answering") return;
-    this.#isRestored = false;
-    await this.#askWith(async () => {
-      const asked = await this.#connection.persist(() => this.#api.lease());
+    if (!this.#request.is("idle") || !this.#page.is("answering", "restored")) return;
+    this.#show("answering");
+    await this.#requestWith("realigning", async () => {
+      const lease = await this.#connection.persist(() => this.#api.lease());
       this.#held.extend();
-      const tiles = asked.images.map((leased) => this.batch.findTile(leased.image_id) ?? this.makeTile(leased));
+      const tiles = lease.images.map((leased) => this.batch.findTile(leased.image_id) ?? this.#makeTile(leased));
       this.batch.align(tiles, this.#outbox.imageIds);
-      this.dispatchEvent(new Event("change"));
+      this.tell("change", null);
     });
     this.ask();
   }
 
-  /** The tile of an image that is to be answered; a new one if it was answered before. */
+  /**
+   * The tile of an image that is to be answered; a new one if it was answered before.
+   * @param {Leased} leased
+   */
   asTile(leased) {
     const known = this.batch.findTile(leased.image_id);
-    return known?.isOpen ? known : this.makeTile(leased);
+    return known?.isOpen ? known : this.#makeTile(leased);
   }
 
-  makeTile(leased) {
-    return new Tile(leased, this.#makePicture(leased.url));
+  /**
+   * An act on it was undone: it is to be answered again, whatever is shown.
+   * @param {Tile} tile
+   */
+  bringBack(tile) {
+    this.batch.bringBack(tile);
+    this.#show(this.#page.is("restored") ? "restored" : "answering");
   }
 
   /** What a page that is loaded next has to show. */
   keep() {
-    if (!this.#isFirstAsk) this.#held.keep(this.batch.record);
+    if (!this.#page.is("starting")) this.#held.keep(this.batch.record);
   }
 
-  async #askWith(action) {
-    this.#isAsking = true;
+  /** @param {PageState} state */
+  #show(state) {
+    this.#page.go(state);
+    this.tell("change", null);
+  }
+
+  /** @param {Leased} leased */
+  #makeTile(leased) {
+    return new Tile(leased, this.#makePicture(leased.url));
+  }
+
+  /**
+   * @param {"waiting" | "realigning"} state
+   * @param {() => Promise<void>} action
+   */
+  async #requestWith(state, action) {
+    this.#request.go(state);
     try {
       await action();
     } catch (error) {
       this.#notices.set("ask", "bad", `${error.message} Reload the page to ask again.`);
     } finally {
-      this.#isAsking = false;
+      this.#request.go("idle");
     }
   }
 
   async #askOnce() {
-    if (this.#state === "answering") this.state = "asking";
-    const asked = await this.#connection.persist(() => this.#lease());
+    const lease = await this.#connection.persist(() => this.#lease());
     this.#notices.clear("loading");
-    if (asked === null || this.#isRestored) return; // answers to what was shown meanwhile may be under way
+    if (lease === null || this.#page.is("restored")) return; // answers to what was shown meanwhile may be under way
     this.#held.extend();
     this.#notices.clear("ask");
     this.#shortage.hide();
-    const record = this.#isFirstAsk ? this.#findEarlierBatch(asked.images) : null;
-    this.#isFirstAsk = false;
-    if (record !== null) this.batch.restore(record, (leased) => this.makeTile(leased));
-    else this.batch.replace(asked.images.map((leased) => this.asTile(leased)));
-    if (asked.images.length === 0) {
-      this.state = asked.shortage.unlabeled === 0 ? "finished" : "taken";
-      if (this.#state === "taken") this.#shortage.show(asked.shortage, asked.nextFreeMs);
+    const record = this.#page.is("starting") ? this.#findEarlierBatch(lease.images) : null;
+    if (record !== null) this.batch.restore(record, (leased) => this.#makeTile(leased));
+    else this.batch.replace(lease.images.map((leased) => this.asTile(leased)));
+    if (lease.shortage !== null && this.batch.isDone) {
+      this.#show(lease.shortage.unlabeled === 0 ? "finished" : "taken");
+      if (this.#page.is("taken")) this.#shortage.show(lease.shortage, lease.nextFreeMs);
       return;
     }
-    const stale = `Asked by the model of round ${asked.round}; a newer one is being trained.`;
-    this.#notices.toggle("stale", "info", asked.stale && stale);
-    this.#mayBeLoading ||= asked.stale;
-    this.state = "answering";
-    this.dispatchEvent(new CustomEvent("asked", { detail: { round: asked.round } }));
+    const stale = `Asked by the model of round ${lease.round}; a newer one is being trained.`;
+    this.#notices.toggle("stale", "info", lease.stale && stale);
+    this.#mayBeLoading ||= lease.stale;
+    this.#show("answering");
+    this.tell("asked", { round: lease.round });
   }
 
   /** One try; null if an undo came first, so that there is something to answer again. */
   async #lease() {
-    if (this.#isRestored) return this.#api.lease(); // a sign that the server is back, no more
-    const isRankingNew = this.#isFirstAsk && !this.#isRoundDue; // then nobody has to wait for a model to load
+    if (this.#page.is("restored")) return this.#api.lease(); // a sign that the server is back, no more
+    const isFirst = this.#page.is("starting");
+    const isRankingNew = isFirst && !this.#isRoundDue; // then no one has to wait for a model to load
     if (!isRankingNew) await this.#waitForModel();
     if (!this.batch.isDone || !this.#outbox.isEmpty) return null;
-    this.#isLeasing = true;
+    this.#request.go("leasing");
     try {
-      return await this.#api.lease(this.#isFirstAsk ? this.#countOpenBefore() : null);
+      return await this.#api.lease(isFirst ? this.#countOpenBefore() : null);
     } finally {
-      this.#isLeasing = false;
+      this.#request.go("waiting");
     }
   }
 
@@ -199,32 +234,41 @@ export class Asking extends EventTarget {
   #restore() {
     const { trouble } = this.#connection;
     const record = this.#held.batch;
-    if (!this.#isFirstAsk || !record?.tiles.length || trouble?.isLoggedOut || trouble?.isOtherLogin) return;
-    this.#isFirstAsk = false;
-    this.#isLeasing = false; // an undo need not wait for the batch that is being asked for
-    this.#isRestored = true;
-    this.batch.restore({ tiles: record.tiles, acts: this.#findStanding(record.acts) }, (leased) => this.makeTile(leased));
-    this.state = "answering";
-    this.dispatchEvent(new Event("restored"));
+    if (!this.#page.is("starting") || !record?.tiles.length || trouble?.isLoggedOut || trouble?.isOtherLogin) return;
+    if (this.#request.is("leasing")) this.#request.go("waiting"); // this batch will not be shown
+    const acts = this.#findStanding(record.acts);
+    this.batch.restore({ tiles: record.tiles, acts }, (leased) => this.#makeTile(leased));
+    this.#show("restored");
+    this.tell("restored", null);
   }
 
-  /** The record of an earlier visit's batch with the images that were asked now, if some of them belong to it; else null. */
+  /**
+   * The record of an earlier visit's batch with the images that were asked now, if some of them belong to it; else
+   * null.
+   * @param {Leased[]} images
+   * @returns {BatchRecord | null}
+   */
   #findEarlierBatch(images) {
     const record = this.#held.batch;
-    const leasedById = new Map(images.map((leased) => [leased.image_id, leased]));
-    const idOf = ({ leased }) => leased.image_id;
-    if (!record?.tiles.some((tile) => leasedById.has(idOf(tile)))) return null;
-    const acts = this.#findStanding(record.acts).filter(({ imageId }) => !leasedById.has(imageId));
+    if (record === null) return null;
+    const asked = new Map(images.map((leased) => [leased.image_id, leased]));
+    const acts = this.#findStanding(record.acts).filter(({ imageId }) => !asked.has(imageId));
     const answered = new Set(acts.map(({ imageId }) => imageId));
-    const tiles = record.tiles
-      .filter((tile) => leasedById.has(idOf(tile)) || answered.has(idOf(tile)) || tile.isClosed)
-      .map((tile) => (leasedById.has(idOf(tile)) ? { ...tile, leased: leasedById.get(idOf(tile)), isClosed: false } : tile));
-    for (const tile of tiles) leasedById.delete(idOf(tile));
-    const others = [...leasedById.values()].map((leased) => ({ leased, isFlagged: false, isClosed: false }));
-    return { tiles: [...tiles, ...others], acts };
+    const earlier = new Set(record.tiles.map(({ leased }) => leased.image_id));
+    if (images.every((leased) => !earlier.has(leased.image_id))) return null;
+    const tiles = record.tiles.flatMap((tile) => {
+      const leased = asked.get(tile.leased.image_id);
+      if (leased !== undefined) return [{ ...tile, leased, isClosed: false }];
+      return answered.has(tile.leased.image_id) || tile.isClosed ? [tile] : [];
+    });
+    const others = images.filter((leased) => !earlier.has(leased.image_id));
+    return { tiles: [...tiles, ...others.map((leased) => ({ leased, isFlagged: false, isClosed: false }))], acts };
   }
 
-  /** Without those that the server refused, and those of which nothing is known any more. */
+  /**
+   * Without those that the server refused, and those of which nothing is known any more.
+   * @param {ActRecord[]} acts
+   */
   #findStanding(acts) {
     const waiting = new Set(this.#outbox.entries.map(({ key }) => key));
     const known = acts.map((act) => ({ ...act, eventId: act.eventId ?? this.#outbox.findEventId(act.key) }));

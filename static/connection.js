@@ -1,27 +1,44 @@
-/** Sends again what fails for a passing reason, and knows whether the server can be reached. */
+/**
+ * Sends again what fails for a passing reason, and knows whether the server can be reached.
+ *
+ * @import { ApiError } from "./api.js"
+ */
+
+import { Emitter } from "./emitter.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
-/** Dispatches "change" when the server goes (`trouble` is the ApiError) or is back (`trouble` is null). */
-export class Connection extends EventTarget {
+/**
+ * Tells "change" when the server is lost (`trouble` is the ApiError) or is back (`trouble` is null).
+ *
+ * @extends {Emitter<{ change: null }>}
+ */
+export class Connection extends Emitter {
+  /** @type {Map<symbol, ApiError>} */
   #troubles = new Map(); // by the request that meets it: one that succeeds does not hide another that fails
+  /** @type {Set<() => void>} */
   #sleepers = new Set();
 
   constructor() {
     super();
     addEventListener("online", () => this.wake());
-    document.addEventListener("visibilitychange", () => document.hidden || this.wake()); // perhaps logged in in another window
+    document.addEventListener("visibilitychange", () => document.hidden || this.wake()); // perhaps after a login
   }
 
   get trouble() {
     return [...this.#troubles.values()].at(-1) ?? null;
   }
 
-  /** Call `send` until it succeeds or is refused for good; its answer, or its ApiError. */
+  /**
+   * Call `send` until it succeeds or is refused for good; its answer, or its ApiError.
+   * @template Answer
+   * @param {() => Promise<Answer>} send
+   * @returns {Promise<Answer>}
+   */
   async persist(send) {
     const request = Symbol("request");
-    for (let tries = 0; ; tries += 1) {
+    for (let tries = 0;; tries += 1) {
       let pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
       try {
         const answer = await send();
@@ -41,6 +58,10 @@ export class Connection extends EventTarget {
     for (const wake of this.#sleepers) wake();
   }
 
+  /**
+   * @param {number} milliseconds
+   * @returns {Promise<void>}
+   */
   #pause(milliseconds) {
     const spread = milliseconds * (0.75 + Math.random() / 2); // many pages must not come back in one moment
     return new Promise((resolve) => {
@@ -54,9 +75,13 @@ export class Connection extends EventTarget {
     });
   }
 
+  /**
+   * @param {symbol} request
+   * @param {ApiError | null} trouble
+   */
   #note(request, trouble) {
     if (trouble !== null) this.#troubles.set(request, trouble);
     else if (!this.#troubles.delete(request)) return;
-    this.dispatchEvent(new Event("change"));
+    this.tell("change", null);
   }
 }

@@ -3,13 +3,18 @@
  * [data-openapi] with the address of the OpenAPI document, and the global SwaggerUIBundle of
  * swagger-ui-bundle.js.
  */
-const place = document.querySelector("[data-openapi]");
+import { findIn } from "./find.js";
+
+const place = findIn(document, "[data-openapi]");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches); // Swagger UI's own name
 
-/** What Swagger UI draws without a name, a level or a way in for the keyboard: a selector, and what each match needs. */
+/**
+ * What Swagger UI draws without a name, a level or a way in for the keyboard: a selector, and what each match needs.
+ * @type {Record<string, (element: Element) => void>}
+ */
 const REPAIRS = {
-  ".opblock-summary-control a[href]": (link) => link.removeAttribute("href"), // a link in a button: the button does it all
+  ".opblock-summary-control a[href]": (link) => link.removeAttribute("href"), // a link within a button
   "h3.opblock-tag:not([aria-level]), .models h4:not([aria-level])": (heading) => setLevel(heading, 2), // after the h1
   ".opblock h4:not([aria-level])": (heading) => setLevel(heading, 3),
   ".opblock h5:not([aria-level])": (heading) => setLevel(heading, 4),
@@ -18,22 +23,28 @@ const REPAIRS = {
   ".copy-to-clipboard button:not([aria-label])": (button) => button.setAttribute("aria-label", "Copy"),
   ".body-param__text:not([aria-label])": (field) => field.setAttribute("aria-label", "Request body"),
   "tr[data-param-name] :is(select, input):not([aria-label])": (field) => {
-    field.setAttribute("aria-label", field.closest("tr").dataset.paramName);
+    field.setAttribute("aria-label", field.closest("tr")?.dataset.paramName ?? "");
   },
 };
 
+/**
+ * @param {Element} heading
+ * @param {number} level
+ */
 function setLevel(heading, level) {
-  heading.setAttribute("aria-level", level);
+  heading.setAttribute("aria-level", String(level));
 }
 
 function repair() {
-  for (const [selector, mend] of Object.entries(REPAIRS)) place.querySelectorAll(selector).forEach(mend);
+  for (const [selector, mend] of Object.entries(REPAIRS)) {
+    for (const part of place.querySelectorAll(selector)) mend(part);
+  }
 }
 
 follow();
 dark.addEventListener("change", follow);
 new MutationObserver(repair).observe(place, { childList: true, subtree: true }); // it draws each part when it is opened
-globalThis.SwaggerUIBundle({
+/** @type {any} */ (globalThis).SwaggerUIBundle({
   url: place.dataset.openapi,
   domNode: place,
   deepLinking: true,

@@ -1,21 +1,29 @@
 /**
  * The small dialog for a remark about an image. Needs a dialog with a form (method="dialog") that holds the field
  * [data-remark] and a button [data-cancel], and [data-flag-picture] for the image.
+ *
+ * @import { Tile } from "./batch.js"
  */
+import { findIn } from "./find.js";
 
-/** Returns a function that asks for a remark about `tile` and calls `onRemark(tile, text)` if one is given. */
+/**
+ * @param {HTMLDialogElement} dialog
+ * @param {(tile: Tile, remark: string) => void} onRemark
+ * @returns {(about: Tile) => void} asks for a remark, and calls `onRemark` if one is given
+ */
 export function makeFlagDialog(dialog, onRemark) {
-  const field = dialog.querySelector("[data-remark]");
+  const field = /** @type {HTMLInputElement} */ (findIn(dialog, "[data-remark]"));
+  /** @type {Tile | null} */
   let tile = null;
-  dialog.querySelector("form").addEventListener("submit", () => {
+  findIn(dialog, "form").addEventListener("submit", () => {
     const remark = field.value.trim();
     if (tile !== null && remark !== "") onRemark(tile, remark);
   });
-  dialog.querySelector("[data-cancel]").addEventListener("click", () => dialog.close());
+  findIn(dialog, "[data-cancel]").addEventListener("click", () => dialog.close());
   return (about) => {
     tile = about;
     field.value = "";
-    dialog.querySelector("[data-flag-picture]").src = tile.picture.src;
+    findIn(dialog, "[data-flag-picture]").setAttribute("src", about.picture.src);
     dialog.showModal();
     field.focus();
   };

@@ -1,35 +1,59 @@
-/** Numbers as people read them. */
+/**
+ * Numbers as people read them.
+ *
+ * @import { Round } from "./api.js"
+ */
 
 const SPACE = "\u202f"; // narrow, and no line breaks there
 
-/** 0.4975 as "49.75 %". */
+/**
+ * 0.4975 as "49.75 %".
+ * @param {number} share
+ */
 export function percent(share, digits = 2) {
   return `${(share * 100).toFixed(digits)}${SPACE}%`;
 }
 
-/** 4000 as "4,000". */
+/**
+ * 4000 as "4,000".
+ * @param {number} n
+ */
 export function count(n) {
   return n.toLocaleString("en");
 }
 
-/** 3.75 as "+3.75", with a real minus sign. */
+/**
+ * 3.75 as "+3.75", with a real minus sign.
+ * @param {number} value
+ */
 export function signed(value, digits = 0) {
   const text = Math.abs(value).toFixed(digits);
   if (value === 0) return `±${text}`;
   return `${value > 0 ? "+" : "\u2212"}${text}`;
 }
 
-/** [0.45, 0.55] as "45.0–55.0 %". */
+/**
+ * [0.45, 0.55] as "45.0–55.0 %".
+ * @param {[number, number]} bounds
+ */
 export function interval([low, high]) {
   return `${(low * 100).toFixed(1)}\u2013${percent(high, 1)}`;
 }
 
-/** "1 image", "2 images". */
+/**
+ * "1 image", "2 images".
+ * @param {number} n
+ * @param {string} noun
+ */
 export function plural(n, noun) {
   return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** What one round changed against the one before: "+15 images (+3.75 points)". */
+/**
+ * What one round changed against the one before: "+15 images (+3.75 points)".
+ * @param {Round} round
+ * @param {Round} before
+ */
 export function change(round, before) {
   const images = round.validation.correct - before.validation.correct;
   if (images === 0) return "no change";
@@ -38,7 +62,10 @@ export function change(round, before) {
   return `${signed(images)} ${noun} (${signed(points, 2)} points)`;
 }
 
-/** 40000 as "40 s", 600000 as "10 min"; never less than there is. */
+/**
+ * 40000 as "40 s", 600000 as "10 min"; never less than there is.
+ * @param {number} milliseconds
+ */
 export function waitingTime(milliseconds) {
   const seconds = Math.ceil(milliseconds / 1000);
   return seconds < 120 ? `${seconds}${SPACE}s` : `${Math.ceil(seconds / 60)}${SPACE}min`;

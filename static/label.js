@@ -1,13 +1,17 @@
 /**
  * The labeling page, put together. Needs [data-label-page] with the pool as JSON in data-pool, the name in
  * data-annotator, data-lease-seconds; inside it [data-work] (see tiles.js and shortage.js), [data-model] (see
- * progress.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], the dialogs
- * [data-keys] with [data-characters-switch], and [data-flag-dialog] (see flag.js). A form [data-logout] may stand anywhere.
+ * progress.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], the
+ * dialogs [data-keys] with [data-characters-switch], and [data-flag-dialog] (see flag.js). A form [data-logout] may
+ * stand anywhere.
+ *
+ * @import { Pool } from "./api.js"
  */
 import { Api } from "./api.js";
 import { Asking } from "./asking.js";
 import { Connection } from "./connection.js";
 import { Events } from "./events.js";
+import { findIn } from "./find.js";
 import { makeFlagDialog } from "./flag.js";
 import { plural } from "./format.js";
 import { Held } from "./held.js";
@@ -26,15 +30,23 @@ import { describeTrouble } from "./trouble.js";
 const WAITING_MS = 400; // answers that are stored sooner are not worth a word
 const LEAVING_MS = 1_000; // the longest that logging out waits for images to be given back
 
-const page = document.querySelector("[data-label-page]");
-const find = (selector) => page.querySelector(selector);
-const pool = JSON.parse(page.dataset.pool);
-const { annotator } = page.dataset;
+const page = findIn(document, "[data-label-page]");
+const find = (/** @type {string} */ selector) => findIn(page, selector);
+const findDialog = (/** @type {string} */ selector) => /** @type {HTMLDialogElement} */ (find(selector));
+const findBox = (/** @type {string} */ selector) => /** @type {HTMLInputElement} */ (find(selector));
+/** @type {Pool} */
+const pool = JSON.parse(page.dataset.pool ?? "");
+const annotator = page.dataset.annotator ?? "";
 const leaseSeconds = Number(page.dataset.leaseSeconds);
 
-// The time is in the name, so that what an older database left never reaches the images of a new one; the annotator,
-// so that nobody's answers are sent as somebody else's.
-const shelf = (what, whose = `${annotator}:`) => `inkling:${what}:${pool.slug}:${pool.created_at}:${whose}`;
+/**
+ * The prefix of a store. It holds the time, so that answers to an older database never reach a new one; and the
+ * annotator, so that no answer is sent under another account.
+ * @param {string} what
+ */
+function shelf(what, whose = `${annotator}:`) {
+  return `inkling:${what}:${pool.slug}:${pool.created_at}:${whose}`;
+}
 
 const notices = new Notices(find("[data-notices]"));
 const connection = new Connection();
@@ -50,8 +62,16 @@ const view = new TilesView(find("[data-work]"), pool);
 const shortage = new ShortageView(find("[data-work]"));
 const progress = new Progress({ place: page, notices, api, connection });
 const held = new Held({ store: new Store(shelf("held")), offline: new Offline(), leaseSeconds });
-const makePicture = (url) => view.makePicture(url);
-const asking = new Asking({ api, outbox, connection, makePicture, notices, shortage, held, pool });
+const asking = new Asking({
+  api,
+  outbox,
+  connection,
+  makePicture: (url) => view.makePicture(url),
+  notices,
+  shortage,
+  held,
+  pool,
+});
 const labeling = new Labeling({ classes: pool.classes, asking, outbox, view, notices });
 const leases = new Leases({
   api,
@@ -60,17 +80,17 @@ const leases = new Leases({
   leaseSeconds,
   getOpen: () => asking.openImageIds,
 });
-const events = new Events(api.eventsUrl);
+const events = new Events(api.streamUrl);
 const preferences = new Store("inkling:preferences:");
 
-view.addEventListener("answer", ({ detail: value }) => labeling.answer(value));
-view.addEventListener("select", ({ detail: tile }) => labeling.select(tile));
-progress.addEventListener("pool", ({ detail }) => detail.counts.unlabeled > 0 && asking.askAgain());
-asking.addEventListener("asked", ({ detail }) => {
-  if (detail.round > progress.round) progress.refresh();
+view.on("answer", (value) => labeling.answer(value));
+view.on("select", (tile) => labeling.select(tile));
+progress.on("pool", ({ counts }) => counts.unlabeled > 0 && asking.askAgain());
+asking.on("asked", ({ round }) => {
+  if (round > progress.round) progress.refresh();
 });
-leases.addEventListener("lost", () => asking.realign());
-leases.addEventListener("renewed", () => held.extend());
+leases.on("lost", () => asking.realign());
+leases.on("renewed", () => held.extend());
 find("[data-undo]").addEventListener("click", () => labeling.undo());
 find("[data-skip]").addEventListener("click", () => labeling.skip());
 
@@ -88,36 +108,36 @@ leaveBeforeLogout();
 const showKeys = offerKeys();
 const showFlag = offerFlag();
 const actions = {
-  digit: (value) => labeling.answer(value),
+  digit: (/** @type {number} */ value) => labeling.answer(value),
   skip: () => labeling.skip(),
   flag: showFlag,
   undo: () => labeling.undo(),
-  move: (step) => labeling.move(step),
+  move: (/** @type {number} */ step) => labeling.move(step),
   help: showKeys,
 };
-listenToKeys(actions, () => find("[data-characters-switch]").checked);
+listenToKeys(actions, () => findBox("[data-characters-switch]").checked);
 
 progress.refresh(pool);
 outbox.drain(); // what an earlier visit left; the end of it asks for the images
 events.open();
 
 function followChanges() {
-  events.addEventListener("round", ({ detail }) => {
-    if (detail.number >= progress.round) progress.refresh(); // the same one again: its unseen images are counted
+  events.on("round", ({ number }) => {
+    if (number >= progress.round) progress.refresh(); // the same one again: its test images are counted
   });
-  events.addEventListener("labels", () => progress.refreshSoon());
-  events.addEventListener("leases", () => asking.askAgain());
-  events.addEventListener("training", () => progress.refresh());
-  events.addEventListener("poll", () => progress.refreshSoon());
-  events.addEventListener("lost", () => asking.expectLoading());
-  events.addEventListener("back", () => {
+  events.on("labels", () => progress.refreshSoon());
+  events.on("leases", () => asking.askAgain());
+  events.on("training", () => progress.refresh());
+  events.on("poll", () => progress.refreshSoon());
+  events.on("lost", () => asking.expectLoading());
+  events.on("back", () => {
     connection.wake();
     progress.refresh();
   });
 }
 
 function tellWhatWaits() {
-  let timer = null;
+  let timer = 0;
   const tell = () => {
     const n = outbox.size;
     const { trouble } = connection;
@@ -130,32 +150,40 @@ function tellWhatWaits() {
     notices.toggle("keeping", "bad", !outbox.isLasting && isLost);
   };
   const tellSoon = () => {
-    find("[data-waiting]").dataset.count = outbox.size;
+    find("[data-waiting]").dataset.count = String(outbox.size);
     clearTimeout(timer);
     if (connection.trouble || outbox.size === 0) tell();
     else timer = setTimeout(tell, WAITING_MS);
   };
-  outbox.addEventListener("change", tellSoon);
-  connection.addEventListener("change", tellSoon);
+  outbox.on("change", tellSoon);
+  connection.on("change", tellSoon);
   addEventListener("beforeunload", (event) => {
     if (!outbox.isLasting) event.preventDefault(); // the browser asks whether to stay
   });
 }
 
-/** What another annotator left in this browser stays here: it is theirs to send. */
+/** Answers that another annotator left in this browser stay here until that annotator logs in. */
 function tellOfOthers() {
   const left = new Map();
   for (const key of new Store(shelf("outbox", "")).keys()) {
     const [name, entry] = key.split(":");
     if (entry !== undefined && name !== annotator) left.set(name, (left.get(name) ?? 0) + 1);
   }
-  const texts = [...left].map(([name, n]) => `${plural(n, "answer")} of ${name}: sent when ${name} logs in here again.`);
+  const describe = (/** @type {[string, number]} */ [name, n]) =>
+    `${plural(n, "answer")} of ${name}: sent when ${name} logs in here again.`;
+  const texts = [...left].map(describe);
   notices.toggle("others", "info", texts.length > 0 && `Saved in this browser: ${texts.join(" ")}`);
 }
 
-/** A switch that this browser remembers under `name`; `apply(isOn)` is called now and at each change. */
+/**
+ * A switch that this browser remembers under `name`; `apply` is called now and at each change.
+ * @param {string} name
+ * @param {string} selector
+ * @param {boolean} isOnAtFirst
+ * @param {(isOn: boolean) => void} apply
+ */
 function offerSwitch(name, selector, isOnAtFirst, apply) {
-  const box = find(selector);
+  const box = findBox(selector);
   box.checked = preferences.get(name) ?? isOnAtFirst;
   box.addEventListener("change", () => {
     preferences.set(name, box.checked);
@@ -164,8 +192,9 @@ function offerSwitch(name, selector, isOnAtFirst, apply) {
   apply(box.checked);
 }
 
-/** Without a session nothing can be given back any more. */
+/** Without a session the page cannot release its images. */
 function leaveBeforeLogout() {
+  /** @type {HTMLFormElement | null} */
   const form = document.querySelector("[data-logout]");
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -176,7 +205,7 @@ function leaveBeforeLogout() {
 }
 
 function offerKeys() {
-  const dialog = find("[data-keys]");
+  const dialog = findDialog("[data-keys]");
   const show = () => dialog.showModal();
   find("[data-help]").addEventListener("click", show);
   closeByBackdrop(dialog);
@@ -184,7 +213,7 @@ function offerKeys() {
 }
 
 function offerFlag() {
-  const dialog = find("[data-flag-dialog]");
+  const dialog = findDialog("[data-flag-dialog]");
   const ask = makeFlagDialog(dialog, (tile, remark) => labeling.flag(tile, remark));
   const show = () => labeling.current && ask(labeling.current);
   find("[data-flag]").addEventListener("click", show);
@@ -192,6 +221,7 @@ function offerFlag() {
   return show;
 }
 
+/** @param {HTMLDialogElement} dialog */
 function closeByBackdrop(dialog) {
   dialog.addEventListener("click", ({ target }) => {
     if (target === dialog) dialog.close();

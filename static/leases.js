@@ -1,16 +1,24 @@
 /**
- * Keeps what is being looked at: while the page is in sight and images wait for an answer, it holds them for longer
- * every third of the lease time; when it goes, it gives them back. Pages of one annotator share what is held, so the
- * last of them to go gives it back: each is written down in `pages`, with the time of its last sign of life.
+ * Renews the lease every third of its time while the page is visible and images wait for an answer, and releases the
+ * images when the page is closed. Pages of one annotator share a lease, so the last of them releases it: each is listed
+ * in `pages`, with the time of its last sign of life.
+ *
+ * @import { Api } from "./api.js"
+ * @import { Connection } from "./connection.js"
+ * @import { Store } from "./store.js"
  */
+import { Emitter } from "./emitter.js";
+
 const SIGN_MS = 20_000;
 const LIFE_MS = 90_000; // browsers let a page in the background act once a minute
 
 /**
- * Dispatches "lost" when fewer images are held than are open, and when the page comes back after it had given them
- * back; "renewed" when the lease was made longer.
+ * Tells "lost" when fewer images are held than are open, and when the page comes back after it had released them;
+ * "renewed" when the lease was renewed.
+ *
+ * @extends {Emitter<{ lost: null, renewed: null }>}
  */
-export class Leases extends EventTarget {
+export class Leases extends Emitter {
   #api;
   #connection;
   #pages;
@@ -20,7 +28,11 @@ export class Leases extends EventTarget {
   #renewedAt = performance.now();
   #isAway = false;
 
-  /** `getOpen()` names the images to keep; `pages` is a store. */
+  /**
+   * `getOpen()` names the images to keep.
+   * @param {{ api: Api, connection: Connection,
+   *   pages: Store, leaseSeconds: number, getOpen: () => number[] }} parts
+   */
   constructor({ api, connection, pages, leaseSeconds, getOpen }) {
     super();
     this.#api = api;
@@ -37,8 +49,10 @@ export class Leases extends EventTarget {
   }
 
   /**
-   * Give back what is open, unless another page still shows it. Not waited for: the page may be going. Nor tried while
-   * the server cannot be reached: a request that arrives late would take the images from the page that is loaded next.
+   * Release what is open, unless another page still shows it. A page that is being closed does not wait for the answer.
+   * While the server cannot be reached nothing is sent: a late request would release the images of the page that is
+   * loaded next.
+   * @returns {Promise<void>}
    */
   leave() {
     if (this.#isAway) return Promise.resolve();
@@ -47,13 +61,13 @@ export class Leases extends EventTarget {
     if (this.#connection.trouble) return Promise.resolve();
     const open = this.#getOpen();
     if (open.length === 0 || this.#isAnotherOpen()) return Promise.resolve();
-    return this.#api.release(open).catch(() => {}); // the lease ends by itself
+    return this.#api.release(open).catch(() => {}); // the lease expires by itself
   }
 
   #comeBack() {
     this.#isAway = false;
     this.#sign();
-    this.dispatchEvent(new Event("lost"));
+    this.tell("lost", null);
   }
 
   #renewIfOld() {
@@ -66,10 +80,10 @@ export class Leases extends EventTarget {
     this.#renewedAt = performance.now();
     try {
       const { renewed } = await this.#api.renew();
-      if (renewed > 0) this.dispatchEvent(new Event("renewed"));
-      if (renewed < Math.min(n, this.#getOpen().length)) this.dispatchEvent(new Event("lost"));
+      if (renewed > 0) this.tell("renewed", null);
+      if (renewed < Math.min(n, this.#getOpen().length)) this.tell("lost", null);
     } catch {
-      // Without the server nothing is held for longer. The next time asks again, and answering finds out anyway.
+      // The next renewal tries again, and the server refuses an answer to an image that was leased to another.
     }
   }
 
@@ -82,6 +96,7 @@ export class Leases extends EventTarget {
     return this.#pages.keys().some((name) => name !== this.#name && this.#isAlive(name));
   }
 
+  /** @param {string} name */
   #isAlive(name) {
     return Date.now() - this.#pages.get(name) < LIFE_MS;
   }

@@ -2,18 +2,42 @@
  * What the page has to say, one line a subject, in a fixed order. Needs an element [data-notices] with
  * role="status", so that screen readers speak each line as it comes. Where the window is small the element is a low bar
  * that scrolls (see label.css): the newest line is in sight.
+ *
+ * @typedef {{ href: string, text: string, target?: string }} Link
+ * @typedef {"info" | "good" | "warn" | "bad"} Tone
+ * @typedef {{ isDismissable?: boolean, link?: Link | null }} Options
  */
-const SUBJECTS = ["connection", "keeping", "others", "ask", "refused", "flag", "training", "model", "loading", "stale", "round"];
+const SUBJECTS = [
+  "connection",
+  "keeping",
+  "others",
+  "ask",
+  "refused",
+  "flag",
+  "training",
+  "model",
+  "loading",
+  "stale",
+  "round",
+];
 
 export class Notices {
   #place;
+  /** @type {Map<string, HTMLElement>} */
   #lines = new Map();
 
+  /** @param {HTMLElement} place */
   constructor(place) {
     this.#place = place;
   }
 
-  /** Say `text` about a subject, in place of what was said about it before; `link` is {href, text, target}. */
+  /**
+   * Say `text` about a subject, in place of what was said about it before.
+   * @param {string} subject
+   * @param {Tone} tone
+   * @param {string} text
+   * @param {Options} options
+   */
   set(subject, tone, text, { isDismissable = false, link = null } = {}) {
     if (this.#lines.get(subject)?.dataset.text === text) return;
     const line = document.createElement("p");
@@ -25,19 +49,26 @@ export class Notices {
     this.clear(subject);
     this.#lines.set(subject, line);
     const rank = SUBJECTS.indexOf(subject);
-    const next = [...this.#place.children].find((other) => SUBJECTS.indexOf(other.dataset.subject) > rank);
-    this.#place.insertBefore(line, next ?? null);
+    const later = SUBJECTS.slice(rank + 1).map((other) => this.#lines.get(other));
+    this.#place.insertBefore(line, later.find((other) => other !== undefined) ?? null);
     this.#place.scrollTop = line.offsetTop; // of the bar, which is positioned
     this.#letKeysScroll();
   }
 
+  /** @param {string} subject */
   clear(subject) {
     this.#lines.get(subject)?.remove();
     this.#lines.delete(subject);
     this.#letKeysScroll();
   }
 
-  /** Say it, or nothing if `text` is empty. */
+  /**
+   * Say it, or nothing if there is no text.
+   * @param {string} subject
+   * @param {Tone} tone
+   * @param {string | false | null} text
+   * @param {Options} options
+   */
   toggle(subject, tone, text, options = {}) {
     if (text) this.set(subject, tone, text, options);
     else this.clear(subject);
@@ -48,6 +79,7 @@ export class Notices {
     else this.#place.removeAttribute("tabindex");
   }
 
+  /** @param {string} subject */
   #makeDismissButton(subject) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: "OK" });
     button.className = "button button-quiet";
@@ -56,6 +88,7 @@ export class Notices {
   }
 }
 
+/** @param {Link} link */
 function makeLink({ href, text, target = "" }) {
   return Object.assign(document.createElement("a"), { className: "button", href, target, textContent: text });
 }

@@ -6,7 +6,10 @@
 export class Offline {
   #registration = register();
 
-  /** The page, its styles and modules, and the images at these addresses. */
+  /**
+   * The page, its styles and modules, and these.
+   * @param {string[]} images addresses
+   */
   async keep(images) {
     const registration = await this.#registration;
     registration?.active?.postMessage({ page: location.pathname, parts: findParts(), images });
@@ -25,6 +28,7 @@ async function register() {
 
 /** base.html and label.html name every part. */
 function findParts() {
-  const elements = document.querySelectorAll("link[href], script[src]");
-  return [...new Set(Array.from(elements, ({ href, src }) => new URL(href ?? src).pathname))];
+  const links = Array.from(document.querySelectorAll("link"), ({ href }) => href);
+  const scripts = Array.from(document.querySelectorAll("script"), ({ src }) => src);
+  return [...new Set([...links, ...scripts].filter(Boolean).map((address) => new URL(address).pathname))];
 }

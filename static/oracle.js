@@ -1,4 +1,5 @@
-/* The oracle pages: a run's progress without a reload, and its charts.
+/**
+ * The oracle pages: a run's progress without a reload, and its charts.
  *
  * data-region          an element with an id that is drawn anew from the page when a run in it changes
  * data-run="URL"       inside a region: a run under way, and where the API tells how far it is
@@ -9,45 +10,59 @@
  *                      data-chart-error, shown if it could not be drawn, and data-chart-save="NAME.svg", a button that
  *                      is shown once there is something to save
  * data-compare         the form of the boxes that choose runs: its button says how many, and needs 2 to data-most
+ *
+ * @import { LegendEntry } from "./chart_file.js"
+ * @typedef {{ status: string, progress: { experiment: string | null, done: number, total: number } }} Run
  */
-
 import { saveChart } from "./chart_file.js";
+import { findAllIn, findAround, findIn } from "./find.js";
 import { sayTimes } from "./times.js";
 
 const POLL_MS = 1000;
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const bokeh = /** @type {any} */ (globalThis).Bokeh;
 const drawn = new WeakMap(); // a chart's element -> Bokeh's views in it
 
+/**
+ * @param {string | URL} url
+ * @param {string} accept
+ */
 async function fetchOrThrow(url, accept) {
   const response = await fetch(url, { headers: { Accept: accept } });
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return response;
 }
 
-/* A run as the API tells it: its state in the page's words. */
+/**
+ * The state in the page's words.
+ * @param {Run} run
+ */
 function stateOf(run) {
   return `${run.status} ${run.progress.experiment ?? ""}`.trim();
 }
 
+/** @param {HTMLElement} element */
 async function watch(element) {
+  /** @type {Run} */
   let run;
   try {
-    run = await (await fetchOrThrow(element.dataset.run, "application/json")).json();
+    run = await (await fetchOrThrow(element.dataset.run ?? "", "application/json")).json();
   } catch {
     return; // the server is restarting, or the line is down: the next second asks again
   }
   if (stateOf(run) !== element.dataset.state) {
-    await redraw(element.closest("[data-region]"));
+    await redraw(findAround(element, "[data-region]"));
     return;
   }
   const { done, total } = run.progress;
   if (total === 0) return;
-  const bar = element.querySelector("[data-bar]");
+  const bar = /** @type {HTMLProgressElement} */ (findIn(element, "[data-bar]"));
   bar.max = total;
   bar.value = done;
-  element.querySelector("[data-count]").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+  findIn(element, "[data-count]").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
 }
 
+/** @param {HTMLElement} region */
 async function redraw(region) {
   let page;
   try {
@@ -56,9 +71,10 @@ async function redraw(region) {
   } catch {
     return;
   }
-  const fresh = document.importNode(page.getElementById(region.id), true);
-  const hadFocus = region.contains(document.activeElement) ? document.activeElement.id : null;
+  const fresh = document.importNode(findIn(page, `#${region.id}`), true);
+  const hadFocus = region.contains(document.activeElement) ? document.activeElement?.id : null;
   for (const box of region.querySelectorAll("input:checked")) {
+    /** @type {HTMLInputElement | null} */
     const same = fresh.querySelector(`#${box.id}`);
     if (same !== null) same.checked = true;
   }
@@ -66,43 +82,44 @@ async function redraw(region) {
   sayTimes();
   if (document.title !== page.title) {
     document.title = page.title;
-    document.querySelector("[data-announce]").textContent = page.title;
+    findIn(document, "[data-announce]").textContent = page.title;
   }
   // The button under the focus may be gone: then the region has it, and Tab goes on from here.
-  if (hadFocus !== null) (document.getElementById(hadFocus) ?? fresh).focus();
+  if (typeof hadFocus === "string") (document.getElementById(hadFocus) ?? fresh).focus();
   drawCharts(fresh);
   countChosen();
 }
 
 async function poll() {
   if (!document.hidden) {
-    for (const element of document.querySelectorAll("[data-run]")) {
-      if (element.isConnected) await watch(element);
-    }
+    for (const element of findAllIn(document, "[data-run]")) if (element.isConnected) await watch(element);
   }
   setTimeout(poll, POLL_MS);
 }
 
+/** @param {ParentNode} root */
 function drawCharts(root) {
-  for (const element of root.querySelectorAll("[data-chart]")) drawChart(element);
+  for (const element of findAllIn(root, "[data-chart]")) drawChart(element);
 }
 
+/** @param {HTMLElement} element */
 async function drawChart(element) {
   const theme = dark.matches ? "dark" : "light";
-  const figure = element.closest("figure");
-  const error = figure.querySelector("[data-chart-error]");
-  const url = new URL(element.dataset.chart, location.href);
+  const figure = findAround(element, "figure");
+  const error = findIn(figure, "[data-chart-error]");
+  const url = new URL(element.dataset.chart ?? "", location.href);
   url.searchParams.set("theme", theme);
   try {
     const chart = await (await fetchOrThrow(url, "application/json")).json();
     if (theme !== (dark.matches ? "dark" : "light")) return; // it changed meanwhile, and the other one is on its way
     drawn.get(element)?.clear();
     element.replaceChildren();
-    const views = await window.Bokeh.embed.embed_item(chart.item, element);
+    const views = await bokeh.embed.embed_item(chart.item, element);
     drawn.set(element, views);
-    figure.querySelector("[data-legend]").replaceChildren(...chart.legend.map(legendEntry));
-    const save = figure.querySelector("[data-chart-save]");
-    save.onclick = () => saveChart(views.roots[0], figure.querySelector("h2").textContent, chart.legend, save.dataset.chartSave);
+    findIn(figure, "[data-legend]").replaceChildren(...chart.legend.map(legendEntry));
+    const save = findIn(figure, "[data-chart-save]");
+    const title = findIn(figure, "h2").textContent;
+    save.onclick = () => saveChart(views.roots[0], title, chart.legend, save.dataset.chartSave ?? "");
     save.hidden = false;
     error.hidden = true;
   } catch (reason) {
@@ -111,7 +128,10 @@ async function drawChart(element) {
   }
 }
 
-/* In HTML and not in the chart, where it would be cut off on a phone. */
+/**
+ * In HTML and not in the chart, where it would be cut off on a phone.
+ * @param {LegendEntry} entry
+ */
 function legendEntry({ label, colour, mark }) {
   const entry = document.createElement("li");
   const sign = document.createElement("i");
@@ -122,10 +142,11 @@ function legendEntry({ label, colour, mark }) {
 }
 
 function countChosen() {
+  /** @type {HTMLFormElement | null} */
   const form = document.querySelector("[data-compare]");
-  if (form === null) return;
-  const button = form.querySelector("button");
-  const n = [...form.elements].filter((element) => element.checked).length;
+  const button = form?.querySelector("button");
+  if (!form || !button) return;
+  const n = [...form.elements].filter((element) => element.matches(":checked")).length; // some stand outside the form
   button.textContent = n === 0 ? "Compare" : `Compare ${n} ${n === 1 ? "run" : "runs"}`;
   button.disabled = n < 2 || n > Number(form.dataset.most);
 }

@@ -1,33 +1,46 @@
 /**
  * How the model does: accuracy, labels, round, curve. Needs elements [data-show=NAME] inside `place`, NAME one of
  * accuracy, validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
+ *
+ * @import { Accuracy, Api, Pool, Round } from "./api.js"
+ * @import { Connection } from "./connection.js"
+ * @import { Notices } from "./notices.js"
  */
+import { Emitter } from "./emitter.js";
+import { findIn } from "./find.js";
 import { change, count, interval, percent, plural } from "./format.js";
 import { makeSparkline } from "./sparkline.js";
 
 const GATHER_MS = 150; // several labels in a row are fetched once
 const LOADING_POLL_MS = 1_000; // that the model is loaded is not announced
 
-/** Dispatches "pool" with the pool each time it was fetched. */
-export class Progress extends EventTarget {
+/**
+ * Tells "pool" with the pool each time it was fetched.
+ *
+ * @extends {Emitter<{ pool: Pool }>}
+ */
+export class Progress extends Emitter {
   #place;
   #notices;
   #api;
   #connection;
+  /** @type {Round[]} */
   #rounds = [];
-  #timer = null;
-  #loadingPoll = null;
+  #timer = 0;
+  #loadingPoll = 0;
   #isFetching = false;
   #isStale = false;
 
+  /** @param {{ place: HTMLElement, notices: Notices, api: Api, connection: Connection }} parts */
   constructor({ place, notices, api, connection }) {
     super();
     this.#place = place;
     this.#notices = notices;
     this.#api = api;
     this.#connection = connection;
-    connection.addEventListener("change", () => {
-      if (connection.trouble && this.#rounds.length === 0) this.#set("validation-note", "Shown as soon as the server answers.");
+    connection.on("change", () => {
+      const isEmpty = connection.trouble !== null && this.#rounds.length === 0;
+      if (isEmpty) this.#set("validation-note", "Shown as soon as the server answers.");
     });
   }
 
@@ -38,13 +51,16 @@ export class Progress extends EventTarget {
 
   /** Soon, together with whatever else changes in the same moment. */
   refreshSoon() {
-    this.#timer ??= setTimeout(() => this.refresh(), GATHER_MS);
+    this.#timer ||= setTimeout(() => this.refresh(), GATHER_MS);
   }
 
-  /** Fetch and show, or show `pool` first. A call during another's work makes that one fetch once more. */
+  /**
+   * Fetch and show, or show `pool` first. A call during another's work makes that one fetch once more.
+   * @param {Pool | null} pool
+   */
   async refresh(pool = null) {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#timer = 0;
     this.#isStale = true;
     if (this.#isFetching) return;
     this.#isFetching = true;
@@ -61,25 +77,27 @@ export class Progress extends EventTarget {
     }
   }
 
-  /** Show a pool, with the rounds that are not known yet. */
+  /**
+   * Show a pool, with the rounds that are not known yet.
+   * @param {Pool} pool
+   */
   async #show(pool) {
     if (pool.round.number > this.round) {
       const isFirst = this.#rounds.length === 0;
       this.#rounds.push(...(await this.#connection.persist(() => this.#api.getRounds(this.round))));
-      this.#showRound();
+      this.#showRounds();
       if (!isFirst) this.#announce();
-    } else if (pool.round.test && !this.#rounds.at(-1).test) {
-      this.#rounds[this.#rounds.length - 1] = pool.round; // its unseen images are counted by now
-      this.#showRound();
+    } else if (pool.round.test && !this.#rounds.at(-1)?.test) {
+      this.#rounds[this.#rounds.length - 1] = pool.round; // its test images are counted by now
+      this.#showRounds();
     }
     this.#showCounts(pool);
     this.#showTraining(pool.training);
-    this.dispatchEvent(new CustomEvent("pool", { detail: pool }));
+    this.tell("pool", pool);
   }
 
-  #showRound() {
-    const round = this.#rounds.at(-1);
-    const before = this.#rounds.at(-2);
+  #showRounds() {
+    const [before, round] = this.#newest();
     this.#set("accuracy", percent(round.validation.accuracy, 1));
     this.#set("validation", percent(round.validation.accuracy));
     this.#set("validation-note", describe(round.validation));
@@ -95,8 +113,10 @@ export class Progress extends EventTarget {
     this.#find("change").dataset.direction = ["worse", "same", "better"][better + 1];
   }
 
+  /** @param {Pool} pool */
   #showCounts({ counts, until_round: until }) {
     this.#set("labels", `${count(counts.labeled)} of ${count(counts.images)}`);
+    /** @type {[number, string][]} */
     const by = [
       [counts.human, "people"],
       [counts.oracle, "oracle"],
@@ -108,6 +128,7 @@ export class Progress extends EventTarget {
     this.#set("until", until === 0 ? "now" : next);
   }
 
+  /** @param {Pool["training"]} training */
   #showTraining({ status, message }) {
     this.#notices.toggle("training", "bad", status === "failed" && message);
     this.#notices.toggle("model", "info", status === "loading" && message);
@@ -116,22 +137,40 @@ export class Progress extends EventTarget {
   }
 
   #announce() {
-    const round = this.#rounds.at(-1);
+    const [before, round] = this.#newest();
     const share = percent(round.validation.accuracy);
-    const text = `Round ${round.number}, ${plural(round.n_labels, "label")}: ${share} right, ${change(round, this.#rounds.at(-2))}.`;
-    this.#notices.set("round", "good", text);
+    const news = before ? change(round, before) : "the first";
+    this.#notices.set(
+      "round",
+      "good",
+      `Round ${round.number}, ${plural(round.n_labels, "label")}: ${share} right, ${news}.`,
+    );
     this.#place.dataset.fresh = round.number % 2 ? "odd" : "even"; // two names, so that the animation starts anew
   }
 
+  /**
+   * The newest round that is shown, and in front of it the one before.
+   * @returns {[Round | undefined, Round]}
+   */
+  #newest() {
+    return [this.#rounds.at(-2), this.#rounds[this.#rounds.length - 1]];
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} text
+   */
   #set(name, text) {
     this.#find(name).textContent = text;
   }
 
+  /** @param {string} name */
   #find(name) {
-    return this.#place.querySelector(`[data-show="${name}"]`);
+    return findIn(this.#place, `[data-show="${name}"]`);
   }
 }
 
+/** @param {Accuracy} accuracy */
 function describe(accuracy) {
   return `${count(accuracy.correct)} of ${count(accuracy.total)}; 95\u202f% interval ${interval(accuracy.interval)}`;
 }

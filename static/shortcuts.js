@@ -1,11 +1,16 @@
 /**
- * The page's one key listener. It keeps out of text fields, dialogs, browser shortcuts and auto-repeat. Keys of a single
- * character can be turned off, for people who speak to their computer or hit keys by accident (WCAG 2.1.4).
+ * The page's one key listener. It keeps out of text fields, dialogs, browser shortcuts and auto-repeat. Keys of a
+ * single character can be turned off, for people who speak to their computer or hit keys by accident (WCAG 2.1.4).
  */
 
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 
-/** `actions`: {digit(n), skip(), flag(), undo(), move(step), help()}; `areCharactersOn()`: whether single characters count. */
+/**
+ * @typedef {{ digit(n: number): void, skip(): void, flag(): void, undo(): void, move(step: number): void,
+ *   help(): void }} Actions
+ * @param {Actions} actions
+ * @param {() => boolean} areCharactersOn whether single characters count
+ */
 export function listenToKeys(actions, areCharactersOn) {
   document.addEventListener("keydown", (event) => {
     if (event.repeat || isWriting(event.target) || document.querySelector("dialog[open]")) return;
@@ -16,11 +21,20 @@ export function listenToKeys(actions, areCharactersOn) {
   });
 }
 
-/** A field keeps the focus for a moment after its dialog is closed: a key pressed then is meant for the page. */
+/**
+ * A field keeps the focus for a moment after its dialog is closed: a key pressed then is meant for the page.
+ * @param {EventTarget | null} target
+ */
 function isWriting(target) {
-  return target.closest?.(WRITING) && !target.closest("dialog:not([open])");
+  return target instanceof Element && target.closest(WRITING) && !target.closest("dialog:not([open])");
 }
 
+/**
+ * @param {KeyboardEvent} event
+ * @param {Actions} actions
+ * @param {boolean} areCharactersOn
+ * @returns {(() => void) | null}
+ */
 function findAction(event, actions, areCharactersOn) {
   if (event.ctrlKey || event.metaKey || event.altKey) {
     const isUndo = event.key.toLowerCase() === "z" && !event.altKey && !event.shiftKey;
@@ -28,16 +42,21 @@ function findAction(event, actions, areCharactersOn) {
   }
   const digit = areCharactersOn ? digitOf(event) : null; // first: a number pad without Num Lock says "ArrowLeft" for 4
   if (digit !== null) return () => actions.digit(digit);
+  /** @type {Record<string, () => void>} */
   const byName = {
     Backspace: actions.undo,
     ArrowLeft: () => actions.move(-1),
     ArrowRight: () => actions.move(1),
   };
+  /** @type {Record<string, () => void>} */
   const byCharacter = { u: actions.undo, s: actions.skip, f: actions.flag, "?": actions.help };
   return byName[event.key] ?? (areCharactersOn ? byCharacter[event.key.toLowerCase()] : null) ?? null;
 }
 
-/** By the letter; by the place on a number pad without Num Lock, and where the top row needs Shift (French). */
+/**
+ * By the letter; by the place on a number pad without Num Lock, and where the top row needs Shift (French).
+ * @param {KeyboardEvent} event
+ */
 function digitOf(event) {
   if (/^\d$/.test(event.key)) return Number(event.key);
   const place = /^(Numpad|Digit)(\d)$/.exec(event.code);

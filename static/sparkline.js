@@ -1,11 +1,18 @@
-/** A small curve of accuracy by labels as SVG, coloured by CSS classes; its words are in its title. */
+/**
+ * A small curve of accuracy by labels as SVG, coloured by CSS classes; its words are in its title.
+ *
+ * @import { Round } from "./api.js"
+ */
 import { count, percent } from "./format.js";
 
 const WIDTH = 300;
 const HEIGHT = 96;
 const MARGIN = 6;
 
-/** `rounds` as the API gives them, from round 0 on. The scale goes from 0 to 100 %. */
+/**
+ * The scale goes from 0 to 100 %.
+ * @param {Round[]} rounds from round 0 on
+ */
 export function makeSparkline(rounds) {
   const most = Math.max(1, ...rounds.map((round) => round.n_labels));
   const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "sparkline" });
@@ -15,20 +22,29 @@ export function makeSparkline(rounds) {
   for (const share of [0, 0.5, 1]) {
     svg.append(make("line", { class: "grid", x1: 0, x2: WIDTH, y1: y(share), y2: y(share) }));
   }
-  for (const split of ["test", "validation"]) {
-    const seen = rounds.filter((round) => round[split] !== null);
-    if (seen.length === 0) continue;
-    const points = seen.map((round) => `${x(round.n_labels, most)},${y(round[split].accuracy)}`);
-    svg.append(make("polyline", { class: `curve ${split}`, points: points.join(" ") }));
-    const [cx, cy] = points.at(-1).split(",");
-    svg.append(make("circle", { class: `end ${split}`, cx, cy, r: 4 }));
-  }
+  svg.append(...curve("test", rounds, most), ...curve("validation", rounds, most));
   return svg;
 }
 
+/**
+ * @param {"test" | "validation"} split
+ * @param {Round[]} rounds
+ * @param {number} most labels
+ */
+function curve(split, rounds, most) {
+  const points = rounds.flatMap(({ n_labels: n, [split]: result }) => result ? [[x(n, most), y(result.accuracy)]] : []);
+  if (points.length === 0) return [];
+  const [cx, cy] = points[points.length - 1];
+  return [
+    make("polyline", { class: `curve ${split}`, points: points.map((point) => point.join(",")).join(" ") }),
+    make("circle", { class: `end ${split}`, cx, cy, r: 4 }),
+  ];
+}
+
+/** @param {Round[]} rounds */
 function describe(rounds) {
   const first = rounds[0];
-  const last = rounds.at(-1);
+  const last = rounds[rounds.length - 1];
   if (rounds.length < 2) return `Accuracy by labels: ${percent(first.validation.accuracy)} before the first training.`;
   const best = rounds.reduce((a, b) => (b.validation.accuracy > a.validation.accuracy ? b : a));
   return (
@@ -38,16 +54,25 @@ function describe(rounds) {
   );
 }
 
+/**
+ * @param {number} labels
+ * @param {number} most
+ */
 function x(labels, most) {
   return (MARGIN + (labels / most) * (WIDTH - 2 * MARGIN)).toFixed(1);
 }
 
+/** @param {number} share */
 function y(share) {
   return (HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN)).toFixed(1);
 }
 
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ */
 function make(name, attributes) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
   return element;
 }

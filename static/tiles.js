@@ -3,21 +3,37 @@
  * list), [data-picture], [data-pad] with [data-value=INDEX] buttons, [data-skip], [data-flag], [data-counter],
  * [data-guess], [data-said] with role="status", and [data-when=asking|finished|taken] elements of which one is shown
  * when no image is.
+ *
+ * @import { Pool } from "./api.js"
+ * @import { Batch, Tile } from "./batch.js"
+ * @import { Shown } from "./states.js"
  */
+import { Emitter } from "./emitter.js";
+import { findAllIn, findIn } from "./find.js";
 import { percent } from "./format.js";
 
 const RETRY_MS = 2_000;
 const TILES_A_ROW = 10; // of a batch as it comes; half as many where the window is small
 
-/** Dispatches "select" with the tile that was clicked as detail, and "answer" with the value. */
-export class TilesView extends EventTarget {
+/**
+ * Tells "select" with the tile that was clicked, and "answer" with the value.
+ *
+ * @extends {Emitter<{ select: Tile, answer: number }>}
+ */
+export class TilesView extends Emitter {
   isGuessShown = false;
   #place;
   #classes;
+  /** @type {Tile[]} */
   #drawn = []; // the tiles that the row shows now
+  /** @type {[Batch, Shown] | null} */
   #last = null; // what was drawn last, to draw it again when a picture has come
   #batchSize;
 
+  /**
+   * @param {HTMLElement} place
+   * @param {Pool} pool
+   */
   constructor(place, { classes, batch_size: batchSize }) {
     super();
     this.#place = place;
@@ -25,17 +41,20 @@ export class TilesView extends EventTarget {
     this.#batchSize = batchSize;
     this.#setColumns(this.#find("[data-tiles]"), 0);
     this.#find("[data-pad]").addEventListener("click", ({ target }) => {
-      const button = target.closest("[data-value]");
-      if (button) this.dispatchEvent(new CustomEvent("answer", { detail: Number(button.dataset.value) }));
+      const button = closestOf(target, "[data-value]");
+      if (button) this.tell("answer", Number(button.dataset.value));
     });
     this.#find("[data-tiles]").addEventListener("click", ({ target }) => {
-      const items = [...this.#find("[data-tiles]").children];
-      const tile = this.#drawn[items.indexOf(target.closest("li"))];
-      if (tile) this.dispatchEvent(new CustomEvent("select", { detail: tile }));
+      const item = closestOf(target, "li");
+      const tile = item && this.#drawn[[...this.#find("[data-tiles]").children].indexOf(item)];
+      if (tile) this.tell("select", tile);
     });
   }
 
-  /** A large image that begins to load at once, so that it is there when its turn comes. */
+  /**
+   * A large image that begins to load at once, so that it is there when its turn comes.
+   * @param {string} url
+   */
   makePicture(url) {
     const picture = Object.assign(new Image(), { alt: "The image to label", draggable: false, src: url });
     picture.addEventListener("load", () => this.redraw());
@@ -47,93 +66,125 @@ export class TilesView extends EventTarget {
     if (this.#last) this.draw(...this.#last);
   }
 
-  /** See asking.js for the states. */
+  /**
+   * @param {Batch} batch
+   * @param {Shown} state
+   */
   draw(batch, state) {
     this.#last = [batch, state];
     const tile = state === "answering" ? batch.current : null;
     const shown = tile || state !== "answering" ? state : "asking";
     this.#place.dataset.state = shown;
-    for (const element of this.#place.querySelectorAll("[data-when]")) element.hidden = element.dataset.when !== shown;
+    for (const element of findAllIn(this.#place, "[data-when]")) element.hidden = element.dataset.when !== shown;
     this.#drawRow(batch);
     this.#drawPicture(tile);
     this.#drawPad(tile);
     this.#drawGuess(tile);
-    const place = batch.tiles.indexOf(tile) + 1;
-    this.#find("[data-counter]").textContent = tile ? `${place} of ${batch.tiles.length}` : "\u00a0";
+    const place = tile ? `${batch.tiles.indexOf(tile) + 1} of ${batch.tiles.length}` : "\u00a0";
+    this.#find("[data-counter]").textContent = place;
   }
 
-  /** Say to screen readers what was done, and which image is shown after it. */
+  /**
+   * Say to screen readers what was done, and which image is shown after it.
+   * @param {string} deed
+   */
   say(deed) {
-    const [batch] = this.#last;
-    const n = batch.tiles.length;
-    const tile = batch.current;
-    const place = `Image ${batch.tiles.indexOf(tile) + 1} of ${n}`;
-    const words = tile?.isOpen ? place : tile ? `${place}, ${this.#describe(tile)[1]}` : `All ${n} are done`;
+    if (this.#last === null) return;
+    const [{ tiles, current }] = this.#last;
+    const words = current ? this.#describePlace(tiles, current) : `All ${tiles.length} are done`;
     this.#find("[data-said]").textContent = `${[deed, words].filter(Boolean).join(". ")}.`;
   }
 
-  /** The tiles are one stop of the Tab key: the current one has it, and keeps the focus if one of them has. */
+  /**
+   * @param {Tile[]} tiles
+   * @param {Tile} tile
+   */
+  #describePlace(tiles, tile) {
+    const place = `Image ${tiles.indexOf(tile) + 1} of ${tiles.length}`;
+    return tile.isOpen ? place : `${place}, ${this.#describe(tile)[1]}`;
+  }
+
+  /**
+   * The tiles are one stop of the Tab key: the current one has it, and keeps the focus if one of them has.
+   * @param {Batch} batch
+   */
   #drawRow(batch) {
     const { tiles, current } = batch;
     const list = this.#find("[data-tiles]");
     const hadFocus = list.contains(document.activeElement);
-    if (tiles.some((tile, i) => tile !== this.#drawn[i]) || tiles.length !== this.#drawn.length) {
+    if (tiles.length !== this.#drawn.length || tiles.some((tile, i) => tile !== this.#drawn[i])) {
       list.replaceChildren(...tiles.map(makeItem));
       this.#drawn = [...tiles];
       this.#setColumns(list, tiles.length);
     }
-    tiles.forEach((tile, i) => this.#drawItem(list.children[i].firstChild, tile, tile === current, i + 1));
-    const stop = list.children[Math.max(0, tiles.indexOf(current))]?.firstChild;
-    stop?.setAttribute("tabindex", "0");
-    if (hadFocus) stop?.focus({ preventScroll: true });
+    const buttons = [...list.querySelectorAll("button")];
+    tiles.forEach((tile, i) => this.#drawItem(buttons[i], tile, tile === current, i + 1));
+    if (tiles.length === 0) return;
+    const stop = buttons[current === null ? 0 : tiles.indexOf(current)];
+    stop.tabIndex = 0;
+    if (hadFocus) stop.focus({ preventScroll: true });
   }
 
-  /** As many rows as a batch has when it comes, however many tiles are brought back: nothing below moves. */
+  /**
+   * As many rows as a batch has when it comes, however many tiles are brought back: nothing below moves.
+   * @param {HTMLElement} list
+   * @param {number} n
+   */
   #setColumns(list, n) {
-    for (const [suffix, most] of [["", TILES_A_ROW], ["-small", TILES_A_ROW / 2]]) {
+    for (const [suffix, most] of Object.entries({ "": TILES_A_ROW, "-small": TILES_A_ROW / 2 })) {
       const rows = Math.ceil(this.#batchSize / most);
-      list.style.setProperty(`--rows${suffix}`, rows);
-      list.style.setProperty(`--columns${suffix}`, Math.max(most, Math.ceil(n / rows)));
+      list.style.setProperty(`--rows${suffix}`, String(rows));
+      list.style.setProperty(`--columns${suffix}`, String(Math.max(most, Math.ceil(n / rows))));
     }
   }
 
+  /**
+   * @param {HTMLButtonElement} button
+   * @param {Tile} tile
+   * @param {boolean} isCurrent
+   * @param {number} number
+   */
   #drawItem(button, tile, isCurrent, number) {
     const [status, words, sign] = this.#describe(tile);
-    if (tile.isSeen && !button.firstChild.src) button.firstChild.src = tile.picture.src; // from the cache by now
+    const [image, mark] = button.children;
+    if (tile.isSeen && !image.hasAttribute("src")) image.setAttribute("src", tile.picture.src); // from the cache by now
     button.tabIndex = -1;
     button.ariaLabel = `Image ${number}, ${words}${tile.isFlagged ? ", flagged" : ""}`;
     button.ariaCurrent = isCurrent ? "true" : null;
-    button.dataset.imageId = tile.imageId;
+    button.dataset.imageId = String(tile.imageId);
     button.dataset.status = status;
     button.toggleAttribute("data-flagged", tile.isFlagged);
-    button.lastChild.textContent = sign;
+    mark.textContent = sign;
   }
 
+  /** @param {Tile} tile */
   #describe(tile) {
-    if (tile.isClosed) return ["closed", "with somebody else", "×"];
+    if (tile.isClosed) return ["closed", "with another annotator", "×"];
     if (tile.isSkipped) return ["skipped", "skipped", "?"];
     if (tile.value === null) return ["open", "not answered", "·"];
     const answer = this.#classes[tile.value];
     return ["answered", `answered ${answer}`, answer];
   }
 
+  /** @param {Tile | null} tile */
   #drawPicture(tile) {
     const place = this.#find("[data-picture]");
     if (tile === null) return; // the last one fades: see label.css
     if (place.firstChild !== tile.picture) place.replaceChildren(tile.picture);
   }
 
+  /** @param {Tile | null} tile */
   #drawPad(tile) {
-    for (const button of this.#find("[data-pad]").children) {
-      button.ariaDisabled = String(!tile?.isSeen || tile.isClosed); // `disabled` would take the focus away
+    for (const button of findAllIn(this.#place, "[data-pad] > [data-value]")) {
       button.ariaPressed = String(tile?.value === Number(button.dataset.value));
     }
-    for (const button of this.#place.querySelectorAll("[data-skip], [data-flag]")) {
-      button.ariaDisabled = String(!tile?.isSeen || tile.isClosed);
+    for (const button of findAllIn(this.#place, "[data-pad] > [data-value], [data-skip], [data-flag]")) {
+      button.ariaDisabled = String(!tile?.isSeen || tile.isClosed); // `disabled` would take the focus away
     }
     this.#find("[data-skip]").ariaPressed = String(tile?.isSkipped === true);
   }
 
+  /** @param {Tile | null} tile */
   #drawGuess(tile) {
     const guess = this.#find("[data-guess]");
     guess.hidden = !this.isGuessShown;
@@ -147,9 +198,19 @@ export class TilesView extends EventTarget {
     }
   }
 
+  /** @param {string} selector */
   #find(selector) {
-    return this.#place.querySelector(selector);
+    return findIn(this.#place, selector);
   }
+}
+
+/**
+ * @param {EventTarget | null} target
+ * @param {string} selector
+ * @returns {HTMLElement | null}
+ */
+function closestOf(target, selector) {
+  return target instanceof Element ? target.closest(selector) : null;
 }
 
 function makeItem() {
