@@ -69,7 +69,7 @@ export class Api {
   }
 
   get streamUrl() {
-    return `${this.#base}/events`;
+    return `${this.#base}/stream`;
   }
 
   /** @returns {Promise<Pool>} */

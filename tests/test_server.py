@@ -73,7 +73,7 @@ def serving(
 def test_it_stops_when_told_to_though_somebody_is_looking_on(tmp_path: Path, how: signal.Signals) -> None:
     with (
         serving(tmp_path / "inkling.db") as (url, process),
-        httpx2.stream("GET", f"{url}/api/v1/pools/digits/events", timeout=60) as events,
+        httpx2.stream("GET", f"{url}/api/v1/pools/digits/stream", timeout=60) as events,
     ):
         lines = events.iter_lines()
         assert next(lines).startswith(("event:", "retry:"))

@@ -97,7 +97,7 @@ def test_the_page_goes_on_as_soon_as_somebody_gives_images_back(small_pool: Labe
     page = small_pool.page
     page.goto(small_pool.url)
     expect(page.get_by_role("timer")).to_have_text("The next is free in 10\u202fmin.")
-    with page.expect_response("**/events"):
+    with page.expect_response("**/stream"):
         page.reload()
     page.request.post(f"{small_pool.api_url}/leases/release", data={"annotator": "ada"})
     small_pool.wait_for_image()

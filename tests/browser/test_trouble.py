@@ -238,7 +238,7 @@ def test_a_page_whose_stream_is_refused_asks_now_and_then_and_opens_it_ever_more
         route.fulfill(status=429, json={"status": 429, "code": "TooManyStreams"})
 
     page.clock.install()
-    page.route("**/events", refuse)
+    page.route("**/stream", refuse)
     opened.open()
     page.evaluate("dispatchEvent(new Event('pageshow'))")  # the browser may send it after the first refusal
     for _ in range(60):
@@ -248,8 +248,8 @@ def test_a_page_whose_stream_is_refused_asks_now_and_then_and_opens_it_ever_more
     opened.page.request.post(f"{opened.api_url}/oracle-labels", data={"count": 3})
     page.clock.run_for(6_000)
     expect(opened.shown("labels")).to_have_text("3 of 60")
-    page.unroute("**/events")
-    with page.expect_request("**/events"):
+    page.unroute("**/stream")
+    with page.expect_request("**/stream"):
         page.clock.run_for(60_000)
     opened.page.request.post(f"{opened.api_url}/oracle-labels", data={"count": 1})
     page.clock.run_for(1_000)

@@ -15,7 +15,7 @@ from app.web.edge.deps import Services
 from tests.factories.logins import PASSWORD, create_token
 
 URL = "http://localhost"
-STREAM = "/api/v1/pools/{slug}/events"  # never ends, once it is let in
+STREAMS = ("/api/v1/pools/{slug}/stream", "/api/v1/pools/{slug}/events")  # never end, once they are let in
 
 
 def account_of(services: Services, name: str) -> Annotator:

@@ -121,7 +121,7 @@ def test_a_cursor_behind_the_end_is_an_empty_page(client: TestClient) -> None:
         assert client.get(f"{url}?cursor={2**63 - 1}").json() == {"items": [], "next": None}
 
 
-@pytest.mark.parametrize("what", ["", "/rounds", "/rounds/0", "/labels", "/export", "/events"])
+@pytest.mark.parametrize("what", ["", "/rounds", "/rounds/0", "/labels", "/export", "/stream", "/events"])
 def test_a_pool_that_is_not_there_is_not_found(client: TestClient, what: str) -> None:
     response = client.get(f"/api/v1/pools/nowhere{what}")
 

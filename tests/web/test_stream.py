@@ -24,7 +24,7 @@ POOL = "/api/v1/pools/digits"
 @contextmanager
 def events_of(server: str) -> Iterator[Iterator[tuple[str, Any]]]:
     """The stream's events, (name, data), as they come; a comment is ("", its text)."""
-    with httpx2.stream("GET", f"{server}{POOL}/events", timeout=60) as response:
+    with httpx2.stream("GET", f"{server}{POOL}/stream", timeout=60) as response:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
 
@@ -80,17 +80,29 @@ def test_a_stream_ends_after_its_time_so_that_the_caller_is_looked_at_again(
 
 
 def test_a_stream_of_a_pool_that_is_not_there_is_not_found(server: str) -> None:
-    response = httpx2.get(f"{server}/api/v1/pools/nowhere/events", timeout=60)
+    response = httpx2.get(f"{server}/api/v1/pools/nowhere/stream", timeout=60)
 
     assert response.status_code == 404
     assert response.json()["code"] == "NotFound"
+
+
+def test_the_address_of_earlier_versions_still_streams_and_is_called_deprecated(server: str) -> None:
+    with httpx2.stream("GET", f"{server}{POOL}/events", timeout=60) as response:
+        assert next(response.iter_lines()) == "event: round"
+
+    paths = httpx2.get(f"{server}/api/v1/openapi.json").json()["paths"]
+    operations = {what: paths[f"/api/v1/pools/{{slug}}/{what}"]["get"] for what in ("stream", "events")}
+    assert {what: operation.get("deprecated", False) for what, operation in operations.items()} == {
+        "stream": False,
+        "events": True,
+    }
 
 
 def open_socket(server: str) -> socket.socket:
     """A stream by hand, so that it can be broken off; it has begun."""
     port = int(server.rpartition(":")[2])
     client = socket.create_connection(("127.0.0.1", port), timeout=60)
-    client.sendall(f"GET {POOL}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    client.sendall(f"GET {POOL}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
     return client
 
@@ -99,7 +111,7 @@ def test_one_stream_too_many_is_refused_before_it_begins(server: str) -> None:
     with ExitStack() as streams:
         for _ in range(Live.STREAMS_OF_ONE):
             streams.enter_context(events_of(server))
-        refused = streams.enter_context(httpx2.stream("GET", f"{server}{POOL}/events", timeout=60))
+        refused = streams.enter_context(httpx2.stream("GET", f"{server}{POOL}/stream", timeout=60))
         assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
         refused.read()
 

@@ -88,7 +88,8 @@ def export_labels(
     return StreamingResponse(body, media_type=export.MEDIA_TYPES[format], headers=headers)
 
 
-@router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404, 429))
+@router.get("/{slug}/stream", response_class=EventSourceResponse, responses=responses(404, 429))
+@router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404, 429), deprecated=True)
 async def stream_pool(stream: Annotated[Stream, Depends(open_stream)]) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`: fetch what has changed.
 
