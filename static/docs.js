@@ -50,5 +50,5 @@ new MutationObserver(repair).observe(place, { childList: true, subtree: true });
   deepLinking: true,
   tryItOutEnabled: true,
   syntaxHighlight: { theme: "tomorrow-night" }, // the default's red numbers are too dark to read
-  validatorUrl: null, // nothing is sent to anybody else's server
+  validatorUrl: null, // no other server is asked
 });

@@ -23,7 +23,7 @@ export function describeTrouble(trouble, { n, annotator, path, isLasting }) {
     const name = trouble.context.name;
     const waits = n ? `${kept} until ${annotator} logs in again.` : "";
     const link = { href: path, text: `Go on as ${name}`, target };
-    return { text: `Somebody else has logged in here: ${name}. ${waits}`.trim(), link };
+    return { text: `Another account is logged in here: ${name}. ${waits}`.trim(), link };
   }
   if (trouble.code === "TooManyActs") {
     const waits = n

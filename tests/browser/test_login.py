@@ -119,7 +119,7 @@ def test_nobody_sends_the_answers_of_another_who_used_the_same_browser(
     expect(opened.notice("connection")).to_contain_text("1 answer is saved here")
     log_in(context, guarded.url, "cleo")
     expect(opened.notice("connection")).to_contain_text(
-        "Somebody else has logged in here: cleo. 1 answer is saved here until ben logs in again."
+        "Another account is logged in here: cleo. 1 answer is saved here until ben logs in again."
     )
     opened.notice("connection").get_by_role("link", name="Go on as cleo").click()
     opened.wait_for_image()

@@ -23,7 +23,7 @@ SIZES = {
 SMALL = [name for name in SIZES if name != "desktop"]
 PARTS = ["[data-picture]", "[data-pad]", "[data-tiles]", ".tools"]
 SEVERAL_LINES = (
-    "Somebody else has logged in here, and this line says so in as many words as any line of this page has. " * 2
+    "Another account is logged in here, and this line says so in as many words as any line of this page has. " * 2
 )
 SAY = """async ([folder, text]) => {
   const { Notices } = await import(`${folder}/notices.js`);

@@ -39,14 +39,14 @@ def test_agreement_with_the_truth_is_for_admins_alone(app: FastAPI, services: Se
     Person(ada, "ada").lease_and_label(2)
 
     assert work_of(ada, "ada")["agrees_with_truth"] is None
-    assert "Correct (of known)" not in ada.get("/pools/digits/me").text
+    assert "Agreement with ground truth" not in ada.get("/pools/digits/me").text
     assert "right answers" not in ada.get("/pools/digits/me").text
     told = work_of(boss, "ada")["agrees_with_truth"]
     assert isinstance(told, dict)
     assert told["total"] == 2
-    assert "Correct (of known)" in boss.get("/pools/digits/people").text
+    assert "Agreement with ground truth" in boss.get("/pools/digits/people").text
     Person(boss, "boss").lease_and_label(1)
-    assert "Correct (of known)" in boss.get("/pools/digits/me").text
+    assert "Agreement with ground truth" in boss.get("/pools/digits/me").text
 
 
 def test_nothing_that_an_annotator_may_ask_tells_a_right_answer_from_a_wrong_one(

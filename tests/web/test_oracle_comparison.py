@@ -170,7 +170,7 @@ def test_the_chart_has_a_line_for_each_curve_and_random_is_dashed(
     ]
     assert chart["legend"][0]["colour"] != chart["legend"][1]["colour"]
     (plot,) = Document.from_json(json.loads(json.dumps(chart["item"]["doc"]))).roots
-    assert plot.yaxis.axis_label == "Accuracy on unseen images"  # type: ignore[attr-defined]
+    assert plot.yaxis.axis_label == "Test accuracy"  # type: ignore[attr-defined]
     assert len(plot.renderers) == 4  # type: ignore[attr-defined] # a band and a line each
 
 

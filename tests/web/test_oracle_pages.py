@@ -197,7 +197,7 @@ def test_without_such_a_run_in_the_paper_there_is_nothing_to_compare(client: Tes
     assert "The paper has no such run to compare with" in text
     assert "Active learning 400 — 89.75 % 359 of 400 86.4 to 92.4 % — — 1.25 s" in text
     assert "the paper’s went" not in text
-    assert "unseen images took no part" not in text
+    assert "test images took no part" not in text
 
 
 def test_a_run_of_k_means_alone_has_no_table(client: TestClient, services: Services) -> None:

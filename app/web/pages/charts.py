@@ -25,7 +25,7 @@ ACCURACY_TOOLTIPS = [
     ("", "@title"),
     ("Labels", "@labels{0,0}"),
     ("Validation", "@validation_text"),
-    ("Unseen", "@test_text"),
+    ("Test", "@test_text"),
 ]
 
 

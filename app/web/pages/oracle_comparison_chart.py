@@ -25,7 +25,7 @@ TOOLTIPS = [("", "@label"), ("Labels", "@labels{0,0}"), ("Accuracy", "@text")]
 def build_comparison_chart(page: ComparisonPage, theme: Theme) -> dict[str, Any]:
     """Accuracy by the number of labels, a colour a run; random choice is dashed. On unseen images if all have some."""
     plot = new_accuracy_figure(PALETTES[theme])
-    plot.yaxis.axis_label = "Accuracy on unseen images" if page.is_on_unseen else "Validation accuracy"
+    plot.yaxis.axis_label = "Test accuracy" if page.is_on_unseen else "Validation accuracy"
     legend = []
     for row in page.rows:
         colour = COLOURS[page.run_ids.index(row.run_id)][theme]
