@@ -25,9 +25,11 @@ class Training:
     message: str | None = None
 
 
-def read_training(session: Session, pool: Pool, *, now: dt.datetime) -> Training:
-    """What is going on for this pool."""
+def read_training(session: Session, pool: Pool, *, is_kept: bool, now: dt.datetime) -> Training:
+    """What is going on for this pool. `is_kept`: the server starts a trainer whenever there is none."""
     trainer = find_trainer(session, now=now)
+    if trainer is None and is_kept:
+        return Training("loading", "The trainer is being started; answers are kept and count meanwhile.")
     if trainer is None:
         return Training("absent", "No trainer is running just now; answers are kept, and count as soon as one is.")
     if trainer.failure is not None:

@@ -1,6 +1,7 @@
 """Kill the server again and again while one client labels by truth, and see that nothing is lost and nothing doubled.
 
-`python -m benchmarks.crash [--kills 100] [--labels 400] [--seed 0]`: a line a kill, then the verdict.
+`python -m benchmarks.crash [--kills 100] [--labels 400] [--seed 0] [--in-turn]`: a line a kill, then the verdict. With
+--in-turn each second kill is of the trainer alone.
 Ends with exit code 1 if an acknowledged label is missing, one is there twice, or (MNIST, 400 labels) an accuracy is
 not the paper's.
 """
@@ -35,14 +36,17 @@ class Log:
     acknowledged: dict[int, int] = field(default_factory=dict)
     retries: int = 0
     kills: list[int] = field(default_factory=list)
+    in_turn: bool = False  # each second kill is of the trainer alone
 
 
-def run(data: DataSet, folder: Path, *, kills: int, labels: int, seed: int) -> tuple[Log, list[dict[str, Any]]]:
+def run(
+    data: DataSet, folder: Path, *, kills: int, labels: int, seed: int, in_turn: bool = False
+) -> tuple[Log, list[dict[str, Any]]]:
     """Label until there are enough; the log, and the rounds that the server ends up with."""
     rng = random.Random(seed)
     # Kills are spread over the labels; those behind a batch's last label fall into training or loading.
     moments = sorted(rng.randrange(labels * 4 // 5) for _ in range(kills))  # room for those that come together
-    log = Log()
+    log = Log(in_turn=in_turn)
     server = Restartable(folder)
     try:
         while len(log.acknowledged) < labels:
@@ -86,10 +90,11 @@ def _kill_if_due(server: Restartable, log: Log, moments: list[int], rng: random.
     moments.pop(0)
     log.kills.append(len(log.acknowledged))
     delay = rng.uniform(0, longest)
-    print(
-        f"kill {len(log.kills)} with {len(log.acknowledged)} labels acknowledged, in {delay * 1000:.0f} ms", flush=True
-    )
-    server.kill_after(delay)
+    only_trainer = log.in_turn and len(log.kills) % 2 == 0
+    what = "of the trainer " if only_trainer else ""
+    n_labels = len(log.acknowledged)
+    print(f"kill {len(log.kills)} {what}with {n_labels} labels acknowledged, in {delay * 1000:.0f} ms", flush=True)
+    server.kill_after(delay, only_trainer=only_trainer)
 
 
 def _get(server: Restartable, path: str, log: Log) -> Any:
@@ -116,10 +121,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--labels", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--in-turn", action="store_true", help="kill server and trainer in turn")
     asked = parser.parse_args()
     data = datasets.load(Settings())
     with database_folder() as folder:
-        log, rounds = run(data, folder, kills=asked.kills, labels=asked.labels, seed=asked.seed)
+        log, rounds = run(data, folder, kills=asked.kills, labels=asked.labels, seed=asked.seed, in_turn=asked.in_turn)
         found = stored_labels(folder)
     missing = [image for image, value in log.acknowledged.items() if found.get(image) != [value]]
     accuracies = [round_["validation"]["accuracy"] for round_ in rounds[1:]]

@@ -1,9 +1,9 @@
 """Many annotators with accounts at once on a pool of 60,000: how fast it is, and whether all of it is right.
 
-`python -m benchmarks.load [--annotators 50] [--seconds 60] [--think-ms 300] [--keep FOLDER]`: people think between
-their answers; with `--think-ms 0` they answer as fast as the server does. Ends with exit code 1 if a label is lost or
-doubled, a digit was given to two people, the database was locked, anything else failed, or the rounds do not come out
-of their events again.
+`python -m benchmarks.load [--annotators 50] [--seconds 60] [--think-ms 300] [--kills 0] [--keep FOLDER]`: people think
+between their answers; with `--think-ms 0` they answer as fast as the server does. With `--kills` the trainer is killed
+so many times meanwhile. Ends with exit code 1 if a label is lost or doubled, a digit was given to two people, the
+database was locked, anything else failed, or the rounds do not come out of their events again.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import multiprocessing
 import secrets
 import sqlite3
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,15 @@ from app.settings import Settings
 from app.verify import verify_pool
 from benchmarks.annotators import Acknowledged, Handout, Plan, Seen, label_together
 from benchmarks.finding import Finding, report, spread
-from benchmarks.server import Running, database_folder, read_memory_mb, running_server, wait_for
+from benchmarks.server import (
+    Running,
+    database_folder,
+    find_trainer,
+    kill_trainer,
+    read_memory_mb,
+    running_server,
+    wait_for,
+)
 
 PART = "load"
 POOL_SIZE = 60_000
@@ -52,7 +61,7 @@ class Stored:
 
 
 def measure(
-    data: DataSet, folder: Path, notes: Console, *, n_annotators: int, seconds: float, think_seconds: float
+    data: DataSet, folder: Path, notes: Console, *, n_annotators: int, seconds: float, think_seconds: float, kills: int
 ) -> Iterator[Finding]:
     """Label for so many seconds, then look at the answers, the database in `folder`, and the server's log."""
     pool_size = min(POOL_SIZE, len(data.train.images))
@@ -63,10 +72,15 @@ def measure(
     with running_server(folder, log=log, **settings) as server:
         wait_for(server, "/readyz")
         yield from memory(server, "memory, warm")
+        killer = threading.Thread(target=kill_trainers, args=(server, kills, seconds))
+        killer.start()
         seen = label(server, data, tokens, seconds=seconds, think_seconds=think_seconds)
+        killer.join()
+        if kills:
+            wait_for(server, "/readyz")
         yield from memory(server, "memory, at the end")
     yield from speed(seen, n_annotators, seconds)
-    yield from faults(seen, read_stored(folder), log.read_text(encoding="utf-8", errors="replace"))
+    yield from faults(seen, read_stored(folder), log.read_text(encoding="utf-8", errors="replace"), n_kills=kills)
     yield from verified(folder, notes)
 
 
@@ -96,10 +110,20 @@ def label(server: Running, data: DataSet, tokens: dict[str, str], *, seconds: fl
     return seen
 
 
+def kill_trainers(server: Running, kills: int, seconds: float) -> None:
+    """Kill the trainer so many times, spread over the time in which people label."""
+    time.sleep(SPAWN_SECONDS)
+    for _ in range(kills):
+        kill_trainer(server.pid)
+        time.sleep(seconds / (kills + 1))
+
+
 def memory(server: Running, what: str) -> Iterator[Finding]:
     """Resident, as it is now; for information, for it grows with the labels that a round is fitted on."""
-    if (resident := read_memory_mb(server, "VmRSS")) is not None:
-        yield Finding(PART, what, resident, "MB")
+    for process, pid in (("web", server.pid), ("trainer", find_trainer(server.pid))):
+        resident = None if pid is None else read_memory_mb(pid, "VmRSS")
+        if resident is not None:
+            yield Finding(PART, f"{what}, {process}", resident, "MB")
 
 
 def speed(seen: Seen, n_annotators: int, seconds: float) -> Iterator[Finding]:
@@ -116,8 +140,8 @@ def speed(seen: Seen, n_annotators: int, seconds: float) -> Iterator[Finding]:
     yield Finding(PART, "the clients, of one processor", 100 * seen.processor_seconds / seconds, "%")
 
 
-def faults(seen: Seen, stored: Sequence[Stored], log: str) -> Iterator[Finding]:
-    """What must not happen, each counted."""
+def faults(seen: Seen, stored: Sequence[Stored], log: str, *, n_kills: int = 0) -> Iterator[Finding]:
+    """What must not happen, each counted. The log tells of each trainer that was killed, as it should."""
     answered = shared((answer.image_id, answer.annotator) for answer in seen.acknowledged)
     kept = shared((event.image_id, event.annotator) for event in stored)
     locked = log.count("database is locked") + sum(n for what, n in seen.troubles.items() if what.startswith("503"))
@@ -129,7 +153,7 @@ def faults(seen: Seen, stored: Sequence[Stored], log: str) -> Iterator[Finding]:
         "labels lost": len(lost(seen.acknowledged, stored)),
         "events doubled": len(stored) - len({event.image_id for event in stored}),
         "database locked, or 503": locked,
-        "errors in the server's log": log.count(" ERROR ") + log.count(" CRITICAL "),
+        "errors in the server's log": log.count(" ERROR ") + log.count(" CRITICAL ") - n_kills,
         f"other errors{''.join(f', {what}' for what in sorted(others))}": sum(others.values()),
     }
     for what, count in counts.items():
@@ -198,6 +222,7 @@ def main() -> int:
     parser.add_argument("--annotators", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--think-ms", type=float, default=300.0, help="between two answers of one person, on average")
+    parser.add_argument("--kills", type=int, default=0, help="of the trainer, while people label")
     parser.add_argument("--keep", type=Path, help="an empty folder, for the database and the server's log")
     parser.add_argument("--json", type=Path, default=Path(__file__).with_name("load.json"), help="where to write")
     asked = parser.parse_args()
@@ -216,6 +241,7 @@ def main() -> int:
                 n_annotators=asked.annotators,
                 seconds=asked.seconds,
                 think_seconds=asked.think_ms / 1000,
+                kills=asked.kills,
             )
         )
     return 0 if report(findings, data, asked.json) else 1

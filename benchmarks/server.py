@@ -1,6 +1,7 @@
 """A real server in a process of its own, on a database in a temporary folder that goes with it. Loopback only."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -97,9 +98,9 @@ class Restartable:
         if self._killer is not None:
             self._killer.join()
 
-    def kill_after(self, seconds: float) -> None:
-        """SIGKILL after that time, while the caller goes on."""
-        self._killer = threading.Thread(target=self._kill, args=(seconds,))
+    def kill_after(self, seconds: float, *, only_trainer: bool = False) -> None:
+        """SIGKILL after that time, while the caller goes on. The server starts its trainer again by itself."""
+        self._killer = threading.Thread(target=self._kill, args=(seconds, only_trainer))
         self._killer.start()
 
     def stop(self) -> None:
@@ -108,8 +109,11 @@ class Restartable:
         self._process.kill()
         self._process.wait()
 
-    def _kill(self, seconds: float) -> None:
+    def _kill(self, seconds: float, only_trainer: bool) -> None:
         time.sleep(seconds)
+        if only_trainer:
+            kill_trainer(self._process.pid)
+            return
         self._process.kill()
         self._process.wait()
         self._process = self._start()
@@ -117,6 +121,16 @@ class Restartable:
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port)]
         return subprocess.Popen(command, cwd=ROOT, env=self._environment, stderr=subprocess.DEVNULL)
+
+
+def kill_trainer(pid: int) -> None:
+    """SIGKILL the trainer of the server of this process, as soon as there is one."""
+    until = time.monotonic() + START_SECONDS
+    while (trainer := find_trainer(pid)) is None and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    if trainer is not None:
+        with suppress(ProcessLookupError):
+            os.kill(trainer, signal.SIGKILL)
 
 
 def wait_for(server: Running, path: str) -> float:
@@ -136,14 +150,27 @@ def wait_for(server: Running, path: str) -> float:
     raise TimeoutError(f"The server did not answer {path} with 200 within {START_SECONDS:g} s")
 
 
-def read_memory_mb(server: Running, name: Memory) -> float | None:
-    """The server's memory; None where there is no /proc to read it from."""
-    status = Path(f"/proc/{server.pid}/status")
+def find_trainer(pid: int) -> int | None:
+    """The process of the server's trainer: its only child. None while there is none, or where there is no /proc."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")  # of each thread, for any may have started it
+    return next((int(child) for task in tasks for child in _read(task).split()), None)
+
+
+def read_memory_mb(pid: int, name: Memory) -> float | None:
+    """A process's memory; None where there is no /proc to read it from."""
+    status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return None
     lines = status.read_text(encoding="ascii").splitlines()
     (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
     return kilobytes * 1024 / 1e6
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError:  # a thread that has ended meanwhile
+        return ""
 
 
 def _kept_environment() -> dict[str, str]:

@@ -26,5 +26,5 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:  # noqa: ARG001
                 ready.append(wait_for(server, "/readyz"))
     for what, seconds in (("first start", first), ("later start", later)):
         yield Finding("startup", f"{what} → labeling page, fastest", min(seconds), "s")
-        yield Finding("startup", f"{what} → labeling page, slowest", max(seconds), "s", 2.0)
+        yield Finding("startup", f"{what} → labeling page, slowest", max(seconds), "s", 1.5)
     yield Finding("startup", "later start → model ready, slowest", max(ready), "s")

@@ -6,7 +6,7 @@
  *   fit_ms: number }} Round
  * @typedef {{ images: number, labeled: number, unlabeled: number, human: number, oracle: number,
  *   model: number }} Counts
- * @typedef {{ status: "loading" | "idle" | "running" | "failed", message: string | null }} Training
+ * @typedef {{ status: "absent" | "loading" | "idle" | "running" | "failed", message: string | null }} Training
  * @typedef {{ slug: string, created_at: string, classes: string[], batch_size: number, counts: Counts, round: Round,
  *   until_round: number, training: Training }} Pool
  * @typedef {{ image_id: number, url: string, prediction: number | null, confidence: number | null }} Leased
@@ -169,11 +169,11 @@ export class Api {
     return this.#post("undo", { event_id: eventId, key });
   }
 
-  /** Whether the model is loaded. */
-  async isReady() {
+  /** Whether the model is being loaded: it will be there in some seconds. */
+  async isLoading() {
     try {
       const response = await fetch("/readyz", { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      return response.status !== 503;
+      return response.status === 503 && (await response.json()).status === "loading";
     } catch {
       throw new ApiError({});
     }

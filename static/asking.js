@@ -222,7 +222,7 @@ export class Asking extends Emitter {
   async #waitForModel() {
     if (!this.#mayBeLoading) return;
     const end = performance.now() + LOADING_MS;
-    while (!(await this.#api.isReady())) {
+    while (await this.#api.isLoading()) {
       if (performance.now() > end || !this.batch.isDone) return;
       this.#notices.set("loading", "info", "The model is being loaded. The next images come in some seconds.");
       await new Promise((resolve) => setTimeout(resolve, LOADING_POLL_MS));

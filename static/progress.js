@@ -131,7 +131,7 @@ export class Progress extends Emitter {
   /** @param {Pool["training"]} training */
   #showTraining({ status, message }) {
     this.#notices.toggle("training", "bad", status === "failed" && message);
-    this.#notices.toggle("model", "info", status === "loading" && message);
+    this.#notices.toggle("model", "info", (status === "loading" || status === "absent") && message);
     clearTimeout(this.#loadingPoll); // one chain of them, however often the page refreshes
     if (status === "loading") this.#loadingPoll = setTimeout(() => this.refreshSoon(), LOADING_POLL_MS);
   }

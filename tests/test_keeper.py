@@ -69,7 +69,9 @@ def test_a_trainer_that_is_killed_is_started_again_and_the_log_says_so(
 
     assert f"the trainer (process {first}) was ended by signal 9; it is started again" in caplog.text
     with database.read() as session:
-        assert training_status.read_training(session, pool, now=dt.datetime.now(dt.UTC)).status == "absent"
+        assert (
+            training_status.read_training(session, pool, is_kept=False, now=dt.datetime.now(dt.UTC)).status == "absent"
+        )
 
 
 def test_a_trainer_that_hangs_while_a_round_is_due_is_killed(

@@ -201,7 +201,10 @@ def test_a_model_that_is_loading_is_waited_for_after_the_batch(label_page: Label
         route.continue_()
 
     label_page.page.route("**/leases", note)
-    label_page.page.route("**/readyz", lambda route: route.fulfill(status=200 if is_ready else 503, json={}))
+    label_page.page.route(
+        "**/readyz",
+        lambda route: route.fulfill(status=200 if is_ready else 503, json={"status": "ok" if is_ready else "loading"}),
+    )
     label_page.page.context.set_offline(True)
     label_page.press("0")
     expect(label_page.notice("connection")).to_be_visible()

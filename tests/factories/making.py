@@ -167,7 +167,7 @@ def training_of(database: Database, pool: Pool) -> Training:
     if not is_there:
         add_trainer(database)
     with database.read() as session:
-        return training_status.read_training(session, pool, now=NOW)
+        return training_status.read_training(session, pool, is_kept=False, now=NOW)
 
 
 @contextmanager

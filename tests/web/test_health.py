@@ -22,8 +22,8 @@ def test_it_is_ready_once_a_trainer_is(client: TestClient, services: Services) -
     add_trainer(services.database, now=now)
     after = client.get("/readyz")
 
-    assert (before.status_code, before.json()) == (503, {"status": "loading"})
-    assert meanwhile.status_code == 503
+    assert (before.status_code, before.json()) == (503, {"status": "absent"})
+    assert (meanwhile.status_code, meanwhile.json()) == (503, {"status": "loading"})
     assert (after.status_code, after.json()) == (200, {"status": "ok"})
 
 

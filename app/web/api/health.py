@@ -15,9 +15,9 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """`loading`: answers are taken already, the model comes in some seconds."""
+    """`loading`: answers are taken already, the model comes in some seconds. `absent`: no trainer is running."""
 
-    status: Literal["ok", "loading"]
+    status: Literal["ok", "loading", "absent"]
 
 
 @router.get("/healthz")
@@ -26,14 +26,15 @@ async def get_health() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": Health, "description": "TensorFlow is still being loaded"}})
+@router.get("/readyz", responses={503: {"model": Health, "description": "No trainer is ready"}})
 def get_readiness(services: InServices, response: Response, now: Now) -> Health:
     """200 once a trainer is ready, 503 before."""
     with services.database.read() as session:
         if training_status.is_ready(session, now=now):
             return Health(status="ok")
+        trainer = training_status.find_trainer(session, now=now)
     response.status_code = 503
-    return Health(status="loading")
+    return Health(status="loading" if trainer or services.keeper else "absent")
 
 
 @router.get(

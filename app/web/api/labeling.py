@@ -9,7 +9,7 @@ from typing import TypeVar
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from app import labeling, leases, revising, rounds, training_status
+from app import labeling, leases, revising, rounds
 from app.labeling import GivenLabel
 from app.labels import Recorded
 from app.models import ORACLE, Annotator, Pool
@@ -33,7 +33,7 @@ from app.web.api.schemas import (
     UndoOut,
 )
 from app.web.edge.auth import InAdmin, InCredentials, find_annotator
-from app.web.edge.deps import InServices, Now, Services, Slug
+from app.web.edge.deps import InServices, Now, Services, Slug, find_training
 from app.web.edge.gate import Credentials
 from app.web.edge.pace import ACTS, LABELS, Allowance
 from app.web.edge.problems import responses
@@ -182,7 +182,7 @@ def _wait_for_due_round(services: Services, slug: str, now: dt.datetime) -> None
         pool = services.pools.get(session, slug)
         newest = rounds.find_newest(session, pool)
         is_due = rounds.is_due(session, pool)
-        is_awaited = is_due and training_status.read_training(session, pool, now=now).status == "running"
+        is_awaited = is_due and find_training(services, session, pool, now).status == "running"
     if is_awaited:
         seconds = services.settings.round_wait_seconds
         services.live.wait_for_round(pool.id, after=newest.number, seconds=seconds)

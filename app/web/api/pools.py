@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app import export, queries, training_status
+from app import export, queries
 from app.pools import get_pool
 from app.web.api.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
 from app.web.api.stream import Stream, open_stream, stream_changes
 from app.web.edge.auth import InAdmin, InCaller
-from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug
+from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug, find_training
 from app.web.edge.problems import responses
 
 router = APIRouter(prefix="/pools", tags=["pools"])
@@ -31,7 +31,7 @@ def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
     """Counts, classes, the newest round, what the trainer does, and which data set it is."""
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
-        training = training_status.read_training(session, view.pool, now=now)
+        training = find_training(services, session, view.pool, now)
     return PoolDetail.of_view(view, training)
 
 

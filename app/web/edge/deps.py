@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
+from sqlalchemy.orm import Session
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 
@@ -12,8 +13,10 @@ from app.db import Database
 from app.feed import Feed
 from app.keeper import TrainerKeeper
 from app.live import Live
+from app.models import Pool
 from app.pools import SLUG, Pools
 from app.settings import Settings
+from app.training_status import Training, read_training
 from app.web.edge.gate import Gate
 from app.web.edge.metrics import Metrics
 from app.web.edge.pace import Pace
@@ -45,6 +48,11 @@ async def get_services(request: HTTPConnection) -> Services:
     """The application's parts."""
     services: Services = request.app.state.services
     return services
+
+
+def find_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
+    """What the trainer does for a pool; if there is none, whether one is to come."""
+    return read_training(session, pool, is_kept=services.keeper is not None, now=now)
 
 
 async def get_now() -> dt.datetime:
