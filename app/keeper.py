@@ -42,6 +42,8 @@ class TrainerKeeper:
 
     def start(self) -> None:
         """Start the trainer in a moment."""
+        with self._database.write() as session:
+            training_status.drop_trainers(session)
         self._start_at = time.monotonic() + HEAD_START_SECONDS
         self._loop.start()
 
@@ -78,7 +80,7 @@ class TrainerKeeper:
         logger.error("the trainer (process %d) %s; it is started again in %g s", child.pid, how, pause)
         _close_pipe(child)
         with self._database.write() as session:
-            training_status.drop_trainers(session, pid=child.pid, now=dt.datetime.now(dt.UTC))
+            training_status.drop_trainer(session, child.pid)
 
     def _look_for_hang(self, child: subprocess.Popen[bytes]) -> None:
         now = dt.datetime.now(dt.UTC)
@@ -98,7 +100,7 @@ class TrainerKeeper:
             child.kill()
             child.wait()
         with self._database.write() as session:
-            training_status.drop_trainers(session, pid=child.pid, now=dt.datetime.now(dt.UTC))
+            training_status.drop_trainer(session, child.pid)
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

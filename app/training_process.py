@@ -107,7 +107,7 @@ class _Heart:
             return
         now = dt.datetime.now(dt.UTC)
         with self._database.write() as session:
-            training_status.drop_trainers(session, now=now)
+            training_status.drop_silent_trainers(session, now=now)
             if not training_status.note_heartbeat(session, self.trainer_id, now=now):
                 self.trainer_id = training_status.enter_trainer(session, os.getpid(), now=now)
         self._database.forget_old_changes()
@@ -122,4 +122,4 @@ class _Heart:
     def end(self) -> None:
         """The process ends."""
         with self._database.write() as session:
-            training_status.drop_trainers(session, pid=os.getpid(), now=dt.datetime.now(dt.UTC))
+            training_status.drop_trainer(session, os.getpid())

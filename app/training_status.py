@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, true, update
 from sqlalchemy.orm import Session
 
 from app import rounds
@@ -87,14 +87,19 @@ def note_state(
     _note_training(session)
 
 
-def drop_trainers(session: Session, *, pid: int | None = None, now: dt.datetime) -> int:
-    """Forget the trainer of this process, or all that were not heard of for long; how many that were."""
-    silent = TrainerStatus.heartbeat_at <= now - dt.timedelta(seconds=2 * SILENCE_SECONDS)
-    which = silent if pid is None else TrainerStatus.pid == pid
-    dropped = session.connection().execute(delete(TrainerStatus).where(which))
-    if dropped.rowcount:
-        _note_training(session)
-    return dropped.rowcount
+def drop_silent_trainers(session: Session, *, now: dt.datetime) -> int:
+    """Forget all that were not heard of for long; how many that were."""
+    return _drop(session, TrainerStatus.heartbeat_at <= now - dt.timedelta(seconds=2 * SILENCE_SECONDS))
+
+
+def drop_trainer(session: Session, pid: int) -> None:
+    """Forget the trainer of this process, which has ended."""
+    _drop(session, TrainerStatus.pid == pid)
+
+
+def drop_trainers(session: Session) -> None:
+    """Forget all, for the server that they were children of is gone. One that is alive enters again by itself."""
+    _drop(session, true())
 
 
 def find_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.datetime) -> float:
@@ -106,6 +111,13 @@ def find_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.date
 def is_round_due(session: Session) -> bool:
     """Whether any pool waits for a round."""
     return any(rounds.is_due(session, pool) for pool in session.scalars(select(Pool)))
+
+
+def _drop(session: Session, which: ColumnElement[bool]) -> int:
+    dropped = session.connection().execute(delete(TrainerStatus).where(which))
+    if dropped.rowcount:
+        _note_training(session)
+    return dropped.rowcount
 
 
 def _note_training(session: Session) -> None:

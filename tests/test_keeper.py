@@ -74,6 +74,19 @@ def test_a_trainer_that_is_killed_is_started_again_and_the_log_says_so(
         )
 
 
+def test_the_trainers_of_a_server_that_was_killed_are_forgotten_at_the_start(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_trainer(database, now=dt.datetime.now(dt.UTC))
+    monkeypatch.setattr(keeper, "HEAD_START_SECONDS", 3600.0)
+    kept = TrainerKeeper(make_settings(url_of(database.path)), database)
+    kept.start()
+    kept.stop()
+
+    with database.read() as session:
+        assert training_status.find_trainer(session, now=dt.datetime.now(dt.UTC)) is None
+
+
 def test_a_trainer_that_hangs_while_a_round_is_due_is_killed(
     kept: TrainerKeeper, database: Database, pool: Pool, ada: Annotator, caplog: pytest.LogCaptureFixture
 ) -> None:

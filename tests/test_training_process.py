@@ -167,4 +167,4 @@ def test_who_was_taken_for_dead_enters_again(database: Database, pool: Pool) -> 
 def test_trainers_that_were_not_heard_of_for_long_are_forgotten(database: Database, pool: Pool) -> None:  # noqa: ARG001
     add_trainer(database)
     with database.write() as session:
-        assert training_status.drop_trainers(session, now=dt.datetime.now(dt.UTC)) == 1
+        assert training_status.drop_silent_trainers(session, now=dt.datetime.now(dt.UTC)) == 1

@@ -47,7 +47,7 @@ def statuses(database: Database) -> list[str]:
 def run_one(database: Database, runner: OracleRunner) -> bool:
     """By a trainer that has just started: any other is gone."""
     with database.write() as session:
-        training_status.drop_trainers(session, pid=4711, now=NOW)
+        training_status.drop_trainer(session, 4711)
     return runner.run_one(add_trainer(database, pid=4711))
 
 
@@ -324,7 +324,7 @@ def test_a_run_whose_trainer_is_gone_is_begun_again(database: Database) -> None:
     other_id = add_trainer(database, pid=2)
     assert not others.run_one(other_id)  # the one that has it may be at work still
     with database.write() as session:
-        training_status.drop_trainers(session, pid=1, now=NOW)
+        training_status.drop_trainer(session, 1)
 
     assert others.run_one(other_id)
     assert (get(database, run_id).status, get(database, run_id).trainer_id) == ("done", other_id)
@@ -335,7 +335,7 @@ def test_a_trainer_that_was_given_up_for_dead_changes_nothing_of_its_run(databas
 
     def lose_it() -> DataSet:
         with database.write() as session:
-            training_status.drop_trainers(session, pid=1, now=NOW)
+            training_status.drop_trainer(session, 1)
         other = OracleRunner(database, make_data_set)
         assert other.run_one(add_trainer(database, pid=2))
         return make_data_set()
