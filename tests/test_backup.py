@@ -62,7 +62,7 @@ def dump(path: Path) -> list[str]:
 
 
 def files_in(folder: Path) -> list[str]:
-    return sorted(found.name for found in folder.iterdir())
+    return sorted(found.name for found in folder.iterdir() if not found.name.endswith("-lock"))
 
 
 # Back up

@@ -10,7 +10,10 @@ from typer.core import TyperCommand, TyperGroup
 # Each command: where it is, and the line that `inkling --help` shows. Only a command that is run is imported.
 COMMANDS = {
     "serve": ("serving:serve", "Serve the labeling page, the oracle page and the REST API."),
-    "train": ("training:train", "Train what is due in a process apart from the server's."),
+    "train": (
+        "training:train",
+        "Train the rounds that are due and run what the oracle page asks for, until interrupted.",
+    ),
     "oracle": (
         "oracle:oracle",
         "Simulate an annotator who is always right: the paper's experiments beside its numbers.",

@@ -1,6 +1,7 @@
 """What a pool is and where it stands, over HTTP."""
 
 import csv
+import datetime as dt
 import io
 import json
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import text
 
 from app.trainer import Trainer
 from app.web.edge.deps import Services
+from tests.factories import add_trainer
 from tests.web.person import POOL, Person
 
 
@@ -56,7 +58,7 @@ def test_a_pool_tells_where_it_stands(client: TestClient, ada: Person) -> None:
     }
     assert pool["until_round"] == 6
     assert pool["round"]["number"] == 0
-    assert pool["training"]["status"] == "loading"
+    assert pool["training"]["status"] == "absent"
 
 
 def test_a_training_that_failed_is_told(client: TestClient, services: Services, ada: Person, trainer: Trainer) -> None:
@@ -64,6 +66,7 @@ def test_a_training_that_failed_is_told(client: TestClient, services: Services, 
     with services.database.write() as session:
         session.execute(text("UPDATE round SET state = x'00'"))
     trainer.run_one()
+    add_trainer(services.database, now=dt.datetime.now(dt.UTC))
 
     training = client.get(POOL).json()["training"]
 

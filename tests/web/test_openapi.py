@@ -128,7 +128,7 @@ def test_the_documentation_page_needs_no_other_server(client: TestClient) -> Non
 def closed_app(closed_settings: Settings) -> Iterator[FastAPI]:
     """An application with accounts; its trainer is warm, or /readyz would rightly answer 503."""
     app = create_app(closed_settings)
-    app.state.trainer.warm_up()
+    add_trainer(app.state.services.database, now=dt.datetime.now(dt.UTC))
     yield app
     app.state.services.database.close()
 

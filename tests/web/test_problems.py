@@ -1,13 +1,15 @@
 """One shape for every error, whatever the route and whatever went wrong."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
 from app.web.edge.deps import Services
 
@@ -143,14 +145,32 @@ def test_what_somebody_sent_is_not_put_into_a_page_as_it_is(client: TestClient) 
 def test_a_database_in_trouble_is_unavailable_and_says_that_nothing_was_stored(
     client: TestClient, services: Services
 ) -> None:
-    with services.database.write() as session:
-        session.execute(text("ALTER TABLE label RENAME TO lost"))
+    event.listen(services.database.engine, "before_cursor_execute", find_no_room)
 
     response = client.post("/api/v1/pools/digits/leases", json={})
 
     assert_is_problem(response, 503)
     assert response.json()["code"] == "DatabaseUnavailable"
     assert "Nothing was stored" in response.json()["detail"]
+
+
+def find_no_room(*_: object) -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorname = "SQLITE_FULL"
+    raise OperationalError("INSERT", {}, full)
+
+
+def test_a_wrong_statement_is_a_bug_with_its_traceback_and_no_trouble_of_the_disk(
+    client: TestClient, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    with services.database.write() as session:
+        session.execute(text("ALTER TABLE label RENAME TO lost"))
+
+    response = client.post("/api/v1/pools/digits/leases", json={})
+
+    assert_is_problem(response, 500)
+    assert response.json()["code"] == "InternalError"
+    assert "no such table: label" in caplog.text
 
 
 def test_a_bug_tells_nothing_of_the_inside(app: FastAPI) -> None:
