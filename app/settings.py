@@ -51,7 +51,9 @@ class Settings(BaseSettings):
         default="least_confidence", description="Which unlabeled images are asked first."
     )
     queue_size: int = Field(default=500, ge=1, description="How many images of a round's ranking are stored.")
-    lease_seconds: int = Field(default=600, ge=1, description="Lease time: how long an image is held for one annotator.")
+    lease_seconds: int = Field(
+        default=600, ge=1, description="Lease time: how long an image is held for one annotator."
+    )
     round_wait_seconds: float = Field(
         default=1.0, ge=0, le=30, description="How long asking for images waits for a round that is due."
     )
