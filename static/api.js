@@ -169,16 +169,6 @@ export class Api {
     return this.#post("undo", { event_id: eventId, key });
   }
 
-  /** Whether the model is loaded. */
-  async isReady() {
-    try {
-      const response = await fetch("/readyz", { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      return response.status !== 503;
-    } catch {
-      throw new ApiError({});
-    }
-  }
-
   /**
    * @param {string} what
    * @param {object} body
