@@ -169,16 +169,6 @@ export class Api {
     return this.#post("undo", { event_id: eventId, key });
   }
 
-  /** Whether the model is being loaded: it will be there in some seconds. */
-  async isLoading() {
-    try {
-      const response = await fetch("/readyz", { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      return response.status === 503 && (await response.json()).status === "loading";
-    } catch {
-      throw new ApiError({});
-    }
-  }
-
   /**
    * @param {string} what
    * @param {object} body

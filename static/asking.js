@@ -4,7 +4,6 @@
  * where no image can be had.
  *
  * @import { Api, Leased, Pool } from "./api.js"
- * @import { ActRecord, BatchRecord } from "./batch.js"
  * @import { Connection } from "./connection.js"
  * @import { Held } from "./held.js"
  * @import { Notices } from "./notices.js"
@@ -17,7 +16,6 @@ import { Emitter } from "./emitter.js";
 import { Machine, PAGE, REQUEST } from "./states.js";
 
 const LOADING_MS = 30_000; // the longest that a finished batch waits for a model that is being loaded
-const LOADING_POLL_MS = 250;
 const RESTORE_MS = 3_000; // a network may swallow what is sent, and the request fails only much later
 
 /**
@@ -39,7 +37,8 @@ export class Asking extends Emitter {
   #held;
   /** @type {(() => void)[]} */
   #afterLease = []; // what was to be done while the next batch was under way
-  #mayBeLoading;
+  #isLoaded; // whether the model is known to be loaded
+  #onNews = () => {};
   #isRoundDue;
 
   /**
@@ -58,7 +57,7 @@ export class Asking extends Emitter {
     this.#notices = notices;
     this.#shortage = shortage;
     this.#held = held;
-    this.#mayBeLoading = pool.training.status === "loading";
+    this.#isLoaded = pool.training.status !== "loading";
     this.#isRoundDue = pool.until_round === 0;
     connection.on("change", () => {
       this.expectLoading();
@@ -81,10 +80,20 @@ export class Asking extends Emitter {
 
   /** The server may have been started anew: before the next batch, see whether its model is loaded. */
   expectLoading() {
-    this.#mayBeLoading = true;
+    this.#isLoaded = false;
   }
 
-  /** No image could be had, but something has changed: images may be free again. */
+  /**
+   * The pool was fetched, because something of it has changed.
+   * @param {Pool} pool
+   */
+  learn(pool) {
+    this.#isLoaded = pool.training.status !== "loading";
+    this.#onNews();
+    if (pool.counts.unlabeled > 0) this.askAgain();
+  }
+
+  /** If no image could be had: something has changed, and images may be free again. */
   askAgain() {
     if (this.#page.is("taken", "finished")) this.ask();
   }
@@ -151,6 +160,7 @@ export class Asking extends Emitter {
   /** @param {PageState} state */
   #show(state) {
     this.#page.go(state);
+    this.#onNews();
     this.tell("change", null);
   }
 
@@ -181,7 +191,7 @@ export class Asking extends Emitter {
     this.#held.extend();
     this.#notices.clear("ask");
     this.#shortage.hide();
-    const record = this.#page.is("starting") ? this.#findEarlierBatch(lease.images) : null;
+    const record = this.#page.is("starting") ? this.#held.findBatchOf(lease.images) : null;
     if (record !== null) this.batch.restore(record, (leased) => this.#makeTile(leased));
     else this.batch.replace(lease.images.map((leased) => this.asTile(leased)));
     if (lease.shortage !== null && this.batch.isDone) {
@@ -191,7 +201,7 @@ export class Asking extends Emitter {
     }
     const stale = `Asked by the model of round ${lease.round}; a newer one is being trained.`;
     this.#notices.toggle("stale", "info", lease.stale && stale);
-    this.#mayBeLoading ||= lease.stale;
+    if (lease.stale) this.expectLoading();
     this.#show("answering");
     this.tell("asked", { round: lease.round });
   }
@@ -205,29 +215,33 @@ export class Asking extends Emitter {
     if (!this.batch.isDone || !this.#outbox.isEmpty) return null;
     this.#request.go("leasing");
     try {
-      return await this.#api.lease(isFirst ? this.#countOpenBefore() : null);
+      return await this.#api.lease(isFirst ? this.#held.countOpen() : null);
     } finally {
       this.#request.go("waiting");
     }
   }
 
-  /** The page of an earlier visit gave back what was open as it went. Null if there is no batch to go on with. */
-  #countOpenBefore() {
-    const record = this.#held.batch;
-    if (record === null) return null;
-    const answered = new Set(this.#findStanding(record.acts).map(({ imageId }) => imageId));
-    return record.tiles.filter(({ leased, isClosed }) => !isClosed && !answered.has(leased.image_id)).length || null;
+  /** Until the model is loaded, or an image is to be answered again; for some time at most. */
+  async #waitForModel() {
+    const end = performance.now() + LOADING_MS;
+    while (!this.#isLoaded) {
+      const { training } = await this.#api.getPool();
+      this.#isLoaded = training.status !== "loading";
+      if (this.#isLoaded || !this.batch.isDone || performance.now() >= end) return;
+      this.#notices.set("loading", "info", "The model is being loaded. The next images come in some seconds.");
+      await this.#waitForNews(end - performance.now());
+    }
   }
 
-  async #waitForModel() {
-    if (!this.#mayBeLoading) return;
-    const end = performance.now() + LOADING_MS;
-    while (await this.#api.isLoading()) {
-      if (performance.now() > end || !this.batch.isDone) return;
-      this.#notices.set("loading", "info", "The model is being loaded. The next images come in some seconds.");
-      await new Promise((resolve) => setTimeout(resolve, LOADING_POLL_MS));
-    }
-    this.#mayBeLoading = false;
+  /**
+   * @param {number} milliseconds at most
+   * @returns {Promise<void>}
+   */
+  #waitForNews(milliseconds) {
+    return new Promise((resolve) => {
+      this.#onNews = resolve;
+      setTimeout(resolve, milliseconds);
+    });
   }
 
   /** Without the server: the batch of an earlier visit, just as it was. */
@@ -236,42 +250,8 @@ export class Asking extends Emitter {
     const record = this.#held.batch;
     if (!this.#page.is("starting") || !record?.tiles.length || trouble?.isLoggedOut || trouble?.isOtherLogin) return;
     if (this.#request.is("leasing")) this.#request.go("waiting"); // this batch will not be shown
-    const acts = this.#findStanding(record.acts);
-    this.batch.restore({ tiles: record.tiles, acts }, (leased) => this.#makeTile(leased));
+    this.batch.restore(record, (leased) => this.#makeTile(leased));
     this.#show("restored");
     this.tell("restored", null);
-  }
-
-  /**
-   * The record of an earlier visit's batch with the images that were asked now, if some of them belong to it; else
-   * null.
-   * @param {Leased[]} images
-   * @returns {BatchRecord | null}
-   */
-  #findEarlierBatch(images) {
-    const record = this.#held.batch;
-    if (record === null) return null;
-    const asked = new Map(images.map((leased) => [leased.image_id, leased]));
-    const acts = this.#findStanding(record.acts).filter(({ imageId }) => !asked.has(imageId));
-    const answered = new Set(acts.map(({ imageId }) => imageId));
-    const earlier = new Set(record.tiles.map(({ leased }) => leased.image_id));
-    if (images.every((leased) => !earlier.has(leased.image_id))) return null;
-    const tiles = record.tiles.flatMap((tile) => {
-      const leased = asked.get(tile.leased.image_id);
-      if (leased !== undefined) return [{ ...tile, leased, isClosed: false }];
-      return answered.has(tile.leased.image_id) || tile.isClosed ? [tile] : [];
-    });
-    const others = images.filter((leased) => !earlier.has(leased.image_id));
-    return { tiles: [...tiles, ...others.map((leased) => ({ leased, isFlagged: false, isClosed: false }))], acts };
-  }
-
-  /**
-   * Without those that the server refused, and those of which nothing is known any more.
-   * @param {ActRecord[]} acts
-   */
-  #findStanding(acts) {
-    const waiting = new Set(this.#outbox.entries.map(({ key }) => key));
-    const known = acts.map((act) => ({ ...act, eventId: act.eventId ?? this.#outbox.findEventId(act.key) }));
-    return known.filter(({ key, eventId }) => eventId !== null || waiting.has(key));
   }
 }

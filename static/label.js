@@ -61,7 +61,7 @@ const outbox = new Outbox({
 const view = new TilesView(find("[data-work]"), pool);
 const shortage = new ShortageView(find("[data-work]"));
 const progress = new Progress({ place: page, notices, api, connection });
-const held = new Held({ store: new Store(shelf("held")), offline: new Offline(), leaseSeconds });
+const held = new Held({ store: new Store(shelf("held")), offline: new Offline(), outbox, leaseSeconds });
 const asking = new Asking({
   api,
   outbox,
@@ -85,7 +85,7 @@ const preferences = new Store("inkling:preferences:");
 
 view.on("answer", (value) => labeling.answer(value));
 view.on("select", (tile) => labeling.select(tile));
-progress.on("pool", ({ counts }) => counts.unlabeled > 0 && asking.askAgain());
+progress.on("pool", (pool) => asking.learn(pool));
 asking.on("asked", ({ round }) => {
   if (round > progress.round) progress.refresh();
 });

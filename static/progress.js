@@ -12,7 +12,6 @@ import { change, count, interval, percent, plural } from "./format.js";
 import { makeSparkline } from "./sparkline.js";
 
 const GATHER_MS = 150; // several labels in a row are fetched once
-const LOADING_POLL_MS = 1_000; // that the model is loaded is not announced
 
 /**
  * Tells "pool" with the pool each time it was fetched.
@@ -27,7 +26,6 @@ export class Progress extends Emitter {
   /** @type {Round[]} */
   #rounds = [];
   #timer = 0;
-  #loadingPoll = 0;
   #isFetching = false;
   #isStale = false;
 
@@ -132,8 +130,6 @@ export class Progress extends Emitter {
   #showTraining({ status, message }) {
     this.#notices.toggle("training", "bad", status === "failed" && message);
     this.#notices.toggle("model", "info", (status === "loading" || status === "absent") && message);
-    clearTimeout(this.#loadingPoll); // one chain of them, however often the page refreshes
-    if (status === "loading") this.#loadingPoll = setTimeout(() => this.refreshSoon(), LOADING_POLL_MS);
   }
 
   #announce() {

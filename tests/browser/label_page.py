@@ -11,6 +11,7 @@ class LabelPage:
 
     def __init__(self, page: Page, server_url: str, slug: str) -> None:
         self.page = page
+        self.slug = slug
         self.api_url = f"{server_url}/api/v1/pools/{slug}"
         self.url = f"{server_url}/pools/{slug}/label"
         self.tiles = page.locator("[data-tiles] button")

@@ -5,6 +5,10 @@ import json
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from app.changes import Change, note
+from app.db import Database
+from app.pools import get_pool
+
 from .conftest import Complaints, MakePool
 from .label_page import LabelPage
 from .server import Server
@@ -192,30 +196,59 @@ def test_a_training_that_failed_is_told_in_words(label_page: LabelPage) -> None:
     expect(label_page.notice("training")).to_have_text("Training round 1 failed. Your answers are kept.")
 
 
-def test_a_model_that_is_loading_is_waited_for_after_the_batch(label_page: LabelPage) -> None:
-    is_ready = False
-    asked: list[bool] = []
+@pytest.mark.parametrize("is_streaming", [True, False])
+def test_a_model_that_is_loading_is_waited_for_after_the_batch_and_nobody_asks_for_it(
+    page: Page, server: Server, make_pool: MakePool, is_streaming: bool
+) -> None:
+    opened = LabelPage(page, server.url, make_pool())
+    is_ready, leased, n_looks = False, list[bool](), 0
 
-    def note(route: Route) -> None:
-        asked.append(is_ready)
+    def note_lease(route: Route) -> None:
+        leased.append(is_ready)
         route.continue_()
 
-    label_page.page.route("**/leases", note)
-    label_page.page.route(
-        "**/readyz",
-        lambda route: route.fulfill(status=200 if is_ready else 503, json={"status": "ok" if is_ready else "loading"}),
-    )
-    label_page.page.context.set_offline(True)
-    label_page.press("0")
-    expect(label_page.notice("connection")).to_be_visible()
-    label_page.page.context.set_offline(False)
-    label_page.answer_batch(range(1, 10))
-    expect(label_page.notice("loading")).to_contain_text("The model is being loaded.")
-    assert asked == []
+    def tell_of_training(route: Route) -> None:
+        nonlocal n_looks
+        n_looks += 1
+        detail = route.fetch().json()
+        route.fulfill(json=detail | {"training": {"status": "idle" if is_ready else "loading", "message": None}})
+
+    page.clock.install()
+    if not is_streaming:
+        page.route("**/stream", lambda route: route.fulfill(status=429, json={"code": "TooManyStreams"}))
+    opened.open()
+    page.route("**/leases", note_lease)
+    page.route(opened.api_url, tell_of_training)
+    page.context.set_offline(True)
+    opened.press("0")
+    expect(opened.notice("connection")).to_be_visible()
+    page.context.set_offline(False)
+    opened.answer_batch(range(1, 10))
+    expect(opened.notice("loading")).to_contain_text("The model is being loaded.")
+    assert leased == []
+    if is_streaming:
+        expect(opened.shown("round")).to_have_text("1")
+        expect(opened.shown("test-note")).to_contain_text("of 30")  # the last of the news
+        before = n_looks
+        page.clock.pause_at(page.evaluate("Date.now()") + 1_000)  # no timer of the page can help it on from here
+        page.clock.run_for(5_000)
+        assert n_looks <= before + 1
     is_ready = True
-    label_page.wait_for_image()
-    expect(label_page.notice("loading")).to_be_hidden()
-    assert asked == [True]
+    if is_streaming:
+        announce_training(server, opened.slug)
+    else:
+        page.clock.run_for(6_000)
+    opened.wait_for_image()
+    expect(opened.notice("loading")).to_be_hidden()
+    assert leased == [True]
+
+
+def announce_training(server: Server, slug: str) -> None:
+    """As a trainer does that has loaded its model."""
+    database = Database(server.database_url)
+    with database.write() as session:
+        note(session, Change("training", get_pool(session, slug).id))
+    database.close()
 
 
 def test_a_stale_ranking_is_said_quietly(page: Page, server: Server, make_pool: MakePool) -> None:
