@@ -5,20 +5,19 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-import numpy as np
 from sqlalchemy import select
 
-from app import rounds
+from app import rounds, training
 from app.db import Database
-from app.learning import softmax
-from app.learning.softmax import SoftmaxRegression, State
+from app.learning.learners import make_learner
 from app.live import Change, Live
 from app.models import Pool, Round
-from app.pools import PoolArrays, read_arrays
+from app.pools import read_arrays
 from app.rounds import TrainingSet
-from app.training import train
+from app.training import PreparedPool
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +40,8 @@ class Trainer:
         self._database = database
         self._live = live
         self._retry_seconds = retry_seconds
-        self._arrays: dict[int, PoolArrays] = {}
-        self._models: dict[tuple[int, int], SoftmaxRegression] = {}
+        self._prepared: dict[int, PreparedPool] = {}
+        self._make_learner = cache(make_learner)  # one for all pools of a kind: compiling takes a second
         self._running: int | None = None
         self._failures: dict[int, str] = {}
         self._warm_up_failure: str | None = None
@@ -81,16 +80,10 @@ class Trainer:
     def warm_up(self) -> None:
         """Load TensorFlow and the pools, and compile: everything that would make the first round slow."""
         self._database.check()  # here, for it takes too long to keep the first page waiting
-        softmax.warm_up()
         with self._database.read() as session:
             pools = session.scalars(select(Pool)).all()
         for pool in pools:
-            arrays = self._load(pool)
-            model, state = self._model(pool), State.zeros(len(pool.classes), arrays.x.shape[1])
-            few = slice(0, 1)
-            validation = arrays.validation
-            model.fit(state, arrays.x[few], np.zeros(1, np.int64), validation.x[few], validation.y[few])
-            model.predict(state, arrays.x)
+            training.warm_up(self._load(pool))
         self._warm_up_failure = None
         self._warm.set()
 
@@ -139,10 +132,10 @@ class Trainer:
                 self._recover(pool)  # an undo may have taken a failed round off the list
                 return False
             previous = rounds.get_newest_round(session, pool, with_state=True)
-            training = rounds.read_training_set(session, pool)
+            labels = rounds.read_training_set(session, pool)
         self._running = pool.id
         try:
-            self._train(pool, previous, training)
+            self._train(pool, previous, labels)
             self._recover(pool)
         except Exception as error:  # a job's boundary: the labels are safe, the last good model goes on serving
             self._fail(pool, previous.number + 1, error)
@@ -156,28 +149,21 @@ class Trainer:
             pool = session.get_one(Pool, uncounted.pool_id) if uncounted else None
         if uncounted is None or pool is None:
             return False
-        test = self._load(pool).test
-        correct = self._model(pool).count_correct(State.from_bytes(uncounted.state), test.x, test.y)
+        prepared = self._load(pool)
+        correct = prepared.count_right(uncounted.state, prepared.arrays.test)
         with self._database.write() as session:
             rounds.note_test(session, uncounted.id, correct)
         return True
 
-    def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
-        outcome = train(
-            self._model(pool),
-            self._load(pool),
-            pool,
-            State.from_bytes(previous.state),
-            training,
-            number=previous.number + 1,
-        )
+    def _train(self, pool: Pool, previous: Round, labels: TrainingSet) -> None:
+        outcome = training.train(self._load(pool), previous.state, labels, number=previous.number + 1)
         with self._database.write() as session:
-            is_first = rounds.store(session, previous, training, outcome, now=dt.datetime.now(dt.UTC))
+            is_first = rounds.store(session, previous, labels, outcome, now=dt.datetime.now(dt.UTC))
         if is_first:
             logger.info(
-                "%s: round %d, %d labels, %d/%d right on validation, fit %.1f ms, ranking %.1f ms",
-                *(pool.slug, previous.number + 1, len(training.positions)),
-                *(outcome.validation.correct, outcome.validation.total, outcome.fit_ms, outcome.rank_ms),
+                "%s: round %d, %d labels, %s/%d right on validation, fit %.1f ms, ranking %.1f ms",
+                *(pool.slug, previous.number + 1, len(labels.positions)),
+                *(outcome.validation_correct, outcome.validation_total, outcome.fit_ms, outcome.rank_ms),
             )
 
     def _recover(self, pool: Pool) -> None:
@@ -196,14 +182,9 @@ class Trainer:
             rounds.note_failure(session, pool, number, f"{type(error).__name__}: {error}", now=dt.datetime.now(dt.UTC))
         self._live.publish(Change("training", pool.id))
 
-    def _load(self, pool: Pool) -> PoolArrays:
-        if pool.id not in self._arrays:
+    def _load(self, pool: Pool) -> PreparedPool:
+        if pool.id not in self._prepared:
             with self._database.read() as session:
-                self._arrays[pool.id] = read_arrays(session, pool)
-        return self._arrays[pool.id]
-
-    def _model(self, pool: Pool) -> SoftmaxRegression:
-        shape = (len(pool.classes), pool.height * pool.width)
-        if shape not in self._models:
-            self._models[shape] = SoftmaxRegression(*shape)
-        return self._models[shape]
+                arrays = read_arrays(session, pool)
+            self._prepared[pool.id] = training.prepare(pool, arrays, self._make_learner)
+        return self._prepared[pool.id]

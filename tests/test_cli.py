@@ -18,7 +18,7 @@ from app.cli import COMMANDS, app, console, load_command
 from app.cli.oracle import _as_table
 from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
-from app.learning.ranking import RULES
+from app.learning.strategies import STRATEGIES
 from app.models import LabelEvent
 from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Parameters
 from app.oracle.table import Row
@@ -263,7 +263,7 @@ def test_the_help_shows_flags_without_a_type_and_breaks_no_word(words: list[str]
     assert "--help" in shown
     assert "<bool>" not in shown
     if words == ["oracle"]:
-        assert all(name in re.split(r"[\s,.]+", shown) for name in (*ALL_EXPERIMENTS, *RULES))
+        assert all(name in re.split(r"[\s,.]+", shown) for name in (*ALL_EXPERIMENTS, *STRATEGIES))
         assert "Simulate an annotator who is always right" in shown
 
 

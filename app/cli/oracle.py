@@ -15,8 +15,8 @@ from rich.table import Table
 from app import datasets
 from app.accuracy import Accuracy
 from app.cli.console import failures_in_words, get_settings, notes, screen
-from app.learning import softmax
-from app.learning.ranking import RULES, Rule
+from app.learning.learners import PAPERS, make_learner
+from app.learning.strategies import STRATEGIES, Strategy
 from app.oracle import runs, table
 from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Parameters, Results
 from app.oracle.scenarios import Progress as RunProgress
@@ -41,7 +41,7 @@ def oracle(
     budget: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given in all.")] = 400,
     shuffle_seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Shuffle the pool by this seed.")] = None,
     ranking: Annotated[
-        Rule, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(RULES)}.")
+        Strategy, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(STRATEGIES)}.")
     ] = "least_confidence",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all curves to this file.")
@@ -74,7 +74,7 @@ def oracle(
         if json_file is not None:
             json_file.touch()  # a folder that is not there is better known before the run
         with notes.status("Loading TensorFlow"):
-            softmax.warm_up()
+            make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
         with _progress_bars(parameters) as on_progress:
             results = runs.run_oracle(data, parameters, on_progress)
         _print_results(results, parameters, data.name)

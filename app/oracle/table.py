@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.accuracy import Accuracy
-from app.learning.ranking import Rule
+from app.learning.strategies import Strategy
 from app.oracle.scenarios import Curve, Experiment, Parameters, Results
 
 TITLES: dict[Experiment, str] = {
@@ -47,12 +47,12 @@ class Row:
         return None if self.n_equal is None else self.n_equal == self.n_points
 
 
-def as_named(experiment: Experiment, ranking: Rule) -> Experiment:
+def as_named(experiment: Experiment, ranking: Strategy) -> Experiment:
     """The experiment by whose name a run with this ranking goes: asking at random is not active learning."""
     return "random_curve" if experiment == "active" and ranking == "random" else experiment
 
 
-def title_of(experiment: Experiment, ranking: Rule) -> str:
+def title_of(experiment: Experiment, ranking: Strategy) -> str:
     """The experiment's title in a run with this ranking."""
     return TITLES[as_named(experiment, ranking)]
 

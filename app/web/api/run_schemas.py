@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from app.datasets.mnist import MNIST_SHAPES
 from app.datasets.sample import N_DIGITS, N_TRAIN
-from app.learning.ranking import Rule
+from app.learning.strategies import Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
 from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Experiment, Parameters
@@ -64,7 +64,7 @@ class OracleRunIn(Strict):
     batch_size: int = Field(default=10, ge=1, le=MAX_BATCH)
     budget: int = Field(default=400, ge=1, le=MOST.train)
     shuffle_seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
-    ranking: Rule = "least_confidence"
+    ranking: Strategy = "least_confidence"
 
     @field_validator("pool_size")
     @classmethod
@@ -106,7 +106,7 @@ class OracleRunIn(Strict):
 
     @field_validator("ranking")
     @classmethod
-    def is_no_second_random_curve(cls, ranking: Rule, others: ValidationInfo) -> Rule:
+    def is_no_second_random_curve(cls, ranking: Strategy, others: ValidationInfo) -> Strategy:
         """Two experiments with the same result under the same name would look like a mistake."""
         if Parameters(experiments=tuple(others.data.get("experiments", ())), ranking=ranking).has_random_twice:
             raise PydanticCustomError("random_twice", RANDOM_TWICE)
