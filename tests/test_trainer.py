@@ -19,6 +19,7 @@ from app.live import Live
 from app.models import Annotator, Pool, RankedImage, Round
 from app.pools import read_arrays
 from app.trainer import Trainer
+from app.verify import verify_pool
 
 from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
 from .factories.files import copy_database, opened
@@ -104,6 +105,20 @@ def test_a_round_is_what_the_model_computes_from_its_labels(
             (int(arrays.image_ids[rest[i]]), float(probabilities[i].max()), int(probabilities[i].argmax()))
             for i in order
         ]
+
+
+def test_a_pool_without_validation_images_is_trained(database: Database, ada: Annotator, trainer: Trainer) -> None:
+    pool = add_pool(database, n_validation=0, n_test=30)
+    ask_and_answer(database, pool, ada, 30)
+    assert trainer.run_one()
+    assert trainer.run_one()  # counts the test images
+
+    found = newest_round(database, pool)
+    assert (found.number, found.validation_total, found.test_total) == (1, 0, 30)
+    assert found.steps > 10
+    assert found.test_correct is not None
+    assert found.test_correct > 15
+    assert verify_pool(database, pool, lambda _number, _last: None).difference is None
 
 
 def test_the_model_gets_better_with_labels(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
