@@ -15,7 +15,7 @@ from app.datasets.splits import Splits, split
 from app.db import Database
 from app.errors import NotFound, SlugInvalid, SlugTaken
 from app.learning.learner import LabeledImages, count_right_untrained
-from app.learning.learners import PAPERS, make_learner
+from app.learning.learners import PAPERS, LearnerName, make_learner
 from app.learning.strategies import Strategy
 from app.models import Image, Pool, RankedImage, Round
 from app.settings import Settings
@@ -72,6 +72,7 @@ def create_pool(
     batch_size: int,
     queue_size: int,
     now: dt.datetime,
+    learner: LearnerName = PAPERS,
 ) -> Pool:
     """Store the images and round 0, which has no labels and ranks by position.
 
@@ -94,7 +95,7 @@ def create_pool(
         n_images=n_images,
         height=height,
         width=width,
-        model=PAPERS,
+        model=learner,
         ranking=ranking,
         batch_size=batch_size,
         queue_size=queue_size,
@@ -183,7 +184,6 @@ def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
 
 
 def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.datetime) -> None:
-    learner = make_learner(pool.model, len(pool.classes), (pool.height, pool.width))
     first = Round(
         pool_id=pool.id,
         number=0,
@@ -196,7 +196,7 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
         test_total=len(splits.test),
         fit_ms=0.0,
         rank_ms=0.0,
-        state=learner.initial(),
+        state=make_learner(pool.model, len(pool.classes), (pool.height, pool.width)).initial(),
         created_at=now,
     )
     session.add(first)

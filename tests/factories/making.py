@@ -11,7 +11,7 @@ from app.datasets import DataSet
 from app.datasets.splits import Splits, split
 from app.db import Database
 from app.learning.learner import LabeledImages
-from app.learning.softmax import State
+from app.learning.learners import PAPERS, LearnerName, make_learner
 from app.learning.strategies import Strategy
 from app.live import Live
 from app.models import Annotator, Pool, Role, Round
@@ -78,6 +78,7 @@ def add_pool(
     height: int = 4,
     width: int = 4,
     classes: Sequence[str] = CLASSES,
+    learner: LearnerName = PAPERS,
     ranking: Strategy = "least_confidence",
     batch_size: int = 10,
     queue_size: int = 40,
@@ -99,6 +100,7 @@ def add_pool(
             batch_size=batch_size,
             queue_size=queue_size,
             now=now,
+            learner=learner,
         )
 
 
@@ -115,7 +117,7 @@ def make_outcome(
 ) -> Outcome:
     """What a training may have brought: these image ids at the head of the ranking."""
     return Outcome(
-        state=State.zeros(10, 16).to_bytes() if state is None else state,
+        state=make_learner(PAPERS, 10, (4, 4)).initial() if state is None else state,
         steps=11,
         validation_correct=5,
         validation_total=20,
