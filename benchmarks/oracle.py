@@ -13,6 +13,7 @@ from app.datasets.splits import split
 from app.learning.learner import LabeledImages
 from app.learning.learners import PAPERS, make_learner
 from app.oracle import scenarios, table
+from app.oracle.results import DataSource, build_result
 from app.oracle.scenarios import Parameters, Results
 from benchmarks import notebook
 from benchmarks.finding import Finding
@@ -28,6 +29,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
     arrays = (*flat(cut.pool), *flat(cut.validation))
     none = LabeledImages(cut.test.images[:0], cut.test.truth[:0])  # the notebook has no unseen images
     same = replace(cut, test=none)
+    source = DataSource(name=data.name, sha256=data.sha256)
     theirs, ours = [], []
     n_equal = n_published = n_points = 0
     for number in range(N_REPEATS):
@@ -39,7 +41,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
         ours.append({name: curve.seconds for name, curve in results.curves.items()})
         n_points = sum(len(curve) for curve in curves.values())
         n_equal = count_equal(results, curves)
-        n_published = sum(row.n_equal or 0 for row in table.compare(results, PARAMETERS, data.name))
+        n_published = sum(row.n_equal or 0 for row in table.compare(build_result(results, PARAMETERS, source)))
     for name in PARAMETERS.experiments:
         their_best, our_best = min(run[name] for run in theirs), min(run[name] for run in ours)
         yield Finding("oracle", f"{name}, the notebook's way", their_best, "s")

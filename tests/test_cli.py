@@ -20,7 +20,8 @@ from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
 from app.learning.strategies import STRATEGIES
 from app.models import LabelEvent
-from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Parameters
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS
+from app.oracle.scenarios import Parameters
 from app.oracle.table import Row
 from app.pools import get_pool
 
@@ -244,7 +245,9 @@ def test_the_random_curve_is_run_when_it_is_named_and_not_by_default(tmp_path: P
 
     assert list(json.loads(file.read_text())["experiments"]) == ["random_curve", "active"]
     run("oracle", *words)
-    assert list(json.loads(file.read_text())["experiments"]) == list(EXPERIMENTS)
+    written = json.loads(file.read_text())
+    assert [*written["experiments"], "kmeans"] == list(EXPERIMENTS)
+    assert len(written["clusters"]["centers"]) == 10
 
 
 @pytest.mark.usefixtures("path")

@@ -15,14 +15,15 @@ from app.datasets.splits import split
 from app.db import Database
 from app.errors import AppError, NotFound, RunFinished, TooManyRuns
 from app.models import OracleRun
-from app.oracle import scenarios, table
+from app.oracle import scenarios
+from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result
 from app.oracle.scenarios import Parameters, Progress
 
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED = 50  # runs of a quarter of a minute each: who comes later waits longer than anybody will
 OnProgress = Callable[[Progress], None]
-OnFinished = Callable[[scenarios.Results], None]
+OnFinished = Callable[[RunResult], None]
 
 
 class RunStopped(Exception):
@@ -43,7 +44,7 @@ def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -
         )
     run = OracleRun(
         status="queued",
-        parameters=table.parameters_as_json(parameters),
+        parameters=PARAMETERS.dump_python(parameters, mode="json"),
         progress={"experiment": None, "done": 0, "total": 0},
         created_at=now,
     )
@@ -64,17 +65,22 @@ def get_run(session: Session, run_id: int) -> OracleRun:
     return run
 
 
-def get_result(session: Session, run_id: int) -> dict[str, Any]:
+def get_result(session: Session, run_id: int) -> RunResult:
     """The result of a run that has ended: all experiments if it is done, those that were finished if it is not.
 
     Raises:
         NotFound: there is no such run, or it has no result.
     """
     run = get_run(session, run_id)
-    if not has_ended_with_result(run):
+    result = read_result(run)
+    if result is None:
         raise NotFound(f"The oracle run {run_id} is {run.status}: it has no result.", run_id=run_id, status=run.status)
-    assert run.result is not None
-    return run.result
+    return result
+
+
+def read_result(run: OracleRun) -> RunResult | None:
+    """The result of a run that has ended with one; the format of any earlier version is read."""
+    return RunResult.model_validate(run.result) if has_ended_with_result(run) else None
 
 
 def has_ended_with_result(run: OracleRun) -> bool:
@@ -100,7 +106,7 @@ def run_oracle(
     parameters: Parameters,
     on_progress: OnProgress,
     on_finished: OnFinished = lambda _: None,
-) -> scenarios.Results:
+) -> RunResult:
     """Cut the pool from the data and run the experiments, as `scenarios.run` does.
 
     Raises:
@@ -113,7 +119,12 @@ def run_oracle(
         validation_size=parameters.validation_size,
         shuffle_seed=parameters.shuffle_seed,
     )
-    return scenarios.run(splits, len(data.classes), parameters, on_progress, on_finished)
+    source = DataSource(name=data.name, sha256=data.sha256)
+
+    def finish(results: scenarios.Results) -> None:
+        on_finished(build_result(results, parameters, source))
+
+    return build_result(scenarios.run(splits, len(data.classes), parameters, on_progress, finish), parameters, source)
 
 
 class OracleRunner:
@@ -157,7 +168,7 @@ class OracleRunner:
             )
             if run_id is None or not _move(session, run_id, ("queued",), status="running", started_at=_now()):
                 return False
-            parameters = table.parameters_from_json(get_run(session, run_id).parameters)
+            parameters = PARAMETERS.validate_python(get_run(session, run_id).parameters)
         try:
             result = self._compute(run_id, parameters)
         except RunStopped:
@@ -169,7 +180,7 @@ class OracleRunner:
             logger.exception("oracle run %d failed", run_id)
             self._finish(run_id, status="failed", error=f"{type(error).__name__}: {error}"[:1000])
         else:
-            self._finish(run_id, status="done", result=result)
+            self._finish(run_id, status="done", result=result.as_stored())
         return True
 
     def _run(self) -> None:
@@ -195,10 +206,10 @@ class OracleRunner:
         except Exception:  # the thread's boundary: the disk may be full still
             logger.exception("the oracle runner could not put its run back; it tries again")
 
-    def _compute(self, run_id: int, parameters: Parameters) -> dict[str, Any]:
+    def _compute(self, run_id: int, parameters: Parameters) -> RunResult:
         if self._data is None:
             self._data = self._load_data()
-        data, stored_at = self._data, 0.0
+        stored_at = 0.0
 
         def store_progress(progress: Progress) -> None:
             nonlocal stored_at
@@ -210,11 +221,9 @@ class OracleRunner:
             steps = {"experiment": progress.experiment, "done": progress.done, "total": progress.total}
             self._store(run_id, progress=steps)
 
-        def store_result(results: scenarios.Results) -> None:
-            self._store(run_id, result=table.as_json(results, parameters, data.name, data.sha256))
-
-        results = run_oracle(data, parameters, store_progress, store_result)
-        return table.as_json(results, parameters, data.name, data.sha256)
+        return run_oracle(
+            self._data, parameters, store_progress, lambda result: self._store(run_id, result=result.as_stored())
+        )
 
     def _store(self, run_id: int, **values: Any) -> None:
         """Write down how far the run is; RunStopped if it is not to go on."""

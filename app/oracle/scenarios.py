@@ -11,7 +11,6 @@ the random choice can be bought batch by batch, too, so that active learning has
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +23,7 @@ from app.learning.clusters import Clusters, find_clusters
 from app.learning.learner import Fit, LabeledImages, Learner, PoolImages, find_right, fit_and_rank, predict_rest
 from app.learning.learners import PAPERS, make_learner
 from app.learning.strategies import Strategy
-
-Experiment = Literal["ground_truth", "random", "random_curve", "active", "auto_naive", "auto_confident", "kmeans"]
-ALL_EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
-EXPERIMENTS = tuple(name for name in ALL_EXPERIMENTS if name != "random_curve")  # the paper's
+from app.oracle.experiments import EXPERIMENTS, Experiment
 
 
 @dataclass(frozen=True, slots=True)

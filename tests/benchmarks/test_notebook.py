@@ -11,12 +11,13 @@ from app.datasets.splits import Splits, split
 from app.learning.learner import Features, LabeledImages, PoolImages
 from app.learning.softmax import SoftmaxRegression, State
 from app.oracle import scenarios
+from app.oracle.experiments import Experiment
 from app.oracle.scenarios import Parameters
 from app.settings import Settings
 
 pytestmark = pytest.mark.tensorflow
 
-EXPERIMENTS: tuple[scenarios.Experiment, ...] = ("ground_truth", "random", "active", "auto_naive", "auto_confident")
+EXPERIMENTS: tuple[Experiment, ...] = ("ground_truth", "random", "active", "auto_naive", "auto_confident")
 MNIST = os.environ.get("INKLING_MNIST")
 with_mnist = pytest.mark.skipif(not MNIST, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
 

@@ -13,7 +13,8 @@ from app.learning.learner import Features, PoolImages, find_right
 from app.learning.learners import PAPERS, make_learner
 from app.learning.strategies import STRATEGIES, Strategy
 from app.oracle import scenarios
-from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters, Progress, Results
+from app.oracle.experiments import EXPERIMENTS, Experiment
+from app.oracle.scenarios import Parameters, Progress, Results
 from tests.factories import make_data_set, make_splits
 
 pytestmark = pytest.mark.tensorflow
