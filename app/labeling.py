@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from app import labels, leases, rounds
+from app.changes import Change, note
 from app.errors import (
     AlreadyLabeled,
     DuplicateImage,
@@ -23,7 +24,6 @@ from app.errors import (
 )
 from app.labels import Answer, Recorded
 from app.leases import LeasedImage, Shortage
-from app.live import Change, note
 from app.models import ORACLE, Annotator, Image, Label, Lease, Pool, Role, Round
 from app.names import check_name
 from app.rounds import Newest

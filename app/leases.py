@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.live import Change, note
+from app.changes import Change, note
 from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Skip
 from app.rounds import Newest
 

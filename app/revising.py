@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app import labels, leases, rounds
+from app.changes import Change, note
 from app.errors import (
     AlreadyLabeled,
     AlreadySkipped,
@@ -19,7 +20,6 @@ from app.errors import (
 )
 from app.labels import Recorded
 from app.leases import LeasedImage
-from app.live import Change, note
 from app.models import Annotator, EventKind, Image, Label, LabelEvent, Lease, Pool, RankedImage, Skip
 
 

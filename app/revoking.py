@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import accounts, revising, rounds
+from app.changes import Change, note
 from app.db import Database
 from app.errors import NotFound
-from app.live import Change, note
 from app.models import Annotator, Label, LabelEvent, Pool
 
 logger = logging.getLogger(__name__)

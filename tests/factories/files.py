@@ -11,9 +11,10 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 
-from app.db import MIGRATIONS, Database
+from app.db import Database
 from app.models import Pool
 from app.settings import Settings
+from app.sqlite import MIGRATIONS
 
 from .making import add_pool
 

@@ -1,10 +1,12 @@
 """Results of oracle runs without running any."""
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from app import datasets
 from app.accuracy import Accuracy
 from app.db import Database
 from app.learning.clusters import Clusters
@@ -12,9 +14,17 @@ from app.models import OracleRun, RunStatus
 from app.oracle.experiments import EXPERIMENTS, Experiment
 from app.oracle.paper import published
 from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result
+from app.oracle.runs import OracleRunner
 from app.oracle.scenarios import Curve, Parameters, Results
+from app.web.edge.deps import Services
 
-from ..factories import NOW, after
+from ..factories import NOW, add_trainer, after
+
+
+def run_oracle(services: Services) -> bool:
+    """Run the first of the queue, as a trainer does."""
+    runner = OracleRunner(services.database, partial(datasets.load, services.settings))
+    return runner.run_one(add_trainer(services.database, now=dt.datetime.now(dt.UTC)))
 
 
 def make_curve(experiment: Experiment, *, n_test: int = 9600) -> Curve:

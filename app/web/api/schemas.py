@@ -1,7 +1,7 @@
 """The bodies of the REST API. Every accuracy comes with its count and interval."""
 
 import datetime as dt
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -11,7 +11,7 @@ from app.labels import Recorded
 from app.leases import LeasedImage
 from app.models import EventKind, Round, Source
 from app.queries import PoolView
-from app.trainer import Training
+from app.training_status import Status, Training
 from app.web.edge.image_urls import image_url
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class CountsOut(BaseModel):
 class TrainingOut(BaseModel):
     """What the trainer does for this pool just now."""
 
-    status: Literal["loading", "idle", "running", "failed"]
+    status: Status
     message: str | None
 
     model_config = ConfigDict(from_attributes=True)
