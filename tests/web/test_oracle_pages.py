@@ -282,7 +282,7 @@ def test_starting_the_server_loads_neither_bokeh_nor_tensorflow() -> None:
 def test_where_the_queue_is_full_the_form_comes_again_as_it_was_filled(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "MAX_QUEUED", 0)
+    monkeypatch.setattr(runs, "QUEUED_ORACLE_RUNS", 0)
 
     response = client.post("/oracle", data=GOOD)
 
