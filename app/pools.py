@@ -14,8 +14,9 @@ from app.datasets import DataSet
 from app.datasets.splits import Splits, split
 from app.db import Database
 from app.errors import NotFound, SlugInvalid, SlugTaken
-from app.learning.ranking import Rule
-from app.learning.softmax import State
+from app.learning.learner import LabeledImages, count_right_untrained
+from app.learning.learners import PAPERS, LearnerName, make_learner
+from app.learning.strategies import Strategy
 from app.models import Image, Pool, RankedImage, Round
 from app.settings import Settings
 
@@ -24,19 +25,11 @@ INSERT_CHUNK = 5000  # rows a statement: bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
-class LabeledImages:
-    """Images uint8 (N, D) and their true classes int64 (N,)."""
-
-    x: NDArray[np.uint8]
-    y: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
 class PoolArrays:
     """A pool in memory: rows by position, so that an index into the arrays is a position in the pool."""
 
     image_ids: NDArray[np.int64]  # (N,)
-    x: NDArray[np.uint8]  # (N, D)
+    images: NDArray[np.uint8]  # (N, H, W)
     validation: LabeledImages
     test: LabeledImages
 
@@ -75,10 +68,11 @@ def create_pool(
     *,
     slug: str,
     name: str,
-    ranking: Rule,
+    ranking: Strategy,
     batch_size: int,
     queue_size: int,
     now: dt.datetime,
+    learner: LearnerName = PAPERS,
 ) -> Pool:
     """Store the images and round 0, which has no labels and ranks by position.
 
@@ -101,7 +95,7 @@ def create_pool(
         n_images=n_images,
         height=height,
         width=width,
-        model="softmax",
+        model=learner,
         ranking=ranking,
         batch_size=batch_size,
         queue_size=queue_size,
@@ -155,10 +149,10 @@ class Pools:
 
 def read_arrays(session: Session, pool: Pool) -> PoolArrays:
     """The whole pool, uint8: 47 MB for 60,000 digits."""
-    image_ids, x, _ = _read_split(session, pool, "pool")
-    _, validation_x, validation_y = _read_split(session, pool, "validation")
-    _, test_x, test_y = _read_split(session, pool, "test")
-    return PoolArrays(image_ids, x, LabeledImages(validation_x, validation_y), LabeledImages(test_x, test_y))
+    image_ids, of_pool = _read_split(session, pool, "pool")
+    _, validation = _read_split(session, pool, "validation")
+    _, test = _read_split(session, pool, "test")
+    return PoolArrays(image_ids, of_pool.images, validation, test)
 
 
 # Core, and without types: the first page waits for 14,000 rows, and looking at each value takes as long as storing it.
@@ -190,20 +184,19 @@ def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
 
 
 def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.datetime) -> None:
-    # A model of zeros finds every class equally likely, and the lowest of equal classes counts.
     first = Round(
         pool_id=pool.id,
         number=0,
         last_event_id=0,
         n_labels=0,
         steps=0,
-        validation_correct=int((splits.validation.truth == 0).sum()),
-        validation_total=len(splits.validation.truth),
-        test_correct=int((splits.test.truth == 0).sum()),
-        test_total=len(splits.test.truth),
+        validation_correct=count_right_untrained(splits.validation),
+        validation_total=len(splits.validation),
+        test_correct=count_right_untrained(splits.test),
+        test_total=len(splits.test),
         fit_ms=0.0,
         rank_ms=0.0,
-        state=State.zeros(len(pool.classes), pool.height * pool.width).to_bytes(),
+        state=make_learner(pool.model, len(pool.classes), (pool.height, pool.width)).initial(),
         created_at=now,
     )
     session.add(first)
@@ -214,9 +207,7 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
     session.execute(insert(RankedImage).from_select(["round_id", "rank", "image_id"], head))
 
 
-def _read_split(
-    session: Session, pool: Pool, name: models.Split
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+def _read_split(session: Session, pool: Pool, name: models.Split) -> tuple[NDArray[np.int64], LabeledImages]:
     of_split = (Image.pool_id == pool.id, Image.split == name)
     count = session.scalar(select(func.count()).where(*of_split)) or 0
     image_ids, truth = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -229,4 +220,4 @@ def _read_split(
         image_ids[index] = image_id
         truth[index] = -1 if true_class is None else true_class
         x[index] = np.frombuffer(pixels, np.uint8)
-    return image_ids, x, truth
+    return image_ids, LabeledImages(x.reshape(count, pool.height, pool.width), truth)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Table, bindparam, exists, func, insert, select
 from sqlalchemy.orm import Session, aliased, undefer
 
-from app.accuracy import Accuracy
 from app.changes import Change, note
 from app.models import FailedRound, Image, Label, LabelEvent, Pool, RankedImage, Round
 
@@ -33,12 +32,14 @@ class Outcome:
     """What a training brought: the state as bytes, its counts, and the head of the new ranking.
 
     `ranking` holds image ids (n,), `confidence` (n,) and `prediction` (n,) belong to them. `numerics` says what
-    the last bits depend on besides the labels: see `softmax.numerics`.
+    the last bits depend on besides the labels: see `Learner.numerics`. `validation_correct` is None if the pool has no
+    validation images.
     """
 
     state: bytes
     steps: int
-    validation: Accuracy
+    validation_correct: int | None
+    validation_total: int
     test_total: int
     fit_ms: float
     rank_ms: float
@@ -170,8 +171,8 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
         last_event_id=training.last_event_id,
         n_labels=len(training.positions),
         steps=outcome.steps,
-        validation_correct=outcome.validation.correct,
-        validation_total=outcome.validation.total,
+        validation_correct=outcome.validation_correct or 0,
+        validation_total=outcome.validation_total,
         test_correct=None if outcome.test_total else 0,
         test_total=outcome.test_total,
         fit_ms=outcome.fit_ms,

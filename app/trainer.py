@@ -3,19 +3,18 @@
 import datetime as dt
 import logging
 import time
+from functools import cache
 
-import numpy as np
 from sqlalchemy import select
 
 from app import rounds
 from app.changes import Change, note
 from app.db import Database
-from app.learning import softmax
-from app.learning.softmax import SoftmaxRegression, State
+from app.learning.learners import make_learner
 from app.models import Pool, Round
-from app.pools import PoolArrays, read_arrays
+from app.pools import read_arrays
 from app.rounds import TrainingSet
-from app.training import train
+from app.training import PreparedPool, prepare, train, warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +25,8 @@ class Trainer:
     def __init__(self, database: Database, *, retry_seconds: float) -> None:
         self._database = database
         self._retry_seconds = retry_seconds
-        self._arrays: dict[int, PoolArrays] = {}
-        self._models: dict[tuple[int, int], SoftmaxRegression] = {}
+        self._prepared: dict[int, PreparedPool] = {}
+        self._make_learner = cache(make_learner)  # one for all pools of a kind: compiling takes a second
         self._retry_at: dict[int, float] = {}
 
     def warm_up(self) -> None:
@@ -37,16 +36,10 @@ class Trainer:
             DatabaseUnusable: the database is damaged.
         """
         self._database.check()  # here, for it takes too long to keep the first page waiting
-        softmax.warm_up()
         with self._database.read() as session:
             pools = session.scalars(select(Pool)).all()
         for pool in pools:
-            arrays = self._load(pool)
-            model, state = self._model(pool), State.zeros(len(pool.classes), arrays.x.shape[1])
-            few = slice(0, 1)
-            validation = arrays.validation
-            model.fit(state, arrays.x[few], np.zeros(1, np.int64), validation.x[few], validation.y[few])
-            model.predict(state, arrays.x)
+            warm_up(self._load(pool))
 
     def run_one(self) -> bool:
         """Train what is due, or else count one round's test images; whether there was anything to do."""
@@ -75,28 +68,21 @@ class Trainer:
             pool = session.get_one(Pool, uncounted.pool_id) if uncounted else None
         if uncounted is None or pool is None:
             return False
-        test = self._load(pool).test
-        correct = self._model(pool).count_correct(State.from_bytes(uncounted.state), test.x, test.y)
+        prepared = self._load(pool)
+        correct = prepared.count_right(uncounted.state, prepared.arrays.test)
         with self._database.write() as session:
             rounds.note_test(session, uncounted.id, correct)
         return True
 
     def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
-        outcome = train(
-            self._model(pool),
-            self._load(pool),
-            pool,
-            State.from_bytes(previous.state),
-            training,
-            number=previous.number + 1,
-        )
+        outcome = train(self._load(pool), previous.state, training, number=previous.number + 1)
         with self._database.write() as session:
             is_first = rounds.store(session, previous, training, outcome, now=dt.datetime.now(dt.UTC))
         if is_first:
             logger.info(
-                "%s: round %d, %d labels, %d/%d right on validation, fit %.1f ms, ranking %.1f ms",
+                "%s: round %d, %d labels, %s/%d right on validation, fit %.1f ms, ranking %.1f ms",
                 *(pool.slug, previous.number + 1, len(training.positions)),
-                *(outcome.validation.correct, outcome.validation.total, outcome.fit_ms, outcome.rank_ms),
+                *(outcome.validation_correct, outcome.validation_total, outcome.fit_ms, outcome.rank_ms),
             )
 
     def _fail(self, pool: Pool, number: int, error: Exception) -> None:
@@ -106,14 +92,9 @@ class Trainer:
             rounds.note_failure(session, pool, number, f"{type(error).__name__}: {error}", now=dt.datetime.now(dt.UTC))
             note(session, Change("training", pool.id))
 
-    def _load(self, pool: Pool) -> PoolArrays:
-        if pool.id not in self._arrays:
+    def _load(self, pool: Pool) -> PreparedPool:
+        if pool.id not in self._prepared:
             with self._database.read() as session:
-                self._arrays[pool.id] = read_arrays(session, pool)
-        return self._arrays[pool.id]
-
-    def _model(self, pool: Pool) -> SoftmaxRegression:
-        shape = (len(pool.classes), pool.height * pool.width)
-        if shape not in self._models:
-            self._models[shape] = SoftmaxRegression(*shape)
-        return self._models[shape]
+                arrays = read_arrays(session, pool)
+            self._prepared[pool.id] = prepare(pool, arrays, self._make_learner)
+        return self._prepared[pool.id]

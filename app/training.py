@@ -1,59 +1,91 @@
 """One round: fit, count, rank. Outside any transaction, and the same inputs give the same bits."""
 
 import time
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from app.accuracy import Accuracy
-from app.learning import ranking, softmax
-from app.learning.softmax import SoftmaxRegression, State
+import numpy as np
+
+from app.learning import strategies
+from app.learning.learner import LabeledImages, Learner, PoolImages, find_right, fit_and_rank
+from app.learning.learners import make_learner
 from app.models import Pool
 from app.pools import PoolArrays
 from app.rounds import Outcome, TrainingSet
 
 
-class TrainingDiverged(Exception):
-    """The fit ended in NaN or infinity."""
+@dataclass(frozen=True, slots=True)
+class PreparedPool:
+    """A pool in memory with its learner: all that its rounds are computed from."""
+
+    pool: Pool
+    arrays: PoolArrays
+    learner: Learner
+    images: PoolImages
+
+    def count_right(self, state: bytes, others: LabeledImages) -> int:
+        """How many of its validation or test images a model gets right."""
+        return int(find_right(self.learner, state, self.images, others).sum())
 
 
-def train(
-    model: SoftmaxRegression, arrays: PoolArrays, pool: Pool, state: State, training: TrainingSet, *, number: int
-) -> Outcome:
+def prepare(
+    pool: Pool, arrays: PoolArrays, make: Callable[[str, int, tuple[int, ...]], Learner] = make_learner
+) -> PreparedPool:
+    """Let the pool's learner look at its images. `make` may give a learner that another pool of the kind uses, too.
+
+    Raises:
+        ValueError: the pool names a learner that this program does not know.
+    """
+    learner = make(pool.model, len(pool.classes), (pool.height, pool.width))
+    return PreparedPool(pool, arrays, learner, PoolImages(arrays.images, learner.prepare(arrays.images)))
+
+
+def warm_up(prepared: PreparedPool) -> None:
+    """Load, compile and touch everything that would make the first round slow."""
+    arrays, learner = prepared.arrays, prepared.learner
+    state, one = learner.initial(), np.zeros(1, np.int64)
+    few = LabeledImages(arrays.validation.images[:1], arrays.validation.truth[:1])
+    learner.fit(state, prepared.images, one, one, few)
+    learner.predict(state, prepared.images, np.arange(len(arrays.images)))
+
+
+def train(prepared: PreparedPool, state: bytes, training: TrainingSet, *, number: int) -> Outcome:
     """Round `number` from the state before it and its n labels.
 
     Raises:
         TrainingDiverged: the state that came out is not finite.
+        ValueError: `state` is not one of the pool's learner.
     """
-    validation = arrays.validation
-    started = time.perf_counter()
-    fit = model.fit(state, arrays.x[training.positions], training.values, validation.x, validation.y)
-    if not fit.state.is_finite():
-        raise TrainingDiverged(f"the fit on {len(training.positions)} labels ended in NaN or infinity")
-    fitted = time.perf_counter()
-    head = ranking.rank(
-        partial(model.predict, fit.state, arrays.x),
-        len(arrays.x),
+    pool, arrays = prepared.pool, prepared.arrays
+    ranked = fit_and_rank(
+        prepared.learner,
+        state,
+        prepared.images,
         training.positions,
-        _rule(pool),
+        training.values,
+        arrays.validation,
+        strategy=_strategy(pool),
         count=pool.queue_size,
         seed=(pool.id, number),
+        clock=time.perf_counter,
     )
-    ranked = time.perf_counter()
     return Outcome(
-        state=fit.state.to_bytes(),
-        steps=fit.steps,
-        validation=Accuracy(fit.correct, len(validation.y)),
-        test_total=len(arrays.test.y),
-        fit_ms=(fitted - started) * 1000,
-        rank_ms=(ranked - fitted) * 1000,
-        ranking=arrays.image_ids[head.positions],
-        confidence=head.confidence,
-        prediction=head.prediction,
-        numerics=softmax.numerics(),
+        state=ranked.fit.state,
+        steps=ranked.fit.steps,
+        validation_correct=ranked.fit.correct,
+        validation_total=len(arrays.validation),
+        test_total=len(arrays.test),
+        fit_ms=ranked.fit_ms,
+        rank_ms=ranked.rank_ms,
+        ranking=arrays.image_ids[ranked.batch.positions],
+        confidence=ranked.batch.confidence,
+        prediction=ranked.batch.prediction,
+        numerics=prepared.learner.numerics(),
     )
 
 
-def _rule(pool: Pool) -> ranking.Rule:
-    for rule in ranking.RULES:
-        if rule == pool.ranking:
-            return rule
+def _strategy(pool: Pool) -> strategies.Strategy:
+    for strategy in strategies.STRATEGIES:
+        if strategy == pool.ranking:
+            return strategy
     raise ValueError(f"the pool {pool.slug} names a ranking that this program does not know: {pool.ranking}")

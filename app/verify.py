@@ -1,6 +1,6 @@
 """Compute every round again from its events, and compare it bit for bit with what is stored.
 
-A round that was computed under other numerics (see `softmax.numerics`) may differ in its last bits, and training
+A round that was computed under other numerics (see `Learner.numerics`) may differ in its last bits, and training
 amplifies them. Such a round is evaluated instead: its labels, and how its stored model does here.
 """
 
@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session, undefer
 from app import labels
 from app.db import Database
 from app.labels import Fold, Recorded
-from app.learning.softmax import SoftmaxRegression, State
+from app.learning.learner import count_right_untrained
 from app.models import Label, LabelEvent, Pool, RankedImage, Round, Skip
-from app.pools import LabeledImages, PoolArrays, read_arrays
+from app.pools import read_arrays
 from app.rounds import Outcome, TrainingSet
-from app.training import train
+from app.training import PreparedPool, prepare, train
 
 _RANKED = (
     select(RankedImage.image_id, RankedImage.confidence, RankedImage.prediction)
@@ -64,7 +64,7 @@ class Verdict:
 class _Verified:
     """One round: the state that the next one starts from, and a difference or, under other numerics, the gaps."""
 
-    state: State
+    state: bytes
     difference: Difference | None = None
     gaps: tuple[float, float] | None = None
 
@@ -80,8 +80,9 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
         if (difference := _compare_labels(session, pool, events)) is not None:
             return Verdict(difference)
         last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
-    rounds = _Rounds(pool, arrays, _History(events))
-    state = State.zeros(len(pool.classes), pool.height * pool.width)
+    prepared = prepare(pool, arrays)
+    rounds = _Rounds(prepared, _History(events))
+    state = prepared.learner.initial()
     gaps = []
     for number in range(last + 1):
         with database.read() as session:
@@ -123,26 +124,27 @@ class _History:
 class _Rounds:
     """Verifies the rounds of one pool, in their order."""
 
-    def __init__(self, pool: Pool, arrays: PoolArrays, history: _History) -> None:
-        self._pool, self._arrays, self._history = pool, arrays, history
-        self._model = SoftmaxRegression(len(pool.classes), pool.height * pool.width)
+    def __init__(self, prepared: PreparedPool, history: _History) -> None:
+        self._prepared, self._history = prepared, history
 
-    def verify(self, session: Session, number: int, state: State) -> _Verified:
+    def verify(self, session: Session, number: int, state: bytes) -> _Verified:
         """Round `number`, computed from the state before it."""
-        pool, place = self._pool, f"{self._pool.slug}, round {number}"
+        pool = self._prepared.pool
+        place = f"{pool.slug}, round {number}"
         stored = session.scalar(
             select(Round).where(Round.pool_id == pool.id, Round.number == number).options(undefer(Round.state))
         )
         if stored is None:
             return _Verified(state, Difference(place, "nothing", "a round"))
         if number == 0:
-            return _Verified(state, _first(_round_0(session, place, pool, stored, self._arrays, state)))
+            return _Verified(state, _first(_round_0(session, place, stored, self._prepared)))
         training = self._history.training_set(stored.last_event_id)
-        outcome = train(self._model, self._arrays, pool, state, training, number=number)
-        after = State.from_bytes(outcome.state)
+        outcome = train(self._prepared, state, training, number=number)
+        after = outcome.state
         pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
         if stored.test_correct is not None:  # else it is still being counted
-            pairs.append((f"{place}, right on test", stored.test_correct, self._count(after, self._arrays.test)))
+            n_right = self._prepared.count_right(after, self._prepared.arrays.test)
+            pairs.append((f"{place}, right on test", stored.test_correct, n_right))
         difference = _first(pairs)
         if difference is None or stored.numerics == outcome.numerics:
             return _Verified(after, difference)
@@ -150,49 +152,51 @@ class _Rounds:
 
     def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _Verified:
         """A round under other numerics: its labels, and what is stored of its model beside what that does here."""
+        state, arrays = stored.state, self._prepared.arrays
         try:
-            state = State.from_bytes(stored.state)
+            confidence_gap = self._measure_confidences(session, stored)
         except ValueError as error:
-            return _Verified(State.zeros(1, 1), Difference(f"{place}, the model's state", str(error), "a state"))
+            return _Verified(state, Difference(f"{place}, the model's state", str(error), "a state"))
         difference = _first([(f"{place}, labels", stored.n_labels, len(training.positions))])
         accuracy_gap = 0.0
-        validation, test = self._arrays.validation, self._arrays.test
         for name, images, correct in (
-            ("validation", validation, stored.validation_correct),
-            ("test", test, stored.test_correct),
+            ("validation", arrays.validation, stored.validation_correct),
+            ("test", arrays.test, stored.test_correct),
         ):
-            if correct is None or len(images.y) == 0:
+            if correct is None or len(images) == 0:
                 continue
-            found, total = self._count(state, images), len(images.y)
+            found, total = self._prepared.count_right(state, images), len(images)
             accuracy_gap = max(accuracy_gap, abs(found - correct) / total)
             if abs(found - correct) > max(1, MAX_ACCURACY_GAP * total):
                 difference = difference or Difference(f"{place}, right on {name}", str(correct), str(found))
-        confidence_gap = self._measure_confidences(session, stored, state)
         if confidence_gap > MAX_CONFIDENCE_GAP:
             computed = f"others, by up to {confidence_gap:.3f}"
             difference = difference or Difference(f"{place}, the ranking's confidences", "a ranking", computed)
         return _Verified(state, difference, (accuracy_gap, confidence_gap))
 
-    def _measure_confidences(self, session: Session, stored: Round, state: State) -> float:
-        """The largest gap between a confidence of the stored ranking and the one computed here."""
-        ranked = {row[0]: row[1] for row in session.execute(_RANKED, {"round_id": stored.id})}
-        rows = np.flatnonzero(np.isin(self._arrays.image_ids, list(ranked)))
-        here = self._model.predict(state, self._arrays.x, rows).max(axis=1)  # (n, K) -> (n,)
-        there = np.array([ranked[image_id] for image_id in self._arrays.image_ids[rows].tolist()], np.float32)
-        return float(np.abs(here - there).max(initial=0.0)) if len(rows) == len(ranked) else 1.0
+    def _measure_confidences(self, session: Session, stored: Round) -> float:
+        """The largest gap between a confidence of the stored ranking and the one computed here.
 
-    def _count(self, state: State, images: LabeledImages) -> int:
-        return self._model.count_correct(state, images.x, images.y)
+        Raises:
+            ValueError: the stored state is none.
+        """
+        prepared = self._prepared
+        ranked = {row[0]: row[1] for row in session.execute(_RANKED, {"round_id": stored.id})}
+        rows = np.flatnonzero(np.isin(prepared.arrays.image_ids, list(ranked)))
+        here = prepared.learner.predict(stored.state, prepared.images, rows).max(axis=1)  # (n, K) -> (n,)
+        there = np.array([ranked[image_id] for image_id in prepared.arrays.image_ids[rows].tolist()], np.float32)
+        return float(np.abs(here - there).max(initial=0.0)) if len(rows) == len(ranked) else 1.0
 
 
 def _round_0(
-    session: Session, place: str, pool: Pool, stored: Round, arrays: PoolArrays, state: State
+    session: Session, place: str, stored: Round, prepared: PreparedPool
 ) -> Iterator[tuple[str, object, object]]:
-    """The model of zeros, which ranks by position and knows no confidence."""
-    yield f"{place}, the model's state", stored.state, state.to_bytes()
+    """The untrained model, which ranks by position and knows no confidence."""
+    pool, arrays = prepared.pool, prepared.arrays
+    yield f"{place}, the model's state", stored.state, prepared.learner.initial()
     yield f"{place}, labels", stored.n_labels, 0
-    yield f"{place}, right on validation", stored.validation_correct, int((arrays.validation.y == 0).sum())
-    yield f"{place}, right on test", stored.test_correct, int((arrays.test.y == 0).sum())
+    yield f"{place}, right on validation", stored.validation_correct, count_right_untrained(arrays.validation)
+    yield f"{place}, right on test", stored.test_correct, count_right_untrained(arrays.test)
     found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
     computed = [(image_id, None, None) for image_id in arrays.image_ids[: pool.queue_size].tolist()]
     yield f"{place}, length of the ranking", len(found), len(computed)
@@ -245,8 +249,8 @@ def _fold_skips(events: Sequence[Recorded]) -> dict[tuple[int, str], int]:
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
     yield f"{place}, labels", stored.n_labels, len(training.positions)
     yield f"{place}, steps", stored.steps, outcome.steps
-    yield f"{place}, right on validation", stored.validation_correct, outcome.validation.correct
-    yield f"{place}, validation images", stored.validation_total, outcome.validation.total
+    yield f"{place}, right on validation", stored.validation_correct, outcome.validation_correct or 0
+    yield f"{place}, validation images", stored.validation_total, outcome.validation_total
     yield f"{place}, test images", stored.test_total, outcome.test_total
     yield f"{place}, the model's state", stored.state, outcome.state
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from app import datasets
 from app.datasets import DataSet
-from app.oracle import table
+from app.oracle import paper
 from app.settings import Settings
 from benchmarks.client import Client
 from benchmarks.server import Restartable, database_folder
@@ -129,8 +129,8 @@ def main() -> int:
         found = stored_labels(folder)
     missing = [image for image, value in log.acknowledged.items() if found.get(image) != [value]]
     accuracies = [round_["validation"]["accuracy"] for round_ in rounds[1:]]
-    paper = table.published()["active"]["accuracy"][: len(accuracies)]
-    equal = accuracies == paper if data.name == "mnist" else None
+    published = paper.published()["active"]["accuracy"][: len(accuracies)]
+    equal = accuracies == published if data.name == "mnist" else None
     print(f"{len(log.kills)} kills, {log.retries} retries, {len(log.acknowledged)} labels acknowledged")
     print(f"missing or wrong: {len(missing)}, twice: {sum(len(values) > 1 for values in found.values())}")
     print(f"rounds: {len(accuracies)}, accuracies equal to the paper's: {equal}")

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.datasets import DataSet, Split
+from app.datasets import DataSet
 from app.datasets.splits import split
-from app.learning import softmax
+from app.learning.learner import LabeledImages
+from app.learning.learners import PAPERS, make_learner
 from app.oracle import scenarios, table
+from app.oracle.results import DataSource, build_result
 from app.oracle.scenarios import Parameters, Results
 from benchmarks import notebook
 from benchmarks.finding import Finding
@@ -22,10 +24,12 @@ PARAMETERS = Parameters(experiments=("ground_truth", "random", "active", "auto_n
 
 def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
     """Seconds of both and their ratio, the best of two runs each; whether the accuracies are equal."""
-    softmax.warm_up()
+    make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
     cut = split(data, pool_start=0, pool_size=PARAMETERS.pool_size, validation_size=PARAMETERS.validation_size)
     arrays = (*flat(cut.pool), *flat(cut.validation))
-    same = replace(cut, test=Split(cut.test.images[:0], cut.test.truth[:0]))  # the notebook has no unseen images
+    none = LabeledImages(cut.test.images[:0], cut.test.truth[:0])  # the notebook has no unseen images
+    same = replace(cut, test=none)
+    source = DataSource(name=data.name, sha256=data.sha256)
     theirs, ours = [], []
     n_equal = n_published = n_points = 0
     for number in range(N_REPEATS):
@@ -37,7 +41,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
         ours.append({name: curve.seconds for name, curve in results.curves.items()})
         n_points = sum(len(curve) for curve in curves.values())
         n_equal = count_equal(results, curves)
-        n_published = sum(row.n_equal or 0 for row in table.compare(results, PARAMETERS, data.name))
+        n_published = sum(row.n_equal or 0 for row in table.compare(build_result(results, PARAMETERS, source)))
     for name in PARAMETERS.experiments:
         their_best, our_best = min(run[name] for run in theirs), min(run[name] for run in ours)
         yield Finding("oracle", f"{name}, the notebook's way", their_best, "s")
@@ -69,6 +73,6 @@ def count_equal(results: Results, curves: dict[str, list[float]]) -> int:
     )
 
 
-def flat(part: Split) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def flat(part: LabeledImages) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images (N, D) and their classes (N,)."""
     return part.images.reshape(len(part.images), -1), part.truth  # (N, H, W) -> (N, D)

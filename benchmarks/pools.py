@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from app.datasets import DataSet, Split
+from app.datasets import DataSet
 from app.datasets.splits import split
+from app.learning.learner import LabeledImages
 from app.oracle import scenarios
 from benchmarks import notebook
 from benchmarks.finding import Finding
@@ -34,7 +35,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
         cut = split(data, pool_start=start, pool_size=size, validation_size=400, shuffle_seed=seed)
         arrays = (*flat(cut.pool), *flat(cut.validation))
         curves, seconds = notebook.run(*arrays, budget=parameters.budget, clock=time.perf_counter)
-        same = replace(cut, test=Split(cut.test.images[:0], cut.test.truth[:0]))
+        same = replace(cut, test=LabeledImages(cut.test.images[:0], cut.test.truth[:0]))
         results = scenarios.run(same, len(data.classes), parameters, lambda _: None)
         n_points = sum(len(curve) for curve in curves.values())
         ours = sum(curve.seconds for curve in results.curves.values())

@@ -18,9 +18,10 @@ from app.cli import COMMANDS, app, console, load_command
 from app.cli.oracle import _as_table
 from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
-from app.learning.ranking import RULES
+from app.learning.strategies import STRATEGIES
 from app.models import LabelEvent
-from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Parameters
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS
+from app.oracle.scenarios import Parameters
 from app.oracle.table import Row
 from app.pools import get_pool
 
@@ -244,7 +245,9 @@ def test_the_random_curve_is_run_when_it_is_named_and_not_by_default(tmp_path: P
 
     assert list(json.loads(file.read_text())["experiments"]) == ["random_curve", "active"]
     run("oracle", *words)
-    assert list(json.loads(file.read_text())["experiments"]) == list(EXPERIMENTS)
+    written = json.loads(file.read_text())
+    assert [*written["experiments"], "kmeans"] == list(EXPERIMENTS)
+    assert len(written["clusters"]["centers"]) == 10
 
 
 @pytest.mark.usefixtures("path")
@@ -263,7 +266,7 @@ def test_the_help_shows_flags_without_a_type_and_breaks_no_word(words: list[str]
     assert "--help" in shown
     assert "<bool>" not in shown
     if words == ["oracle"]:
-        assert all(name in re.split(r"[\s,.]+", shown) for name in (*ALL_EXPERIMENTS, *RULES))
+        assert all(name in re.split(r"[\s,.]+", shown) for name in (*ALL_EXPERIMENTS, *STRATEGIES))
         assert "Simulate an annotator who is always right" in shown
 
 

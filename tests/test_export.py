@@ -86,9 +86,9 @@ def test_json_lines_say_the_same_as_csv(database: Database, labeled: Pool) -> No
 def test_npz_carries_the_images_with_their_labels(database: Database, labeled: Pool) -> None:
     found = read_npz(write(database, labeled, "npz"))
     with database.read() as session:
-        x = read_arrays(session, labeled).x
+        images = read_arrays(session, labeled).images
 
-    np.testing.assert_array_equal(found["images"], x[[3, 12, 40, 50]].reshape(4, 4, 4))
+    np.testing.assert_array_equal(found["images"], images[[3, 12, 40, 50]])
     assert found["images"].dtype == np.uint8
     assert found["position"].tolist() == [3, 12, 40, 50]
     assert found["value"].tolist() == [int(row["value"]) for row in read_csv(write(database, labeled, "csv"))]

@@ -8,11 +8,11 @@ from app import datasets
 from app.accuracy import Accuracy
 from app.db import Database
 from app.errors import NotEnoughImages, NotFound, SlugTaken
-from app.learning.softmax import SoftmaxRegression, State
 from app.models import Image, Pool, RankedImage, Round
 from app.pools import create_pool, get_pool, make_pool, read_arrays
 from app.rounds import get_newest_round
 from app.settings import Settings
+from app.training import prepare
 
 from .factories import NOW, add_pool, image_ids, make_data_set, make_settings, make_splits, ranked_ids
 
@@ -31,14 +31,14 @@ def test_a_pool_reads_back_as_the_arrays_it_was_made_of(database: Database) -> N
     with database.read() as session:
         arrays = read_arrays(session, pool)
 
-    np.testing.assert_array_equal(arrays.x, data.train.images.reshape(60, 15))
-    np.testing.assert_array_equal(arrays.validation.x, data.test.images[:20].reshape(20, 15))
-    np.testing.assert_array_equal(arrays.validation.y, data.test.truth[:20])
-    np.testing.assert_array_equal(arrays.test.x, data.test.images[20:].reshape(30, 15))
-    np.testing.assert_array_equal(arrays.test.y, data.test.truth[20:])
+    np.testing.assert_array_equal(arrays.images, data.train.images)
+    np.testing.assert_array_equal(arrays.validation.images, data.test.images[:20])
+    np.testing.assert_array_equal(arrays.validation.truth, data.test.truth[:20])
+    np.testing.assert_array_equal(arrays.test.images, data.test.images[20:])
+    np.testing.assert_array_equal(arrays.test.truth, data.test.truth[20:])
     assert arrays.image_ids.tolist() == image_ids(database, pool)
-    assert arrays.x.dtype == np.uint8
-    assert arrays.validation.y.dtype == np.int64
+    assert arrays.images.dtype == np.uint8
+    assert arrays.validation.truth.dtype == np.int64
 
 
 def test_a_pool_without_test_images_has_empty_arrays_and_no_test_accuracy(database: Database) -> None:
@@ -47,7 +47,7 @@ def test_a_pool_without_test_images_has_empty_arrays_and_no_test_accuracy(databa
         arrays = read_arrays(session, pool)
         newest = get_newest_round(session, pool)
 
-    assert (arrays.test.x.shape, arrays.test.y.shape) == ((0, 16), (0,))
+    assert (arrays.test.images.shape, arrays.test.truth.shape) == ((0, 4, 4), (0,))
     assert (newest.test_correct, newest.test_total) == (0, 0)
 
 
@@ -55,7 +55,7 @@ def test_an_unknown_truth_reads_back_as_minus_one(database: Database, pool: Pool
     with database.write() as session:
         session.execute(text("UPDATE image SET truth = NULL WHERE split = 'test' AND position = 3"))
     with database.read() as session:
-        assert read_arrays(session, pool).test.y[3] == -1
+        assert read_arrays(session, pool).test.truth[3] == -1
 
 
 def test_two_pools_keep_their_images_apart(database: Database) -> None:
@@ -64,7 +64,7 @@ def test_two_pools_keep_their_images_apart(database: Database) -> None:
         ones, twos = read_arrays(session, first), read_arrays(session, second)
 
     assert set(ones.image_ids.tolist()).isdisjoint(twos.image_ids.tolist())
-    np.testing.assert_array_equal(twos.x, make_data_set(seed=9).train.images.reshape(60, 16))
+    np.testing.assert_array_equal(twos.images, make_data_set(seed=9).train.images)
 
 
 def test_round_0_ranks_by_position_and_knows_no_confidence(database: Database) -> None:
@@ -79,14 +79,13 @@ def test_round_0_ranks_by_position_and_knows_no_confidence(database: Database) -
 
 
 @pytest.mark.tensorflow
-def test_round_0_counts_what_a_model_of_zeros_gets_right(database: Database, pool: Pool) -> None:
+def test_round_0_counts_what_an_untrained_model_gets_right(database: Database, pool: Pool) -> None:
     with database.read() as session:
         newest, arrays = get_newest_round(session, pool, with_state=True), read_arrays(session, pool)
-    model, state = SoftmaxRegression(10, 16), State.from_bytes(newest.state)
+    prepared = prepare(pool, arrays)
 
-    validation, test = arrays.validation, arrays.test
-    assert newest.validation_correct == model.count_correct(state, validation.x, validation.y)
-    assert newest.test_correct == model.count_correct(state, test.x, test.y)
+    assert newest.validation_correct == prepared.count_right(newest.state, arrays.validation)
+    assert newest.test_correct == prepared.count_right(newest.state, arrays.test)
     assert (newest.validation_total, newest.test_total) == (20, 30)
     assert Accuracy(newest.validation_correct, newest.validation_total).value < 0.5
 
@@ -149,7 +148,7 @@ def test_a_pool_starts_at_the_image_that_the_settings_name(database: Database) -
     with database.read() as session:
         zero, ten = (read_arrays(session, get_pool(session, slug)) for slug in ("zero", "ten"))
 
-    np.testing.assert_array_equal(zero.x[10:], ten.x)
+    np.testing.assert_array_equal(zero.images[10:], ten.images)
 
 
 def test_a_pool_that_is_not_there_is_not_found(database: Database) -> None:

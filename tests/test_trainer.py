@@ -9,12 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
 from app.db import Database
-from app.learning import ranking
-from app.learning.ranking import RULES, Rule
-from app.learning.softmax import SoftmaxRegression, State
+from app.learning import strategies
+from app.learning.learner import Features, PoolImages, find_right
+from app.learning.learners import make_learner
+from app.learning.strategies import STRATEGIES, Strategy
 from app.models import Annotator, Pool, RankedImage, Round
 from app.pools import read_arrays
 from app.trainer import Trainer
+from app.verify import verify_pool
 
 from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
 from .factories.files import copy_database, opened
@@ -65,39 +67,55 @@ def test_all_new_labels_go_into_one_round(database: Database, pool: Pool, ada: A
     assert newest_round(database, pool).n_labels == 25
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_round_is_what_the_model_computes_from_its_labels(
-    database: Database, ada: Annotator, trainer: Trainer, rule: Rule
+    database: Database, ada: Annotator, trainer: Trainer, strategy: Strategy
 ) -> None:
-    pool = add_pool(database, ranking=rule, queue_size=15)
-    model, state = SoftmaxRegression(10, 16), State.zeros(10, 16)
+    pool = add_pool(database, ranking=strategy, queue_size=15)
+    learner = make_learner(pool.model, 10, (4, 4))
+    state = learner.initial()
     with database.read() as session:
         arrays = read_arrays(session, pool)
+    images = PoolImages(arrays.images, Features(0, {}))
     asked: list[int] = []
     for number in (1, 2, 3):
         asked += [event.image_id for event in ask_and_answer(database, pool, ada)]
         assert trainer.run_one()
         assert trainer.run_one()  # counts the test images
 
-        rows = [arrays.image_ids.tolist().index(image_id) for image_id in asked]
+        rows = np.array([arrays.image_ids.tolist().index(image_id) for image_id in asked])
         y = np.array(truth_of(database, asked))
-        fit = model.fit(state, arrays.x[rows], y, arrays.validation.x, arrays.validation.y)
+        fit = learner.fit(state, images, rows, y, arrays.validation)
         state = fit.state
         rest = np.setdiff1d(np.arange(60), rows)
-        probabilities = model.predict(state, arrays.x, rest)
-        scores = ranking.score(probabilities, rule, positions=rest, seed=(pool.id, number))
+        probabilities = learner.predict(state, images, rest)
+        scores = strategies.score(probabilities, strategy, positions=rest, seed=(pool.id, number))
         order = np.lexsort((rest, scores))[:15]
         found = newest_round(database, pool)
 
         assert (found.number, found.n_labels, found.steps) == (number, len(asked), fit.steps)
         assert (found.validation_correct, found.validation_total) == (fit.correct, 20)
-        assert found.validation_correct == model.count_correct(state, arrays.validation.x, arrays.validation.y)
-        assert found.test_correct == (model.predict(state, arrays.test.x).argmax(axis=1) == arrays.test.y).sum()
-        assert found.state == state.to_bytes()
+        assert found.validation_correct == find_right(learner, state, images, arrays.validation).sum()
+        assert found.test_correct == find_right(learner, state, images, arrays.test).sum()
+        assert found.state == state
         assert trace(database, pool)[-1][-1] == [
             (int(arrays.image_ids[rest[i]]), float(probabilities[i].max()), int(probabilities[i].argmax()))
             for i in order
         ]
+
+
+def test_a_pool_without_validation_images_is_trained(database: Database, ada: Annotator, trainer: Trainer) -> None:
+    pool = add_pool(database, n_validation=0, n_test=30)
+    ask_and_answer(database, pool, ada, 30)
+    assert trainer.run_one()
+    assert trainer.run_one()  # counts the test images
+
+    found = newest_round(database, pool)
+    assert (found.number, found.validation_total, found.test_total) == (1, 0, 30)
+    assert found.steps > 10
+    assert found.test_correct is not None
+    assert found.test_correct > 15
+    assert verify_pool(database, pool, lambda _number, _last: None).difference is None
 
 
 def test_the_model_gets_better_with_labels(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:

@@ -15,10 +15,12 @@ from rich.table import Table
 from app import datasets
 from app.accuracy import Accuracy
 from app.cli.console import failures_in_words, get_settings, notes, screen
-from app.learning import softmax
-from app.learning.ranking import RULES, Rule
+from app.learning.learners import PAPERS, make_learner
+from app.learning.strategies import STRATEGIES, Strategy
 from app.oracle import runs, table
-from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Parameters, Results
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, about, as_named
+from app.oracle.results import RunResult
+from app.oracle.scenarios import Parameters
 from app.oracle.scenarios import Progress as RunProgress
 
 WIDE = 110  # columns from which an interval has three digits
@@ -41,7 +43,7 @@ def oracle(
     budget: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given in all.")] = 400,
     shuffle_seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Shuffle the pool by this seed.")] = None,
     ranking: Annotated[
-        Rule, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(RULES)}.")
+        Strategy, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(STRATEGIES)}.")
     ] = "least_confidence",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all curves to this file.")
@@ -74,14 +76,13 @@ def oracle(
         if json_file is not None:
             json_file.touch()  # a folder that is not there is better known before the run
         with notes.status("Loading TensorFlow"):
-            softmax.warm_up()
+            make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
         with _progress_bars(parameters) as on_progress:
-            results = runs.run_oracle(data, parameters, on_progress)
-        _print_results(results, parameters, data.name)
+            result = runs.run_oracle(data, parameters, on_progress)
+        _print_result(result)
         if json_file is not None:
-            result = table.as_json(results, parameters, data.name, data.sha256)
-            json_file.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    if table.matches_paper(table.compare(results, parameters, data.name)) is False:
+            json_file.write_text(json.dumps(result.as_json(), indent=1), encoding="utf-8")
+    if result.matches_paper is False:
         raise typer.Exit(1)
 
 
@@ -95,32 +96,30 @@ def _progress_bars(parameters: Parameters) -> Iterator[runs.OnProgress]:
         def show(progress: RunProgress) -> None:
             name = progress.experiment
             if name not in tasks:
-                tasks[name] = bars.add_task(table.title_of(name, parameters.ranking), total=progress.total)
+                tasks[name] = bars.add_task(about(name, parameters.ranking).title, total=progress.total)
             bars.update(tasks[name], completed=progress.done)
 
         yield show
 
 
-def _print_results(results: Results, parameters: Parameters, dataset: str) -> None:
-    rows = table.compare(results, parameters, dataset)
+def _print_result(result: RunResult) -> None:
+    rows = table.compare(result)
     if rows:
-        screen.print(_as_table(rows, parameters, digits=1 if screen.width >= WIDE else 0))
-    if results.clusters is not None:
-        distances = results.clusters.distances
+        screen.print(_as_table(rows, result.parameters, digits=1 if screen.width >= WIDE else 0))
+    if result.clusters is not None:
+        distances = result.clusters.distances
         screen.print(
             f"k-means: summed squared distance {distances[0]:,.0f} at the start, {distances[-1]:,.0f} after "
-            f"{len(distances) - 1} iterations, in {results.clusters_seconds:.1f} s."
+            f"{len(distances) - 1} iterations, in {result.clusters.seconds:.1f} s."
         )
-        if table.is_comparable(parameters, dataset):
-            paper = table.published()["kmeans"]["distances"]
-            screen.print(f"The paper, from other centres: {paper['first']:,.0f} and {paper['last']:,.0f}.")
+        if (theirs := result.clusters.published) is not None:
+            screen.print(f"The paper, from other centres: {theirs.first:,.0f} and {theirs.last:,.0f}.")
     n_points = sum(row.n_points for row in rows)
-    matches = table.matches_paper(rows)
-    if matches is None:
+    if result.matches_paper is None:
         screen.print("Not compared with the paper: that takes MNIST and the paper's parameters.")
     else:
         n_equal = sum(row.n_equal or 0 for row in rows)
-        verdict = "[green]All equal[/]" if matches else "[bold red]Not equal[/]"
+        verdict = "[green]All equal[/]" if result.matches_paper else "[bold red]Not equal[/]"
         screen.print(f"{verdict}: {n_equal} of {n_points} accuracies are the paper's, digit by digit.")
 
 
@@ -139,7 +138,7 @@ def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> 
         shown.add_column(column, justify="left" if column == "experiment" else "right", no_wrap=True)
     for row in rows:
         shown.add_row(
-            table.as_named(row.experiment, parameters.ranking),
+            as_named(row.experiment, parameters.ranking),
             f"{row.labels:,}",
             _percent(row.published) if row.published is not None else "–",
             _with_interval(row.validation, digits),

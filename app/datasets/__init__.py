@@ -5,13 +5,13 @@
 
 import logging
 
-from app.datasets.dataset import DataSet, Split
+from app.datasets.dataset import DataSet
 from app.datasets.mnist import load_mnist
 from app.datasets.sample import load_sample
 from app.errors import DataSetUnavailable
 from app.settings import Settings
 
-__all__ = ["DataSet", "Split", "load"]
+__all__ = ["DataSet", "load"]
 
 logger = logging.getLogger(__name__)
 

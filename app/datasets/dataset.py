@@ -6,20 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.learning.learner import LabeledImages
+
 CLASSES = tuple("0123456789")
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Images uint8 (N, H, W) in their published order, and the true class of each, int64 (N,)."""
-
-    images: NDArray[np.uint8]
-    truth: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
 class DataSet:
-    """One source of images; its arrays are read-only.
+    """One source of images, in their published order; its arrays are read-only.
 
     `train` feeds pools; the first images of `test` validate, the others are never shown to training
     or stopping. `sha256` is taken over the arrays, so it is equal for every container of the same data.
@@ -29,8 +23,8 @@ class DataSet:
     description: str
     sha256: str
     classes: tuple[str, ...]
-    train: Split
-    test: Split
+    train: LabeledImages
+    test: LabeledImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +58,14 @@ def build_data_set(name: str, description: str, sha256: str, arrays: Arrays) -> 
         description=description,
         sha256=sha256,
         classes=CLASSES,
-        train=_build_split(arrays.x_train, arrays.y_train),
-        test=_build_split(arrays.x_test, arrays.y_test),
+        train=_build_part(arrays.x_train, arrays.y_train),
+        test=_build_part(arrays.x_test, arrays.y_test),
     )
 
 
-def _build_split(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> Split:
+def _build_part(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> LabeledImages:
     # A view, so that the caller's own array stays as writeable as it was; no copy if it is in C order.
     images, truth = np.ascontiguousarray(x).view(), y.astype(np.int64)
     images.flags.writeable = False
     truth.flags.writeable = False
-    return Split(images, truth)
+    return LabeledImages(images, truth)

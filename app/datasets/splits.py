@@ -4,17 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.datasets import DataSet, Split
+from app.datasets import DataSet
 from app.errors import NotEnoughImages
+from app.learning.learner import LabeledImages
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
     """The pool to label from, the images that stop training, and those that nothing sees until the end."""
 
-    pool: Split
-    validation: Split
-    test: Split
+    pool: LabeledImages
+    validation: LabeledImages
+    test: LabeledImages
 
 
 def split(
@@ -34,9 +35,9 @@ def split(
         order = order[np.random.default_rng(shuffle_seed).permutation(pool_size)]
     rest = slice(validation_size, None)
     return Splits(
-        pool=Split(data.train.images[order], data.train.truth[order]),
-        validation=Split(data.test.images[:validation_size], data.test.truth[:validation_size]),
-        test=Split(data.test.images[rest], data.test.truth[rest]),
+        pool=LabeledImages(data.train.images[order], data.train.truth[order]),
+        validation=LabeledImages(data.test.images[:validation_size], data.test.truth[:validation_size]),
+        test=LabeledImages(data.test.images[rest], data.test.truth[rest]),
     )
 
 

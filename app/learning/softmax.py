@@ -11,17 +11,32 @@ so their probabilities may differ in the last bits.
 
 import platform
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.learning import strategies
+from app.learning.learner import (
+    Classes,
+    Features,
+    Fit,
+    Float32,
+    Images,
+    LabeledImages,
+    PoolImages,
+    Positions,
+    TrainingDiverged,
+    predict_rest,
+)
+from app.learning.strategies import Batch, Strategy
+
 if TYPE_CHECKING:
     from app.learning.softmax_tf import Graph
-
-Float32 = NDArray[np.float32]
 
 CHUNK = 8192
 
@@ -89,70 +104,105 @@ class State:
         return all(bool(np.isfinite(array).all()) for array in self.arrays())
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What a fit ended with: the state to go on from, `correct` of `total` validation images, steps taken."""
-
-    state: State
-    correct: int
-    total: int
-    steps: int
-
-
 class SoftmaxRegression:
-    """The model for K classes and D pixels. It keeps no state between calls, only compiled graphs.
+    """The paper's learner for K classes and images of D pixels. It keeps no state between calls, only compiled graphs.
 
     Not for two threads at once: the graphs share variables. Each thread makes its own.
     """
 
-    def __init__(self, n_classes: int, n_features: int) -> None:
-        self._graph: Graph = _tensorflow_half().Graph(n_classes, n_features)
+    def __init__(self, n_classes: int, image_shape: tuple[int, ...]) -> None:
+        self._shape = (n_classes, prod(image_shape))
+
+    def warm_up(self) -> None:
+        """Import TensorFlow: four to six seconds."""
+        _tensorflow_half()
+
+    def numerics(self) -> str:
+        """Library, settings and processor."""
+        return _numerics()
+
+    def prepare(self, images: Images) -> Features:  # noqa: ARG002 (other learners look at them)
+        """Nothing: it learns from the pixels themselves."""
+        return Features(0, {})
+
+    def initial(self) -> bytes:
+        """The state of zeros."""
+        return State.zeros(*self._shape).to_bytes()
 
     def fit(
-        self,
-        state: State,
-        x: NDArray[np.uint8],  # (N, D)
-        y: NDArray[np.integer[Any]],  # (N,)
-        validation_x: NDArray[np.uint8],  # (V, D)
-        validation_y: NDArray[np.integer[Any]],  # (V,)
+        self, state: bytes, pool: PoolImages, positions: Positions, values: Classes, validation: LabeledImages
     ) -> Fit:
-        """Full-batch Adam from `state` until ten steps bring no better count on the validation set.
+        """Full-batch Adam from `state` until ten steps bring no better count on the validation images.
 
-        The weights returned are the best ones; Adam's moments are those of the last step. The order of the
-        rows decides the last bits of the result, and the run is chaotic: callers give a fixed order.
+        The weights in the new state are the best ones; Adam's moments are those of the last step. The order of the
+        labels decides the last bits of the result, and the run is chaotic: callers give a fixed order.
+
+        Differs from the source: without validation images the labeled ones take their place, so that a fit ends
+        ten steps after it gets them all right; their count says nothing of the model and is left out.
         """
-        labels, validation_labels = y.astype(np.int32), validation_y.astype(np.int32)
-        arguments = (list(state.arrays()), x, labels, validation_x, validation_labels)
-        correct, steps, arrays = self._graph.fit(*arguments)
+        before = self._read(state)
+        x, y = _flat(pool.images)[positions], values.astype(np.int32)  # (n, D), (n,)
+        stop_x, stop_y = (_flat(validation.images), validation.truth.astype(np.int32)) if len(validation) else (x, y)
+        correct, steps, arrays = self._graph.fit(list(before.arrays()), x, y, stop_x, stop_y)
         after = State(*(array.numpy() for array in arrays))
-        return Fit(after, int(correct), len(validation_y), int(steps))
+        if not after.is_finite():
+            raise TrainingDiverged(f"the fit on {len(positions)} labels ended in NaN or infinity")
+        return Fit(after.to_bytes(), int(steps), int(correct) if len(validation) else None)
 
-    def predict(self, state: State, x: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> Float32:
-        """Class probabilities (n, K), float32, of images (N, D): of all, or of those `rows` (n,) alone.
+    def predict(self, state: bytes, pool: PoolImages, positions: Positions) -> Float32:
+        """Class probabilities (n, K). The last bits depend on how many images are predicted together."""
+        model, x, n_images = self._read(state), _flat(pool.images), len(pool.images)
+        if n_images > CHUNK and 2 * len(positions) > n_images:
+            # To gather most of a large pool takes as long as to predict it.
+            return self._predict(model, _split(x))[positions]
+        return self._predict(model, (x[part] for part in _split(positions)))
 
-        The last bits depend on how many images are predicted together: ask for the rows that count, not for all.
+    def predict_others(self, state: bytes, pool: PoolImages, images: Images) -> Float32:  # noqa: ARG002 (no features)
+        """Class probabilities (M, K)."""
+        return self._predict(self._read(state), _split(_flat(images)))
+
+    def choose(
+        self,
+        state: bytes,
+        pool: PoolImages,
+        labeled: Positions,
+        *,
+        strategy: Strategy,
+        count: int,
+        seed: tuple[int, ...],
+    ) -> Batch:
+        """The lowest scores among the images without a label.
+
+        Only those are predicted, as in the notebook: the last bits depend on how many are computed together.
         """
-        if rows is not None and len(x) > CHUNK and 2 * len(rows) > len(x):
-            return self.predict(state, x)[rows]  # to gather most of a large pool takes as long as to predict it
-        chunks = _split(x) if rows is None else (x[part] for part in _split(rows))
-        return np.concatenate([self._graph.predict(state.weights, state.bias, chunk).numpy() for chunk in chunks])
+        rest, probabilities = predict_rest(self, state, pool, labeled)
+        return strategies.choose(rest, probabilities, strategy, count=count, seed=seed)
 
-    def count_correct(self, state: State, x: NDArray[np.uint8], y: NDArray[np.integer[Any]]) -> int:
-        """How many of the images (N, D) get their true class (N,); of equal classes the lowest counts."""
-        return int((self.predict(state, x).argmax(axis=1) == y).sum())
+    @cached_property
+    def _graph(self) -> "Graph":
+        graph: Graph = _tensorflow_half().Graph(*self._shape)
+        return graph
 
+    def _read(self, state: bytes) -> State:
+        read = State.from_bytes(state)
+        if read.weights.shape != self._shape:
+            ours, theirs = (f"{k} classes and {d} pixels" for k, d in (self._shape, read.weights.shape))
+            raise ValueError(f"a model state of {theirs}, where one of {ours} belongs")
+        return read
 
-def warm_up() -> None:
-    """Import TensorFlow: four to six seconds, so never in the path of a request."""
-    _tensorflow_half()
+    def _predict(self, model: State, chunks: Iterable[NDArray[np.uint8]]) -> Float32:
+        return np.concatenate([self._graph.predict(model.weights, model.bias, chunk).numpy() for chunk in chunks])
 
 
 @cache
-def numerics() -> str:
-    """What the last bits of a fit depend on besides its inputs: library, settings, processor. Imports TensorFlow."""
+def _numerics() -> str:
     found: list[str] = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
     processor = " ".join([platform.machine(), *found[-1:]])
     return f"TensorFlow {_tensorflow_half().VERSION}, oneDNN off, {processor}"
+
+
+def _flat(images: Images) -> NDArray[np.uint8]:
+    return images.reshape(len(images), prod(images.shape[1:]))  # (N, H, W) -> (N, D)
 
 
 def _split(rows: NDArray[Any]) -> list[NDArray[Any]]:

@@ -18,13 +18,14 @@ from app.db import Database
 from app.errors import AppError, NotFound, RunFinished, TooManyRuns
 from app.limits import QUEUED_ORACLE_RUNS
 from app.models import OracleRun, TrainerStatus
-from app.oracle import scenarios, table
+from app.oracle import scenarios
+from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result
 from app.oracle.scenarios import Parameters, Progress
 
 logger = logging.getLogger(__name__)
 
 OnProgress = Callable[[Progress], None]
-OnFinished = Callable[[scenarios.Results], None]
+OnFinished = Callable[[RunResult], None]
 
 
 class RunStopped(Exception):
@@ -45,7 +46,7 @@ def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -
         )
     run = OracleRun(
         status="queued",
-        parameters=table.parameters_as_json(parameters),
+        parameters=PARAMETERS.dump_python(parameters, mode="json"),
         progress={"experiment": None, "done": 0, "total": 0},
         created_at=now,
     )
@@ -85,17 +86,22 @@ def get_run(session: Session, run_id: int) -> OracleRun:
     return run
 
 
-def get_result(session: Session, run_id: int) -> dict[str, Any]:
+def get_result(session: Session, run_id: int) -> RunResult:
     """The result of a run that has ended: all experiments if it is done, those that were finished if it is not.
 
     Raises:
         NotFound: there is no such run, or it has no result.
     """
     run = get_run(session, run_id)
-    if not has_ended_with_result(run):
+    result = read_result(run)
+    if result is None:
         raise NotFound(f"The oracle run {run_id} is {run.status}: it has no result.", run_id=run_id, status=run.status)
-    assert run.result is not None
-    return run.result
+    return result
+
+
+def read_result(run: OracleRun) -> RunResult | None:
+    """The result of a run that has ended with one; the format of any earlier version is read."""
+    return RunResult.model_validate(run.result) if has_ended_with_result(run) else None
 
 
 def has_ended_with_result(run: OracleRun) -> bool:
@@ -121,7 +127,7 @@ def run_oracle(
     parameters: Parameters,
     on_progress: OnProgress,
     on_finished: OnFinished = lambda _: None,
-) -> scenarios.Results:
+) -> RunResult:
     """Cut the pool from the data and run the experiments, as `scenarios.run` does.
 
     Raises:
@@ -134,7 +140,13 @@ def run_oracle(
         validation_size=parameters.validation_size,
         shuffle_seed=parameters.shuffle_seed,
     )
-    return scenarios.run(splits, len(data.classes), parameters, on_progress, on_finished)
+    source = DataSource(name=data.name, sha256=data.sha256)
+
+    def finish(results: scenarios.Results) -> None:
+        on_finished(build_result(results, parameters, source))
+
+    results = scenarios.run(splits, len(data.classes), parameters, on_progress, finish)
+    return build_result(results, parameters, source)
 
 
 class OracleRunner:
@@ -170,7 +182,7 @@ class OracleRunner:
             taken = {"status": "running", "trainer_id": trainer_id, "started_at": _now()}
             if run_id is None or not _move(session, run_id, OracleRun.status == "queued", **taken):
                 return False
-            parameters = table.parameters_from_json(get_run(session, run_id).parameters)
+            parameters = PARAMETERS.validate_python(get_run(session, run_id).parameters)
         self._run(_Claim(self._database, run_id, trainer_id), parameters, between_fits)
         return True
 
@@ -186,9 +198,9 @@ class OracleRunner:
             logger.exception("oracle run %d failed", claim.run_id)
             claim.finish(status="failed", error=f"{type(error).__name__}: {error}"[:1000])
         else:
-            claim.finish(status="done", result=result)
+            claim.finish(status="done", result=result.as_stored())
 
-    def _compute(self, claim: "_Claim", parameters: Parameters, between_fits: Callable[[], None]) -> dict[str, Any]:
+    def _compute(self, claim: "_Claim", parameters: Parameters, between_fits: Callable[[], None]) -> RunResult:
         data, stored_at = self._load(claim), 0.0
 
         def store_progress(progress: Progress) -> None:
@@ -201,11 +213,7 @@ class OracleRunner:
             stored_at = time.monotonic()
             claim.store(progress={"experiment": progress.experiment, "done": progress.done, "total": progress.total})
 
-        def store_result(results: scenarios.Results) -> None:
-            claim.store(result=table.as_json(results, parameters, data.name, data.sha256))
-
-        results = run_oracle(data, parameters, store_progress, store_result)
-        return table.as_json(results, parameters, data.name, data.sha256)
+        return run_oracle(data, parameters, store_progress, lambda result: claim.store(result=result.as_stored()))
 
     def _load(self, claim: "_Claim") -> DataSet:
         """The data set, once; pages that check what is asked for learn its size."""

@@ -11,24 +11,19 @@ the random choice can be bought batch by batch, too, so that active learning has
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.accuracy import Accuracy
-from app.datasets import Split
 from app.datasets.splits import Splits
 from app.errors import NotEnoughImages
-from app.learning import ranking
+from app.learning import strategies
 from app.learning.clusters import Clusters, find_clusters
-from app.learning.ranking import Rule
-from app.learning.softmax import Fit, SoftmaxRegression, State
-
-Experiment = Literal["ground_truth", "random", "random_curve", "active", "auto_naive", "auto_confident", "kmeans"]
-ALL_EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
-EXPERIMENTS = tuple(name for name in ALL_EXPERIMENTS if name != "random_curve")  # the paper's
+from app.learning.learner import Fit, LabeledImages, Learner, PoolImages, find_right, fit_and_rank, predict_rest
+from app.learning.learners import PAPERS, make_learner
+from app.learning.strategies import Strategy
+from app.oracle.experiments import EXPERIMENTS, Experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,7 @@ class Parameters:
     batch_size: int = 10
     budget: int = 400
     shuffle_seed: int | None = None
-    ranking: Rule = "least_confidence"
+    ranking: Strategy = "least_confidence"
 
     @property
     def are_the_papers(self) -> bool:
@@ -90,13 +85,16 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
-class _Images:
-    """Images uint8 (N, D), their truth (N,), and the validation images: all that a step may look at."""
+class _Lab:
+    """The learner, the pool with its truth (N,), and the validation images: all that a step may look at."""
 
-    x: NDArray[np.uint8]
-    y: NDArray[np.int64]
-    validation_x: NDArray[np.uint8]
-    validation_y: NDArray[np.int64]
+    learner: Learner
+    pool: PoolImages
+    truth: NDArray[np.int64]
+    validation: LabeledImages
+
+    def fit(self, state: bytes, positions: NDArray[np.int64], values: NDArray[np.int64]) -> Fit:
+        return self.learner.fit(state, self.pool, positions, values, self.validation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +129,14 @@ def run(
             asked=budget,
             available=size,
         )
-    images = _Images(_flat(splits.pool), splits.pool.truth, _flat(splits.validation), splits.validation.truth)
-    model = SoftmaxRegression(n_classes, images.x.shape[1])
-    zeros = State.zeros(n_classes, images.x.shape[1])
+    learner = make_learner(PAPERS, n_classes, splits.pool.images.shape[1:])
+    learner.warm_up()  # before the clocks
+    pool = PoolImages(splits.pool.images, learner.prepare(splits.pool.images))
+    lab, untrained = _Lab(learner, pool, splits.pool.truth, splits.validation), learner.initial()
     results = Results()
 
     def trace(experiment: Experiment, steps: Iterator[_Step], total: int) -> _Step:
-        curve, last = _trace(steps, splits.test, model, lambda done: on_progress(Progress(experiment, done, total)))
+        curve, last = _trace(steps, splits.test, lab, lambda done: on_progress(Progress(experiment, done, total)))
         if experiment in wanted:
             results.curves[experiment] = curve
             on_finished(results)
@@ -146,94 +145,88 @@ def run(
     batch = parameters.batch_size
     n_batches = -(-budget // batch)
     if "ground_truth" in wanted:
-        trace("ground_truth", _fit_first(model, zeros, images, size), 1)
+        trace("ground_truth", _fit_first(lab, untrained, size), 1)
     if "random" in wanted:
-        trace("random", _fit_first(model, zeros, images, budget), 1)
+        trace("random", _fit_first(lab, untrained, budget), 1)
     if "random_curve" in wanted:
-        trace("random_curve", _active(model, zeros, images, replace(parameters, ranking="random")), n_batches)
+        trace("random_curve", _active(lab, untrained, replace(parameters, ranking="random")), n_batches)
     if {"active", "auto_naive", "auto_confident"} & set(wanted):
         # Auto-labeling goes on from where active learning ends, so that comes first in any case.
-        bought = trace("active", _active(model, zeros, images, parameters), n_batches)
+        bought = trace("active", _active(lab, untrained, parameters), n_batches)
         if "auto_naive" in wanted and budget < size:
-            trace("auto_naive", _auto_naive(model, bought, images), 1)
+            trace("auto_naive", _auto_naive(lab, bought), 1)
         if "auto_confident" in wanted and budget < size:
-            trace("auto_confident", _auto_confident(model, bought, images, batch), -(-(size - budget) // batch))
+            trace("auto_confident", _auto_confident(lab, bought, batch), -(-(size - budget) // batch))
     if "kmeans" in wanted:
         started = time.perf_counter()
-        results.clusters = find_clusters(images.x, seed=parameters.shuffle_seed or 0)
+        results.clusters = find_clusters(_flat(splits.pool.images), seed=parameters.shuffle_seed or 0)
         results.clusters_seconds = time.perf_counter() - started
         on_progress(Progress("kmeans", 1, 1))
         on_finished(results)
     return results
 
 
-def _flat(split: Split) -> NDArray[np.uint8]:
-    return split.images.reshape(len(split.images), -1)  # (N, height, width) -> (N, D)
+def _flat(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return images.reshape(len(images), -1)  # (N, H, W) -> (N, D)
 
 
-def _fit(
-    model: SoftmaxRegression,
-    state: State,
-    images: _Images,
-    positions: NDArray[np.int64],
-    values: NDArray[np.int64],
-) -> Fit:
-    return model.fit(state, images.x[positions], values, images.validation_x, images.validation_y)
-
-
-def _fit_first(model: SoftmaxRegression, state: State, images: _Images, count: int) -> Iterator[_Step]:
+def _fit_first(lab: _Lab, state: bytes, count: int) -> Iterator[_Step]:
     """Buy the first `count` labels of the pool at once: the paper's "ground truth" and "random"."""
-    positions = np.arange(count)
-    yield _Step(positions, images.y[:count], _fit(model, state, images, positions, images.y[:count]))
+    positions, values = np.arange(count), lab.truth[:count]
+    yield _Step(positions, values, lab.fit(state, positions, values))
 
 
-def _active(model: SoftmaxRegression, state: State, images: _Images, parameters: Parameters) -> Iterator[_Step]:
-    """Buy batch after batch of what the ranking puts first; the first batch is the first of the pool."""
+def _active(lab: _Lab, state: bytes, parameters: Parameters) -> Iterator[_Step]:
+    """Buy batch after batch of what the strategy puts first; the first batch is the first of the pool."""
     positions = np.arange(min(parameters.batch_size, parameters.budget))
     for number in range(1, parameters.budget + 1):
-        fit = _fit(model, state, images, positions, images.y[positions])
-        state = fit.state
         is_last = len(positions) >= parameters.budget
-        head = ranking.rank(
-            partial(model.predict, state, images.x),
-            len(images.x),
+        ranked = fit_and_rank(
+            lab.learner,
+            state,
+            lab.pool,
             positions,
-            parameters.ranking,
+            lab.truth[positions],
+            lab.validation,
+            strategy=parameters.ranking,
             count=min(parameters.batch_size, parameters.budget - len(positions)),
             seed=(parameters.shuffle_seed or 0, number),
+            clock=time.perf_counter,
         )
-        confidence = np.sort(head.all_confidences) if number == 1 or is_last else None
-        yield _Step(positions, images.y[positions], fit, confidence)
+        state = ranked.fit.state
+        confidence = None
+        if number == 1 or is_last:
+            _, probabilities = predict_rest(lab.learner, state, lab.pool, positions)
+            confidence = np.sort(strategies.confidence(probabilities))
+        yield _Step(positions, lab.truth[positions], ranked.fit, confidence)
         if is_last:
             return
-        positions = np.concatenate([positions, head.positions])
+        positions = np.concatenate([positions, ranked.batch.positions])
 
 
-def _auto_naive(model: SoftmaxRegression, bought: _Step, images: _Images) -> Iterator[_Step]:
+def _auto_naive(lab: _Lab, bought: _Step) -> Iterator[_Step]:
     """Believe the model about everything that is left, and fit once."""
-    rest = ranking.find_rest(len(images.x), bought.positions)
-    believed = model.predict(bought.fit.state, images.x, rest).argmax(axis=1)
+    rest, probabilities = predict_rest(lab.learner, bought.fit.state, lab.pool, bought.positions)
     positions = np.concatenate([bought.positions, rest])
-    values = np.concatenate([bought.values, believed])
-    yield _Step(positions, values, _fit(model, bought.fit.state, images, positions, values))
+    values = np.concatenate([bought.values, probabilities.argmax(axis=1)])
+    yield _Step(positions, values, lab.fit(bought.fit.state, positions, values))
 
 
-def _auto_confident(model: SoftmaxRegression, bought: _Step, images: _Images, batch_size: int) -> Iterator[_Step]:
+def _auto_confident(lab: _Lab, bought: _Step, batch_size: int) -> Iterator[_Step]:
     """Believe the model about the batch it is surest of, fit, and so on until nothing is left."""
     positions, values, state = bought.positions, bought.values, bought.fit.state
-    while len(positions) < len(images.x):
-        rest = ranking.find_rest(len(images.x), positions)
-        probabilities = model.predict(state, images.x, rest)  # (N - n, K)
-        surest = ranking.head(-ranking.confidence(probabilities), batch_size)
+    while len(positions) < len(lab.truth):
+        rest, probabilities = predict_rest(lab.learner, state, lab.pool, positions)  # (N - n,), (N - n, K)
+        surest = strategies.head(-strategies.confidence(probabilities), batch_size)
         positions = np.concatenate([positions, rest[surest]])
         values = np.concatenate([values, probabilities[surest].argmax(axis=1)])
-        fit = _fit(model, state, images, positions, values)
+        fit = lab.fit(state, positions, values)
         state = fit.state
         yield _Step(positions, values, fit)
 
 
 def _trace(
-    steps: Iterator[_Step], test: Split, model: SoftmaxRegression, on_step: Callable[[int], None]
+    steps: Iterator[_Step], test: LabeledImages, lab: _Lab, on_step: Callable[[int], None]
 ) -> tuple[Curve, _Step]:
     """Run all steps; the curve of what they brought, and the last of them."""
     curve, last = Curve(), None
@@ -242,10 +235,11 @@ def _trace(
         last = step
         curve.seconds += time.perf_counter() - started
         curve.labels.append(len(step.positions))
-        curve.validation.append(Accuracy(step.fit.correct, step.fit.total))
-        if len(test.truth):
-            curve.test_right = model.predict(step.fit.state, _flat(test)).argmax(axis=1) == test.truth
-            curve.test.append(Accuracy(int(curve.test_right.sum()), len(test.truth)))
+        assert step.fit.correct is not None  # a run has at least one validation image
+        curve.validation.append(Accuracy(step.fit.correct, len(lab.validation)))
+        if len(test):
+            curve.test_right = find_right(lab.learner, step.fit.state, lab.pool, test)
+            curve.test.append(Accuracy(int(curve.test_right.sum()), len(test)))
         if step.confidence is not None:
             curve.confidence[len(step.positions)] = step.confidence
         on_step(done)

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from app import datasets
-from app.datasets import Split
 from app.datasets.splits import Splits, split
+from app.learning.learner import Features, LabeledImages, PoolImages
 from app.learning.softmax import SoftmaxRegression, State
 from app.oracle import scenarios
+from app.oracle.experiments import Experiment
 from app.oracle.scenarios import Parameters
 from app.settings import Settings
 
 pytestmark = pytest.mark.tensorflow
 
-EXPERIMENTS: tuple[scenarios.Experiment, ...] = ("ground_truth", "random", "active", "auto_naive", "auto_confident")
+EXPERIMENTS: tuple[Experiment, ...] = ("ground_truth", "random", "active", "auto_naive", "auto_confident")
 MNIST = os.environ.get("INKLING_MNIST")
 with_mnist = pytest.mark.skipif(not MNIST, reason="INKLING_MNIST says where MNIST is; without it the sample must do")
 
@@ -33,7 +34,7 @@ def run_both(settings: Settings, parameters: Parameters) -> tuple[dict[str, list
         validation_size=parameters.validation_size,
         shuffle_seed=parameters.shuffle_seed,
     )
-    unseen = Split(cut.test.images[:0], cut.test.truth[:0])  # not part of the comparison
+    unseen = LabeledImages(cut.test.images[:0], cut.test.truth[:0])  # not part of the comparison
     results = scenarios.run(Splits(cut.pool, cut.validation, unseen), len(data.classes), parameters, lambda _: None)
     ours: dict[str, list[float]] = {
         name: [point.value for point in curve.validation] for name, curve in results.curves.items()
@@ -83,21 +84,21 @@ def test_weights_moments_and_probabilities_are_the_notebooks_to_the_last_bit(sta
     data = datasets.load(Settings(dataset="mnist", mnist=Path(MNIST or "")))
     cut = split(data, pool_start=start, pool_size=size, validation_size=400, shuffle_seed=seed)
     x, truth = cut.pool.images.reshape(size, -1), cut.pool.truth
-    validation_x, validation_y = cut.validation.images.reshape(400, -1), cut.validation.truth
-    notebook = Notebook(784, 10, validation_x / 255, validation_y)
+    notebook = Notebook(784, 10, cut.validation.images.reshape(400, -1) / 255, cut.validation.truth)
     notebook.reset()
-    model, state, positions = SoftmaxRegression(10, 784), State.zeros(10, 784), np.arange(10)
+    learner, pool = SoftmaxRegression(10, (28, 28)), PoolImages(cut.pool.images, Features(0, {}))
+    state, positions = learner.initial(), np.arange(10)
     for _ in range(50):
         accuracy = notebook.fit(x[positions] / 255, truth[positions])
-        fit = model.fit(state, x[positions], truth[positions], validation_x, validation_y)
+        fit = learner.fit(state, pool, positions, truth[positions], cut.validation)
         state = fit.state
         rest = np.setdiff1d(np.arange(size), positions)
-        probabilities = model.predict(state, x, rest)
+        probabilities = learner.predict(state, pool, rest)
 
         assert fit.correct == round(accuracy * 400)
         weights, bias, *powers, weights_m, weights_v, bias_m, bias_v = notebook.save()
         theirs = (weights.T, bias, weights_m.T, weights_v.T, bias_m, bias_v, *powers)
-        for ours, their in zip(state.arrays(), theirs, strict=True):
+        for ours, their in zip(State.from_bytes(state).arrays(), theirs, strict=True):
             np.testing.assert_array_equal(ours, their)
         np.testing.assert_array_equal(probabilities, notebook.predict(x[rest] / 255))
         positions = np.concatenate([positions, rest[np.argsort(probabilities.max(axis=1), kind="stable")[:10]]])

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import datasets, labeling, rounds, training_status
-from app.accuracy import Accuracy
-from app.datasets import DataSet, Split
+from app.datasets import DataSet
 from app.datasets.splits import Splits, split
 from app.db import Database
-from app.learning.ranking import Rule
-from app.learning.softmax import State
+from app.learning.learner import LabeledImages
+from app.learning.learners import PAPERS, LearnerName, make_learner
+from app.learning.strategies import Strategy
 from app.models import Annotator, Pool, Role, Round, TrainerState
 from app.pools import create_pool
 from app.rounds import Outcome, TrainingSet
@@ -62,8 +62,8 @@ def make_data_set(
         description=f"{n_train + n_test} noisy patterns",
         sha256="0" * 64,
         classes=tuple(classes),
-        train=Split(*make_images(n_train, seed=seed, **size)),
-        test=Split(*make_images(n_test, seed=seed + 1, **size)),
+        train=LabeledImages(*make_images(n_train, seed=seed, **size)),
+        test=LabeledImages(*make_images(n_test, seed=seed + 1, **size)),
     )
 
 
@@ -83,7 +83,8 @@ def add_pool(
     height: int = 4,
     width: int = 4,
     classes: Sequence[str] = CLASSES,
-    ranking: Rule = "least_confidence",
+    learner: LearnerName = PAPERS,
+    ranking: Strategy = "least_confidence",
     batch_size: int = 10,
     queue_size: int = 40,
     seed: int = 0,
@@ -104,6 +105,7 @@ def add_pool(
             batch_size=batch_size,
             queue_size=queue_size,
             now=now,
+            learner=learner,
         )
 
 
@@ -120,9 +122,10 @@ def make_outcome(
 ) -> Outcome:
     """What a training may have brought: these image ids at the head of the ranking."""
     return Outcome(
-        state=State.zeros(10, 16).to_bytes() if state is None else state,
+        state=make_learner(PAPERS, 10, (4, 4)).initial() if state is None else state,
         steps=11,
-        validation=Accuracy(5, 20),
+        validation_correct=5,
+        validation_total=20,
         test_total=30,
         fit_ms=1.5,
         rank_ms=0.5,

@@ -14,7 +14,8 @@ from app.db import Database
 from app.errors import DataSetUnavailable, NotFound, RunFinished, TooManyRuns
 from app.limits import QUEUED_ORACLE_RUNS
 from app.models import OracleRun
-from app.oracle import runs, table
+from app.oracle import runs
+from app.oracle.results import PARAMETERS, RunResult
 from app.oracle.runs import OracleRunner
 from app.oracle.scenarios import Parameters, Progress
 from tests.factories import NOW, add_trainer, after, make_data_set, race
@@ -63,7 +64,7 @@ def test_a_run_is_queued_with_what_was_asked_for(database: Database) -> None:
     run = get(database, request(database))
 
     assert (run.status, run.created_at, run.started_at, run.result) == ("queued", NOW, None, None)
-    assert table.parameters_from_json(run.parameters) == SMALL
+    assert PARAMETERS.validate_python(run.parameters) == SMALL
     assert run.progress == {"experiment": None, "done": 0, "total": 0}
 
 
@@ -74,23 +75,21 @@ def test_a_run_ends_with_every_curve(database: Database, runner: OracleRunner) -
 
     run = get(database, run_id)
     data = make_data_set()
-    expected = table.as_json(runs.run_oracle(data, SMALL, lambda _: None), SMALL, data.name, data.sha256)
+    expected = runs.run_oracle(data, SMALL, lambda _: None)
     assert run.status == "done"
     assert run.error is None
     assert run.started_at is not None
     assert run.finished_at is not None
     assert run.started_at <= run.finished_at
-    assert run.result is not None
-    assert without_seconds(run.result) == without_seconds(expected)
-    assert run.result["matches_paper"] is None
+    found = runs.read_result(run)
+    assert found is not None
+    assert without_seconds(found) == without_seconds(expected)
+    assert (found.data.name, found.matches_paper) == (data.name, None)
 
 
-def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
-    experiments = {
-        name: {key: value for key, value in curve.items() if key != "seconds"}
-        for name, curve in result["experiments"].items()
-    }
-    return result | {"experiments": experiments}
+def without_seconds(result: RunResult) -> RunResult:
+    curves = {name: curve.model_copy(update={"seconds": 0.0}) for name, curve in result.experiments.items()}
+    return result.model_copy(update={"experiments": curves})
 
 
 def test_an_empty_queue_is_no_work(database: Database, runner: OracleRunner) -> None:
@@ -192,7 +191,7 @@ def test_what_a_run_under_way_has_finished_is_no_result_yet(
     assert run_one(database, runner)
 
     with database.read() as session:
-        assert list(runs.get_result(session, run_id)["experiments"]) == ["random", "active"]
+        assert list(runs.get_result(session, run_id).experiments) == ["random", "active"]
 
 
 def test_a_run_that_starts_over_forgets_what_it_had_finished(

@@ -7,12 +7,14 @@ import pytest
 
 from app.datasets.splits import Splits
 from app.errors import NotEnoughImages
-from app.learning import ranking
+from app.learning import strategies
 from app.learning.clusters import find_clusters
-from app.learning.ranking import RULES, Rule
-from app.learning.softmax import SoftmaxRegression, State
+from app.learning.learner import Features, PoolImages, find_right
+from app.learning.learners import PAPERS, make_learner
+from app.learning.strategies import STRATEGIES, Strategy
 from app.oracle import scenarios
-from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters, Progress, Results
+from app.oracle.experiments import EXPERIMENTS, Experiment
+from app.oracle.scenarios import Parameters, Progress, Results
 from tests.factories import make_data_set, make_splits
 
 pytestmark = pytest.mark.tensorflow
@@ -89,25 +91,22 @@ def test_progress_that_raises_stops_the_run(splits: Splits) -> None:
     assert len(heard) == 3
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_active_learning_is_fit_rank_and_buy_again(splits: Splits, rule: Rule) -> None:
-    curve = run(splits, replace(only("active"), ranking=rule))[0].curves["active"]
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_active_learning_is_fit_rank_and_buy_again(splits: Splits, strategy: Strategy) -> None:
+    curve = run(splits, replace(only("active"), ranking=strategy))[0].curves["active"]
 
-    model, state = SoftmaxRegression(10, 16), State.zeros(10, 16)
-    x, y = splits.pool.images.reshape(60, 16), splits.pool.truth
-    validation_x = splits.validation.images.reshape(20, 16)
+    learner, y = make_learner(PAPERS, 10, (4, 4)), splits.pool.truth
+    state, pool = learner.initial(), PoolImages(splits.pool.images, Features(0, {}))
     bought = list(range(7))
     for number, n_labels in enumerate((7, 14, 21, 25), start=1):
         assert len(bought) == n_labels
-        fit = model.fit(state, x[bought], y[bought], validation_x, splits.validation.truth)
+        fit = learner.fit(state, pool, np.array(bought), y[bought], splits.validation)
         state = fit.state
         rest = np.array([position for position in range(60) if position not in bought])
-        probabilities = model.predict(state, x, rest)
+        probabilities = learner.predict(state, pool, rest)
         assert curve.validation[number - 1].correct == fit.correct
-        assert curve.test[number - 1].correct == model.count_correct(
-            state, splits.test.images.reshape(30, 16), splits.test.truth
-        )
-        scores = ranking.score(probabilities, rule, positions=rest, seed=(0, number))
+        assert curve.test[number - 1].correct == find_right(learner, state, pool, splits.test).sum()
+        scores = strategies.score(probabilities, strategy, positions=rest, seed=(0, number))
         order = rest[np.lexsort((rest, scores))].tolist()
         if n_labels in (7, 25):
             np.testing.assert_array_equal(curve.confidence[n_labels], np.sort(probabilities.max(axis=1)))

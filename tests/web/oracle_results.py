@@ -11,9 +11,11 @@ from app.accuracy import Accuracy
 from app.db import Database
 from app.learning.clusters import Clusters
 from app.models import OracleRun, RunStatus
-from app.oracle import table
+from app.oracle.experiments import EXPERIMENTS, Experiment
+from app.oracle.paper import published
+from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result
 from app.oracle.runs import OracleRunner
-from app.oracle.scenarios import EXPERIMENTS, Curve, Experiment, Parameters, Results
+from app.oracle.scenarios import Curve, Parameters, Results
 from app.web.edge.deps import Services
 
 from ..factories import NOW, add_trainer, after
@@ -27,9 +29,9 @@ def run_oracle(services: Services) -> bool:
 
 def make_curve(experiment: Experiment, *, n_test: int = 9600) -> Curve:
     """The paper's curve; on the test images every accuracy is 0.5: the even ones are right."""
-    published = table.published()["active" if experiment == "random_curve" else experiment]
-    curve = Curve(labels=published["labels"], seconds=1.25)
-    curve.validation = [Accuracy(round(share * 400), 400) for share in published["accuracy"]]
+    paper = published()["active" if experiment == "random_curve" else experiment]
+    curve = Curve(labels=paper["labels"], seconds=1.25)
+    curve.validation = [Accuracy(round(share * 400), 400) for share in paper["accuracy"]]
     curve.test = [Accuracy(n_test // 2, n_test) for _ in curve.validation] if n_test else []
     curve.test_right = np.arange(n_test) % 2 == 0 if n_test else None
     if experiment == "active":
@@ -39,14 +41,21 @@ def make_curve(experiment: Experiment, *, n_test: int = 9600) -> Curve:
 
 def make_result(
     *experiments: Experiment, dataset: str = "mnist", n_test: int = 9600, parameters: Parameters | None = None
-) -> dict[str, Any]:
-    """The JSON of a run that came out as the paper's did; without names, all experiments."""
+) -> RunResult:
+    """A run that came out as the paper's did; without names, all experiments."""
     experiments = experiments or EXPERIMENTS
     results = Results({name: make_curve(name, n_test=n_test) for name in experiments if name != "kmeans"})
     if "kmeans" in experiments:
         centers = np.linspace(0, 1, 10 * 784).reshape(10, 784)
         results.clusters = Clusters(centers, tuple(270_000 / (1 + i) for i in range(11)))
-    return table.as_json(results, parameters or Parameters(experiments=experiments), dataset, "ab" * 32)
+    data = DataSource(name=dataset, sha256="ab" * 32)
+    return build_result(results, parameters or Parameters(experiments=experiments), data)
+
+
+def with_curve(result: RunResult, experiment: Experiment, **values: Any) -> RunResult:
+    """The result with other values in one of its curves."""
+    changed = result.experiments[experiment].model_copy(update=values)
+    return result.model_copy(update={"experiments": {**result.experiments, experiment: changed}})
 
 
 def add_run(
@@ -55,7 +64,7 @@ def add_run(
     status: RunStatus = "done",
     parameters: Parameters | None = None,
     progress: tuple[Experiment | None, int, int] = (None, 0, 0),
-    result: dict[str, Any] | None = None,
+    result: RunResult | None = None,
     error: str | None = None,
     finished_at: dt.datetime | None = None,
 ) -> int:
@@ -65,9 +74,9 @@ def add_run(
     with database.write() as session:
         run = OracleRun(
             status=status,
-            parameters=table.parameters_as_json(parameters or Parameters()),
+            parameters=PARAMETERS.dump_python(parameters or Parameters(), mode="json"),
             progress=dict(zip(("experiment", "done", "total"), progress, strict=True)),
-            result=result,
+            result=result.as_stored() if result else None,
             error=error,
             created_at=NOW,
             started_at=None if status == "queued" else NOW,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.oracle.scenarios import EXPERIMENTS, Parameters
+from app.oracle.experiments import EXPERIMENTS
+from app.oracle.scenarios import Parameters
 from app.web.edge.deps import Services
 
 from .oracle_results import add_run, make_result, run_oracle
@@ -172,3 +173,11 @@ def test_the_random_curve_is_run_on_request(client: TestClient, services: Servic
     run_oracle(services)
 
     assert client.get(url).json()["result"]["experiments"]["random_curve"]["labels"] == [10, 20]
+
+
+def test_the_result_is_typed_in_the_documentation_of_the_api(client: TestClient) -> None:
+    schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
+
+    assert schemas["OracleRunDetail"]["properties"]["result"]["anyOf"][0] == {"$ref": "#/components/schemas/RunResult"}
+    assert {"format", "experiments", "clusters", "matches_paper"} <= set(schemas["RunResult"]["properties"])
+    assert {"labels", "correct", "total", "accuracy", "interval"} <= set(schemas["CurveResult"]["properties"])

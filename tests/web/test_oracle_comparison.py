@@ -8,13 +8,14 @@ import pytest
 from bokeh.document import Document
 from fastapi.testclient import TestClient
 
-from app.oracle import table
-from app.oracle.scenarios import Experiment, Parameters
+from app.oracle.experiments import Experiment
+from app.oracle.results import DataSource, pack_bits, unpack_bits
+from app.oracle.scenarios import Parameters
 from app.web.api.oracle_downloads import COLUMNS
 from app.web.edge.deps import Services
 from app.web.pages import oracle_comparison
 
-from .oracle_results import add_run, make_result
+from .oracle_results import add_run, make_result, with_curve
 from .test_oracle_pages import text_of
 
 
@@ -27,12 +28,11 @@ def add(services: Services, *experiments: Experiment, **parameters: Any) -> int:
 def better(services: Services, n_better: int, **changes: Any) -> int:
     """A run whose last model gets so many more of the 9,600 unseen images right."""
     result = make_result("active")
-    curve = result["experiments"]["active"]
-    right = table.unpack_bits(curve["test_right"], 9600)
+    curve = result.experiments["active"]
+    right = unpack_bits(curve.test_right or "", 9600)
     right[1 : 2 * n_better : 2] = True
-    curve["test_right"] = table.pack_bits(right)
-    curve["test_accuracy"] = [*curve["test_accuracy"][:-1], right.sum() / 9600]
-    curve.update(changes)
+    counts = (*curve.test_correct[:-1], int(right.sum()))
+    result = with_curve(result, "active", **{"test_right": pack_bits(right), "test_correct": counts} | changes)
     return add_run(services.database, parameters=Parameters(experiments=("active",)), result=result)
 
 
@@ -90,8 +90,8 @@ def test_on_other_images_no_difference_is_told(client: TestClient, services: Ser
     first = add(services)
     size = other.pop("validation_size", 400)
     result = make_result("active", parameters=Parameters(experiments=("active",), validation_size=size), **other)
-    result["data"]["sha256"] = result["data"]["name"]
-    second = add_run(services.database, result=result)
+    data = DataSource(name=result.data.name, sha256=result.data.name)
+    second = add_run(services.database, result=result.model_copy(update={"data": data}))
 
     assert curves(client, first, second)[1]["unseen_minus_first"] is None
     assert "another data set, or another number of validation images" in text_of(compare(client, first, second).text)

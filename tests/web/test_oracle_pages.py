@@ -14,14 +14,14 @@ from PIL import Image as Picture
 from app import queries
 from app.models import OracleRun
 from app.oracle import runs
+from app.oracle.results import PARAMETERS
 from app.oracle.scenarios import Parameters
-from app.oracle.table import parameters_from_json
 from app.web.api.run_schemas import OracleRunIn, Sizes, sizes_for
 from app.web.edge.deps import Services
 from app.web.pages.oracle_form import FIELDS
 
 from ..factories import count_queries
-from .oracle_results import add_run, make_result, run_oracle
+from .oracle_results import add_run, make_result, run_oracle, with_curve
 
 GOOD = {
     "experiments": ["", "active", "kmeans"],
@@ -58,14 +58,14 @@ def test_an_empty_form_starts_the_papers_run(client: TestClient, services: Servi
     answer = client.post("/oracle", follow_redirects=False)
     (run,) = stored_runs(services)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/oracle/{run.id}")
-    assert parameters_from_json(run.parameters) == Parameters()
+    assert PARAMETERS.validate_python(run.parameters) == Parameters()
 
 
 def test_the_form_starts_the_run_that_it_describes(client: TestClient, services: Services) -> None:
     answer = client.post("/oracle", data=GOOD, follow_redirects=False)
     (run,) = stored_runs(services)
     assert answer.status_code == 303
-    assert parameters_from_json(run.parameters) == Parameters(
+    assert PARAMETERS.validate_python(run.parameters) == Parameters(
         experiments=("active", "kmeans"),
         pool_start=5,
         pool_size=100,
@@ -185,9 +185,7 @@ def test_the_result_stands_beside_the_papers(client: TestClient, services: Servi
 def test_where_the_run_leaves_the_papers_path_the_page_counts_what_is_equal(
     client: TestClient, services: Services
 ) -> None:
-    result = make_result()
-    result["experiments"]["active"]["n_equal"] = 15
-    run_id = add_run(services.database, result=result)
+    run_id = add_run(services.database, result=with_curve(make_result(), "active", n_equal=15))
     assert "378 of 403 equal." in text_of(client.get(f"/oracle/{run_id}").text)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import Response
 
 from app.accuracy import Accuracy
-from app.oracle.scenarios import Experiment
-from app.oracle.table import as_named
+from app.learning.strategies import Strategy
+from app.oracle.experiments import TABLE, Experiment, as_named
+from app.oracle.results import CurveResult, RunResult
 
 # What a row is about, and of which run: columns are the same in every file, so that files can be put together.
 PARAMETERS = ("pool_start", "pool_size", "validation_size", "batch_size", "budget", "shuffle_seed")
-ASKING: tuple[Experiment, ...] = ("active", "auto_naive", "auto_confident")  # their labels go by the run's ranking
 COUNTS = ("correct", "total", "accuracy", "low", "high")
 COLUMNS = (
     "run",
@@ -29,53 +29,33 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCurve:
-    """One experiment's curve as stored, the parameters of its run, and the run's data set by name and hash."""
+class RunCurve:
+    """One experiment's curve, and the whole result that it is of."""
 
     run_id: int
     experiment: Experiment
-    stored: dict[str, Any]
-    parameters: dict[str, Any]
-    data: dict[str, str]
+    curve: CurveResult
+    result: RunResult
 
     @property
     def named(self) -> Experiment:
         """The experiment by whose name it goes."""
-        return as_named(self.experiment, self.parameters["ranking"])
+        return as_named(self.experiment, self.result.parameters.ranking)
 
     @property
-    def query_strategy(self) -> str | None:
+    def query_strategy(self) -> Strategy | None:
         """By which rule images were asked; None where they were not asked batch by batch."""
         if self.named == "random_curve":
             return "random"
-        return str(self.parameters["ranking"]) if self.experiment in ASKING else None
-
-    @property
-    def validation(self) -> list[Accuracy]:
-        """After each training."""
-        return counts_of(self.stored["accuracy"], self.stored["total"])
-
-    @property
-    def test(self) -> list[Accuracy]:
-        """After each training, on unseen images; empty if there are none."""
-        return counts_of(self.stored["test_accuracy"], self.stored["test_total"])
+        return self.result.parameters.ranking if TABLE[self.experiment].is_asked else None
 
 
-def counts_of(shares: Iterable[float], total: int) -> list[Accuracy]:
-    """The counts that stored shares came from: each is a count divided by `total`, so this is exact."""
-    return [Accuracy(round(share * total), total) for share in shares]
+def curves_of(run_id: int, result: RunResult) -> list[RunCurve]:
+    """All curves of a result."""
+    return [RunCurve(run_id, experiment, curve, result) for experiment, curve in result.experiments.items()]
 
 
-def curves_of(run_id: int, result: dict[str, Any]) -> list[StoredCurve]:
-    """All curves of a stored result; k-means has none."""
-    return [
-        StoredCurve(run_id, experiment, stored, result["parameters"], result["data"])
-        for experiment, stored in result["experiments"].items()
-        if experiment != "kmeans"
-    ]
-
-
-def csv_response(name: str, curves: Iterable[StoredCurve]) -> Response:
+def csv_response(name: str, curves: Iterable[RunCurve]) -> Response:
     """The curves as the file `name`.csv."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -90,11 +70,12 @@ def attachment(file_name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{file_name}"'}
 
 
-def _rows(curve: StoredCurve) -> Iterator[list[Any]]:
-    test: list[Accuracy | None] = [*curve.test] or [None] * len(curve.validation)
-    about = [curve.data["name"], *(curve.parameters[name] for name in PARAMETERS)]
-    for labels, validation, unseen in zip(curve.stored["labels"], curve.validation, test, strict=True):
-        start = [curve.run_id, curve.named, curve.query_strategy, labels]
+def _rows(run: RunCurve) -> Iterator[list[Any]]:
+    curve, result = run.curve, run.result
+    test: list[Accuracy | None] = [*curve.test] or [None] * len(curve.labels)
+    about = [result.data.name, *(getattr(result.parameters, name) for name in PARAMETERS)]
+    for labels, validation, unseen in zip(curve.labels, curve.validation, test, strict=True):
+        start = [run.run_id, run.named, run.query_strategy, labels]
         yield [*start, *_cells(validation), *_cells(unseen), *about]
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -12,10 +12,12 @@ from starlette.concurrency import run_in_threadpool
 
 from app.datasets.mnist import MNIST_SHAPES
 from app.datasets.sample import N_DIGITS, N_TRAIN
-from app.learning.ranking import Rule
+from app.learning.strategies import Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
-from app.oracle.scenarios import ALL_EXPERIMENTS, EXPERIMENTS, Experiment, Parameters
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, Experiment
+from app.oracle.results import RunResult
+from app.oracle.scenarios import Parameters
 from app.web.api.schemas import Strict
 from app.web.edge.deps import InServices, Services
 
@@ -67,7 +69,7 @@ class OracleRunIn(Strict):
     batch_size: int = Field(default=10, ge=1, le=MAX_BATCH)
     budget: int = Field(default=400, ge=1, le=MOST.train)
     shuffle_seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
-    ranking: Rule = "least_confidence"
+    ranking: Strategy = "least_confidence"
 
     @field_validator("pool_size")
     @classmethod
@@ -109,7 +111,7 @@ class OracleRunIn(Strict):
 
     @field_validator("ranking")
     @classmethod
-    def is_no_second_random_curve(cls, ranking: Rule, others: ValidationInfo) -> Rule:
+    def is_no_second_random_curve(cls, ranking: Strategy, others: ValidationInfo) -> Strategy:
         """Two experiments with the same result under the same name would look like a mistake."""
         if Parameters(experiments=tuple(others.data.get("experiments", ())), ranking=ranking).has_random_twice:
             raise PydanticCustomError("random_twice", RANDOM_TWICE)
@@ -124,13 +126,21 @@ def _too_large(most: int) -> PydanticCustomError:
     return PydanticCustomError("over_data_set", "Enter {most} or less.", {"most": f"{most:,}"})
 
 
+class RunProgress(BaseModel):
+    """The experiment under way, null before the first, and its steps done of total."""
+
+    experiment: Experiment | None
+    done: int
+    total: int
+
+
 class OracleRunOut(BaseModel):
-    """A run in the list: `progress` holds the experiment under way and its steps done of total."""
+    """A run in the list."""
 
     id: int
     status: RunStatus
-    parameters: dict[str, Any]
-    progress: dict[str, Any]
+    parameters: Parameters
+    progress: RunProgress
     error: str | None
     created_at: dt.datetime
     started_at: dt.datetime | None
@@ -145,10 +155,10 @@ class OracleRunDetail(OracleRunOut):
     The result has every curve if the run is done, and those that were finished if it was stopped or failed.
     """
 
-    result: dict[str, Any] | None
+    result: RunResult | None
 
     @classmethod
     def of(cls, run: OracleRun) -> Self:
         """From its row with the result loaded; a run under way has no result yet, even if experiments are finished."""
-        detail = cls.model_validate(run)
-        return detail if runs.has_ended_with_result(run) else detail.model_copy(update={"result": None})
+        listed = OracleRunOut.model_validate(run)
+        return cls(**{name: getattr(listed, name) for name in OracleRunOut.model_fields}, result=runs.read_result(run))

@@ -13,8 +13,9 @@ from bokeh.plotting import figure
 
 from app.accuracy import Accuracy
 from app.errors import NotFound
-from app.oracle.table import as_named, published
-from app.web.api.oracle_downloads import counts_of
+from app.oracle.experiments import TABLE, About, about
+from app.oracle.paper import published
+from app.oracle.results import CurveResult, RunResult
 from app.web.edge.templates import as_percent
 
 Theme = Literal["light", "dark"]
@@ -31,46 +32,28 @@ ACCURACY_TOOLTIPS = [
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The colours of one theme: text and lines as in style.css, experiments told apart by colour-blind eyes too."""
+    """The colours of one theme: text and lines as in style.css, curves told apart by colour-blind eyes too."""
 
     ink: str
     soft: str
     line: str
-    surface: str
-    active: str
-    auto_confident: str
-    ground_truth: str
-    random: str
-    random_curve: str
-    auto_naive: str
+    curves: tuple[str, ...]
 
 
-_COLOURS = {  # light, dark
-    "ink": ("#1b1d28", "#eceef5"),
-    "soft": ("#555a6b", "#aab0c2"),
-    "line": ("#e3e0d7", "#2d3240"),
-    "surface": ("#ffffff", "#1c1f29"),
-    "active": ("#3346b8", "#a9b7ff"),
-    "auto_confident": ("#c2570c", "#ffab5e"),
-    "ground_truth": ("#17693f", "#86d9a8"),
-    "random": ("#6b6f80", "#b4b9c9"),
-    "random_curve": ("#0b7285", "#7fdbe8"),
-    "auto_naive": ("#a21caf", "#f0a0f5"),
-}
 PALETTES: dict[Theme, Palette] = {
-    "light": Palette(**{role: light for role, (light, _) in _COLOURS.items()}),
-    "dark": Palette(**{role: dark for role, (_, dark) in _COLOURS.items()}),
+    "light": Palette(
+        ink="#1b1d28",
+        soft="#555a6b",
+        line="#e3e0d7",
+        curves=("#3346b8", "#c2570c", "#17693f", "#a21caf", "#0b7285", "#b3202c", "#8a6100", "#6b6f80"),
+    ),
+    "dark": Palette(
+        ink="#eceef5",
+        soft="#aab0c2",
+        line="#2d3240",
+        curves=("#a9b7ff", "#ffab5e", "#86d9a8", "#f0a0f5", "#7fdbe8", "#ff8f8f", "#e5cf7a", "#b4b9c9"),
+    ),
 }
-# How a curve is named in a legend, and the marker of an experiment that is a single point.
-SHORT_TITLES = {
-    "active": "Active learning",
-    "auto_confident": "+ confident auto-labeling",
-    "ground_truth": "Ground truth",
-    "random": "Random",
-    "random_curve": "Random, batch by batch",
-    "auto_naive": "+ naive auto-labeling",
-}
-MARKERS = {"ground_truth": "square", "random": "diamond", "auto_naive": "triangle"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +77,7 @@ class Chart:
         return {"item": json_item(self.plot), "legend": [asdict(entry) for entry in self.legend]}
 
 
-def build_chart(name: str, result: dict[str, Any], theme: Theme) -> dict[str, Any]:
+def build_chart(name: str, result: RunResult, theme: Theme) -> dict[str, Any]:
     """The chart "accuracy", "confidence" or "distances" of a stored result, as JSON.
 
     Raises:
@@ -106,19 +89,20 @@ def build_chart(name: str, result: dict[str, Any], theme: Theme) -> dict[str, An
     return chart.as_json()
 
 
-def _draw_accuracy(result: dict[str, Any], colours: Palette) -> Chart | None:
+def _draw_accuracy(result: RunResult, colours: Palette) -> Chart | None:
     """Accuracy after every fit by the number of labels: full on validation, dashed or hollow on unseen images."""
-    curves = {name: curve for name, curve in result["experiments"].items() if name in SHORT_TITLES}
-    if not curves:
+    if not result.experiments:
         return None
     plot = new_accuracy_figure(colours)
-    legend = []
-    for name, curve in curves.items():
-        named = as_named(name, result["parameters"]["ranking"])
-        mark, colour = MARKERS.get(named, "line"), getattr(colours, named)
-        _draw_line(plot, named, curve, colour) if mark == "line" else _draw_point(plot, named, curve, colour)
-        legend.append(LegendEntry(SHORT_TITLES[named], colour, mark))
-    compared = [name for name in ("active", "auto_confident") if name in curves and curves[name]["published"]]
+    legend, compared = [], []
+    for name, curve in result.experiments.items():
+        shown = about(name, result.parameters.ranking)
+        colour = colours.curves[shown.colour]
+        draw = _draw_line if shown.marker == "line" else _draw_point
+        draw(plot, shown, curve, colour)
+        legend.append(LegendEntry(shown.short_title, colour, shown.marker))
+        if shown.marker == "line" and curve.published is not None:
+            compared.append(name)
     for name in compared:
         paper = published()[name]
         plot.line(paper["labels"], paper["accuracy"], color=colours.ink, line_width=1.5, line_dash="dotted")
@@ -137,35 +121,34 @@ def new_accuracy_figure(colours: Palette) -> figure:
     return plot
 
 
-def _draw_line(plot: figure, name: str, curve: dict[str, Any], colour: str) -> None:
-    source = _source(name, curve)
+def _draw_line(plot: figure, shown: About, curve: CurveResult, colour: str) -> None:
+    source = _source(shown, curve)
     plot.varea("labels", "low", "high", source=source, fill_color=colour, fill_alpha=0.14)
     line = plot.line("labels", "validation", source=source, color=colour, line_width=2.5)
-    if curve["test_total"]:
+    if curve.test_total:
         plot.line("labels", "test", source=source, color=colour, line_width=1.75, line_dash="dashed")
-    if len(curve["labels"]) == 1:  # a line of one point is not drawn
+    if len(curve.labels) == 1:  # a line of one point is not drawn
         plot.scatter("labels", "validation", source=source, size=8, color=colour)
     plot.add_tools(HoverTool(renderers=[line], mode="vline", line_policy="nearest", tooltips=ACCURACY_TOOLTIPS))
 
 
-def _draw_point(plot: figure, name: str, curve: dict[str, Any], colour: str) -> None:
-    source, marker = _source(name, curve), MARKERS[name]
+def _draw_point(plot: figure, shown: About, curve: CurveResult, colour: str) -> None:
+    source, marker = _source(shown, curve), shown.marker
     plot.segment("labels", "low", "labels", "high", source=source, color=colour, line_width=1.5)
     points = plot.scatter("labels", "validation", source=source, marker=marker, size=10, color=colour)
-    if curve["test_total"]:
+    if curve.test_total:
         hollow: dict[str, Any] = {"line_color": colour, "line_width": 1.75, "fill_color": None}
         plot.scatter("labels", "test", source=source, marker=marker, size=10, **hollow)
     plot.add_tools(HoverTool(renderers=[points], tooltips=ACCURACY_TOOLTIPS))
 
 
-def _source(name: str, curve: dict[str, Any]) -> ColumnDataSource:
+def _source(shown: About, curve: CurveResult) -> ColumnDataSource:
     """A curve as columns, each accuracy with its interval."""
-    validation = counts_of(curve["accuracy"], curve["total"])
-    test = counts_of(curve["test_accuracy"], curve["test_total"])
+    validation, test = curve.validation, curve.test
     return ColumnDataSource(
         {
-            "title": [SHORT_TITLES[name]] * len(validation),
-            "labels": curve["labels"],
+            "title": [shown.short_title] * len(validation),
+            "labels": curve.labels,
             "validation": [point.value for point in validation],
             "low": [point.interval[0] for point in validation],
             "high": [point.interval[1] for point in validation],
@@ -183,37 +166,38 @@ def as_text(accuracy: Accuracy) -> str:
     return f"{as_percent(accuracy.value)} ({low * 100:.1f} to {as_percent(high, 1)})"
 
 
-def _draw_confidence(result: dict[str, Any], colours: Palette) -> Chart | None:
+def _draw_confidence(result: RunResult, colours: Palette) -> Chart | None:
     """How sure the model is of each image without a label, sorted: after the first batch, and when all is bought."""
-    curves: dict[str, list[float]] = result["experiments"].get("active", {}).get("confidence", {})
-    if not curves:
+    active = result.experiments.get("active")
+    if active is None or not active.confidence:
         return None
     plot = _figure(colours, "Images without a label, least sure first", "Confidence", y_range=(0, 1.02))
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
     plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
     legend = []
     # One curve only if the budget is one batch.
-    for (n_labels, values), colour in zip(curves.items(), (colours.random, colours.active), strict=False):
-        plot.line(list(range(1, len(values) + 1)), values, color=colour, line_width=2.5, name=n_labels)
-        legend.append(LegendEntry(f"After {int(n_labels):,} labels", colour, "line"))
+    in_order = (colours.curves[TABLE["random"].colour], colours.curves[TABLE["active"].colour])
+    for (n_labels, values), colour in zip(active.confidence.items(), in_order, strict=False):
+        plot.line(list(range(1, len(values) + 1)), values, color=colour, line_width=2.5, name=str(n_labels))
+        legend.append(LegendEntry(f"After {n_labels:,} labels", colour, "line"))
     tooltips = [("After", "$name labels"), ("Image", "@x{0,0}"), ("Confidence", "@y{0.0 %}")]
     plot.add_tools(HoverTool(mode="vline", line_policy="nearest", tooltips=tooltips))
     return Chart(plot, legend)
 
 
-def _draw_distances(result: dict[str, Any], colours: Palette) -> Chart | None:
+def _draw_distances(result: RunResult, colours: Palette) -> Chart | None:
     """k-means: the summed squared distance before each iteration and after the last, beside the paper's."""
-    kmeans = result["experiments"].get("kmeans")
-    if kmeans is None:
+    clusters = result.clusters
+    if clusters is None:
         return None
-    iterations = list(range(len(kmeans["distances"])))
+    iterations, colour = list(range(len(clusters.distances))), colours.curves[TABLE["kmeans"].colour]
     plot = _figure(colours, "Iterations", "Summed squared distance")
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
-    plot.line(iterations, kmeans["distances"], color=colours.active, line_width=2.5)
-    plot.scatter(iterations, kmeans["distances"], color=colours.active, size=7)
-    legend = [LegendEntry("This run", colours.active, "line")]
-    if kmeans["published"]:
-        ends = [kmeans["published"]["first"], kmeans["published"]["last"]]
+    plot.line(iterations, clusters.distances, color=colour, line_width=2.5)
+    plot.scatter(iterations, clusters.distances, color=colour, size=7)
+    legend = [LegendEntry("This run", colour, "line")]
+    if clusters.published is not None:
+        ends = [clusters.published.first, clusters.published.last]
         plot.scatter(
             [0, iterations[-1]], ends, marker="diamond", size=13, line_color=colours.ink, fill_color=None, line_width=2
         )
@@ -222,7 +206,7 @@ def _draw_distances(result: dict[str, Any], colours: Palette) -> Chart | None:
     return Chart(plot, legend)
 
 
-CHARTS: dict[str, Callable[[dict[str, Any], Palette], Chart | None]] = {
+CHARTS: dict[str, Callable[[RunResult, Palette], Chart | None]] = {
     "accuracy": _draw_accuracy,
     "confidence": _draw_confidence,
     "distances": _draw_distances,

@@ -12,7 +12,7 @@ from PIL import Image as Picture
 from app import queries
 from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
-from app.oracle.table import TITLES
+from app.oracle.experiments import TABLE
 from app.web.api.oracle_downloads import attachment, csv_response
 from app.web.api.run_schemas import sizes_for, with_sizes
 from app.web.edge.auth import get_admin
@@ -68,7 +68,7 @@ def show_comparison(
         page = compare_runs(session, run_ids)
     name = f"inkling-runs-{'-'.join(map(str, page.run_ids))}"
     if download == "csv":
-        return csv_response(name, [row.curve for row in page.rows])
+        return csv_response(name, [row.run for row in page.rows])
     if download == "json":
         return JSONResponse(page.as_json(), headers=attachment(f"{name}.json"))
     return templates.TemplateResponse(request, "oracle_compare.html", {"page": page})
@@ -89,8 +89,7 @@ def show_run(run_id: PathId, request: Request, services: InServices) -> Response
     """How far a run is, and its result."""
     with services.database.read() as session:
         run = runs.get_run(session, run_id)
-    view = RunView.of(run)
-    result = run.result if view.has_result else None
+    view, result = RunView.of(run), runs.read_result(run)
     page = OracleRunPage(view, ResultView.of(result) if result else None, view.missing_in(result) if result else [])
     return templates.TemplateResponse(request, "oracle_run.html", {"page": page})
 
@@ -121,8 +120,8 @@ def get_chart(run_id: PathId, name: str, services: InServices, theme: Theme = "l
 def get_center(run_id: PathId, number: int, services: InServices) -> Response:
     """One of the k-means centres as a picture, numbered from 1."""
     with services.database.read() as session:
-        result = runs.get_result(session, run_id)
-    centers = result["experiments"].get("kmeans", {}).get("centers", [])
+        clusters = runs.get_result(session, run_id).clusters
+    centers = clusters.centers if clusters else ()
     if not 1 <= number <= len(centers):
         raise NotFound(
             f"The oracle run {run_id} has no centre {number}: it has {len(centers)}.", n_centers=len(centers)
@@ -143,7 +142,7 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         limits=limits_of(sizes_for(services)),
         most_compared=MAX_RUNS,
         rankings=RANKINGS,
-        experiments=TITLES,
+        experiments={name: about.title for name, about in TABLE.items()},
         runs=[RunView.of(run) for run in found],
         older=older,
         is_first_page=cursor is None,

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from app.accuracy import Accuracy, Difference, independent_difference, paired_difference
 from app.errors import NothingToCompare
 from app.oracle import runs
-from app.oracle.scenarios import Experiment
-from app.oracle.table import TITLES, unpack_bits
-from app.web.api.oracle_downloads import StoredCurve, curves_of
+from app.oracle.experiments import TABLE, Experiment
+from app.oracle.results import PARAMETERS, unpack_bits
+from app.web.api.oracle_downloads import RunCurve, curves_of
 from app.web.pages.oracle_views import RANKINGS, RunView
 
 MIN_RUNS, MAX_RUNS = 2, 8  # more could not be told apart in one chart
@@ -26,44 +26,45 @@ class ComparedCurve:
     `difference` is None in the first row, and where the two did not have the same unseen images.
     """
 
-    curve: StoredCurve
+    run: RunCurve
     summary: str
     difference: Difference | None
 
     @property
     def run_id(self) -> int:
         """The run that it is of."""
-        return self.curve.run_id
+        return self.run.run_id
 
     @property
     def title(self) -> str:
         """The experiment's title; a random strategy is called random."""
-        return TITLES[self.curve.named]
+        return TABLE[self.run.named].title
 
     @property
     def label(self) -> str:
         """As the chart names it, with what tells runs apart most often."""
         parts = [f"Run {self.run_id}: {self.title}"]
-        if self.curve.named == "active":
-            parts.append(RANKINGS[self.curve.parameters["ranking"]].lower())
-        if self.curve.parameters["shuffle_seed"] is not None:
-            parts.append(f"seed {self.curve.parameters['shuffle_seed']}")
+        parameters = self.run.result.parameters
+        if self.run.named == "active":
+            parts.append(RANKINGS[parameters.ranking].lower())
+        if parameters.shuffle_seed is not None:
+            parts.append(f"seed {parameters.shuffle_seed}")
         return ", ".join(parts)
 
     @property
     def labels(self) -> int:
         """How many labels the last training had."""
-        return int(self.curve.stored["labels"][-1])
+        return self.run.curve.labels[-1]
 
     @property
     def validation(self) -> Accuracy:
         """After the last training."""
-        return self.curve.validation[-1]
+        return self.run.curve.validation[-1]
 
     @property
     def test(self) -> Accuracy | None:
         """After the last training, on unseen images if there are any."""
-        return self.curve.test[-1] if self.curve.test else None
+        return self.run.curve.test[-1] if self.run.curve.test else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,47 +132,48 @@ def compare_runs(session: Session, run_ids: Sequence[int]) -> ComparisonPage:
         )
     rows: list[ComparedCurve] = []
     for run_id in chosen:
-        curves = _choose(curves_of(run_id, runs.get_result(session, run_id)))
-        if not curves:
+        found = _choose(curves_of(run_id, runs.get_result(session, run_id)))
+        if not found:
             raise NothingToCompare(f"The oracle run {run_id} has no accuracy: k-means alone.", run_id=run_id)
         view = RunView.of(runs.get_run(session, run_id))
-        for curve in curves:
-            difference = _difference(curve, rows[0].curve) if rows else None
-            rows.append(ComparedCurve(curve, view.summary_of(curve.query_strategy), difference))
+        for run in found:
+            difference = _difference(run, rows[0].run) if rows else None
+            rows.append(ComparedCurve(run, view.summary_of(run.query_strategy), difference))
     return ComparisonPage(chosen, rows)
 
 
-def _choose(curves: list[StoredCurve]) -> list[StoredCurve]:
+def _choose(curves: list[RunCurve]) -> list[RunCurve]:
     return [curve for curve in curves if curve.experiment in LEARNING_CURVES] or curves
 
 
-def _difference(curve: StoredCurve, first: StoredCurve) -> Difference | None:
+def _difference(run: RunCurve, first_run: RunCurve) -> Difference | None:
     """On the unseen images, if they are the same ones: those of one data set behind as many validation images."""
-    if not curve.test or not first.test or _images_of(curve) != _images_of(first):
+    curve, first = run.curve, first_run.curve
+    if not curve.test or not first.test or _images_of(run) != _images_of(first_run):
         return None
-    ours, theirs = curve.stored.get("test_right"), first.stored.get("test_right")
-    if ours is None or theirs is None:  # stored before the answers were kept
+    if curve.test_right is None or first.test_right is None:  # stored before the answers were kept
         return independent_difference(curve.test[-1], first.test[-1])
-    total = curve.test[-1].total
-    right, other = unpack_bits(ours, total), unpack_bits(theirs, total)
+    total = curve.test_total
+    right, other = unpack_bits(curve.test_right, total), unpack_bits(first.test_right, total)
     return paired_difference(int((right & ~other).sum()), int((other & ~right).sum()), total)
 
 
-def _images_of(curve: StoredCurve) -> tuple[str, int]:
-    return curve.data["sha256"], curve.parameters["validation_size"]
+def _images_of(run: RunCurve) -> tuple[str, int]:
+    return run.result.data.sha256, run.result.parameters.validation_size
 
 
 def _row_as_json(row: ComparedCurve) -> dict[str, Any]:
+    run = row.run
     return {
         "run": row.run_id,
-        "experiment": row.curve.named,
+        "experiment": run.named,
         "title": row.title,
-        "query_strategy": row.curve.query_strategy,
-        "parameters": row.curve.parameters,
-        "data": row.curve.data,
-        "labels": row.curve.stored["labels"],
-        "validation": [asdict(count) for count in row.curve.validation],
-        "unseen": [asdict(count) for count in row.curve.test],
+        "query_strategy": run.query_strategy,
+        "parameters": PARAMETERS.dump_python(run.result.parameters, mode="json"),
+        "data": run.result.data.model_dump(),
+        "labels": run.curve.labels,
+        "validation": [asdict(count) for count in run.curve.validation],
+        "unseen": [asdict(count) for count in run.curve.test],
         "validation_interval": row.validation.interval,
         "unseen_interval": row.test.interval if row.test else None,
         "unseen_minus_first": asdict(row.difference) if row.difference else None,

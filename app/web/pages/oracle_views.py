@@ -3,25 +3,19 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal
 
+from app.learning.strategies import Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
-from app.oracle.scenarios import EXPERIMENTS, Experiment, Parameters
-from app.oracle.table import TITLES, Row, as_named, parameters_from_json, title_of
-from app.web.api.oracle_downloads import counts_of
+from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment, about
+from app.oracle.results import PARAMETERS, ClustersResult, RunResult
+from app.oracle.scenarios import Parameters
+from app.oracle.table import Row, compare
+from app.web.api.run_schemas import RunProgress
 from app.web.pages.oracle_form import OracleForm
 
-NAMES: dict[Experiment, str] = {
-    "ground_truth": "ground truth",
-    "random": "random",
-    "random_curve": "random batch by batch",
-    "active": "active",
-    "auto_naive": "naive auto-labeling",
-    "auto_confident": "confident auto-labeling",
-    "kmeans": "k-means",
-}
-RANKINGS = {
+RANKINGS: dict[Strategy, str] = {
     "least_confidence": "Least confidence",
     "margin": "Margin",
     "entropy": "Entropy",
@@ -55,14 +49,15 @@ class RunView:
     @classmethod
     def of(cls, run: OracleRun) -> "RunView":
         """From its row."""
+        progress = RunProgress.model_validate(run.progress)
         took = run.finished_at - run.started_at if run.started_at and run.finished_at else None
         return cls(
             id=run.id,
             status=run.status,
-            parameters=parameters_from_json(run.parameters),
-            experiment=run.progress["experiment"],
-            done=run.progress["done"],
-            total=run.progress["total"],
+            parameters=PARAMETERS.validate_python(run.parameters),
+            experiment=progress.experiment,
+            done=progress.done,
+            total=progress.total,
             error=run.error,
             created_at=run.created_at,
             seconds=took.total_seconds() if took is not None else None,
@@ -87,7 +82,7 @@ class RunView:
         p = self.parameters
         if set(p.experiments) == set(EXPERIMENTS):
             return "The paper’s experiments, varied"
-        names = ", ".join(NAMES[as_named(experiment, p.ranking)] for experiment in p.experiments)
+        names = self._names
         return names[:1].upper() + names[1:]
 
     @property
@@ -108,7 +103,7 @@ class RunView:
             ("Validation", f"{p.validation_size:,} images"),
             ("Labels given", f"{p.budget:,} in batches of {p.batch_size:,}"),
             ("Ranking", RANKINGS[p.ranking].lower()),
-            ("Experiments", ", ".join(NAMES[as_named(experiment, p.ranking)] for experiment in p.experiments)),
+            ("Experiments", self._names),
         ]
 
     @property
@@ -116,7 +111,7 @@ class RunView:
         """The parameters in one line."""
         return self.summary_of(self.parameters.ranking)
 
-    def summary_of(self, strategy: str | None) -> str:
+    def summary_of(self, strategy: Strategy | None) -> str:
         """The parameters in one line with another query strategy than the run's own; None leaves it out."""
         p = self.parameters
         parts = [f"pool {p.pool_size:,}", f"{p.budget:,} labels in batches of {p.batch_size:,}"]
@@ -132,29 +127,24 @@ class RunView:
         p = self.parameters
         # Auto-labeling starts where active learning ends, so that runs whether asked for or not.
         needs_active = bool({"auto_naive", "auto_confident"} & set(p.experiments))
-        run = [e for e in TITLES if e in p.experiments or (e == "active" and needs_active)]
+        run = [e for e in TABLE if e in p.experiments or (e == "active" and needs_active)]
         now = run.index(self.experiment) if self.experiment in run else -1
-        states = ["done" if i < now else "running" if i == now else "waiting" for i in range(len(run))]
-        return [Step(self._title(e), cast(Any, state)) for e, state in zip(run, states, strict=True)]
+        return [
+            Step(self._title(e), "done" if i < now else "running" if i == now else "waiting") for i, e in enumerate(run)
+        ]
 
-    def missing_in(self, result: dict[str, Any]) -> list[str]:
+    def missing_in(self, result: RunResult) -> list[str]:
         """The titles of the experiments that were asked for and not finished."""
-        return [self._title(e) for e in TITLES if e in self.parameters.experiments and e not in result["experiments"]]
+        finished = {*result.experiments, *(["kmeans"] if result.clusters else [])}
+        return [self._title(e) for e in TABLE if e in self.parameters.experiments and e not in finished]
 
     def _title(self, experiment: Experiment) -> str:
-        return title_of(experiment, self.parameters.ranking)
+        return about(experiment, self.parameters.ranking).title
 
-
-@dataclass(frozen=True, slots=True)
-class ClustersView:
-    """k-means: the summed squared distance first and last, ours and the paper's (None if it has no such run)."""
-
-    n_centers: int
-    first: float
-    last: float
-    published_first: float | None
-    published_last: float | None
-    seconds: float
+    @property
+    def _names(self) -> str:
+        p = self.parameters
+        return ", ".join(about(experiment, p.ranking).name for experiment in p.experiments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,26 +159,23 @@ class ResultView:
     validation_total: int | None
     test_total: int | None
     has_confidence: bool
-    clusters: ClustersView | None
+    clusters: ClustersResult | None
 
     @classmethod
-    def of(cls, result: dict[str, Any]) -> "ResultView":
-        """From the stored JSON."""
-        experiments: dict[Experiment, dict[str, Any]] = result["experiments"]
-        parameters = parameters_from_json(result["parameters"])
-        rows = [_row(name, curve, parameters) for name, curve in experiments.items() if name != "kmeans"]
+    def of(cls, result: RunResult) -> "ResultView":
+        """All that the page tells of it in words and tables."""
+        rows = compare(result)
         compared = [row for row in rows if row.n_equal is not None]
-        kmeans = experiments.get("kmeans")
         return cls(
             rows=rows,
             n_equal=sum(row.n_equal or 0 for row in compared),
             n_compared=sum(row.n_points for row in compared),
-            dataset=result["data"]["name"],
-            sha256=result["data"]["sha256"],
+            dataset=result.data.name,
+            sha256=result.data.sha256,
             validation_total=rows[0].validation.total if rows else None,
             test_total=rows[0].test.total if rows and rows[0].test else None,
-            has_confidence="active" in experiments,
-            clusters=_clusters(kmeans) if kmeans else None,
+            has_confidence="active" in result.experiments,
+            clusters=result.clusters,
         )
 
 
@@ -202,7 +189,7 @@ class OraclePage:
     form: OracleForm
     limits: dict[str, tuple[int, int]]
     most_compared: int
-    rankings: dict[str, str]
+    rankings: dict[Strategy, str]
     experiments: dict[Experiment, str]
     runs: Sequence[RunView]
     older: int | None
@@ -223,29 +210,3 @@ class OracleRunPage:
     run: RunView
     result: ResultView | None
     missing: list[str]
-
-
-def _row(experiment: Experiment, curve: dict[str, Any], parameters: Parameters) -> Row:
-    return Row(
-        experiment=experiment,
-        title=title_of(experiment, parameters.ranking),
-        labels=curve["labels"][-1],
-        published=curve["published"],
-        validation=counts_of(curve["accuracy"][-1:], curve["total"])[0],
-        test=counts_of(curve["test_accuracy"][-1:], curve["test_total"])[0] if curve["test_total"] else None,
-        n_points=len(curve["accuracy"]),
-        n_equal=curve["n_equal"],
-        seconds=curve["seconds"],
-    )
-
-
-def _clusters(kmeans: dict[str, Any]) -> ClustersView:
-    published = kmeans["published"] or {}
-    return ClustersView(
-        n_centers=len(kmeans["centers"]),
-        first=kmeans["distances"][0],
-        last=kmeans["distances"][-1],
-        published_first=published.get("first"),
-        published_last=published.get("last"),
-        seconds=kmeans["seconds"],
-    )

@@ -1,6 +1,7 @@
-"""Which images to ask first. Every order is total: equal scores are settled by position in the pool.
+"""Query strategies: which images to ask first. The LOWEST score is asked first.
 
-N images, K classes; probabilities are float32 (N, K).
+That is the reverse of the utilities of modAL, small-text and scikit-activeml. Every order is total: equal scores are
+settled by position in the pool. N images, n of them labeled, K classes; probabilities are float32 (N, K).
 """
 
 from collections.abc import Callable
@@ -10,44 +11,38 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Rule = Literal["least_confidence", "margin", "entropy", "random"]
-RULES: tuple[Rule, ...] = get_args(Rule)
+Strategy = Literal["least_confidence", "margin", "entropy", "random"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 Scores = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """The head of an order: `positions` (count,) in the pool, with the model's confidence and prediction for each.
+class Batch:
+    """Images to ask, in their order: `positions` (count,) in the pool, with the model's view of each.
 
-    `all_confidences` (n,) are those of all images without a label, by position.
+    The scores are the strategy's. They ascend unless the learner looks at the batch as a whole.
     """
 
     positions: NDArray[np.int64]
+    scores: Scores
     confidence: NDArray[np.float32]
     prediction: NDArray[np.int64]
-    all_confidences: NDArray[np.float32]
 
 
-def rank(
-    predict: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    n_images: int,
-    labeled: NDArray[np.int64],
-    rule: Rule,
+def choose(
+    positions: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+    strategy: Strategy,
     *,
     count: int,
     seed: tuple[int, ...],
-) -> Ranking:
-    """The `count` images to ask first of a pool of `n_images`, of which those at `labeled` (n,) have a label.
-
-    `predict` gives the probabilities of the images at some positions. Those with a label are left out of it, as in
-    the notebook: the last bits of a probability depend on how many are computed together.
-    """
-    rest = find_rest(n_images, labeled)  # (N - n,)
-    probabilities = predict(rest)  # (N - n, K)
-    confidences = confidence(probabilities)  # (N - n,)
-    first = head(score(probabilities, rule, positions=rest, seed=seed), count)  # (count,), into rest
-    return Ranking(rest[first], confidences[first], probabilities[first].argmax(axis=1), confidences)
+) -> Batch:
+    """The `count` lowest scores among the images at `positions` (n,), whose probabilities are (n, K)."""
+    scores = score(probabilities, strategy, positions=positions, seed=seed)  # (n,)
+    first = head(scores, count)  # (count,), into positions
+    top = probabilities[first]  # (count, K)
+    return Batch(positions[first], scores[first], confidence(top), top.argmax(axis=1))
 
 
 def find_rest(n_images: int, labeled: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -64,18 +59,22 @@ def confidence(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def score(
-    probabilities: NDArray[np.float32], rule: Rule, *, positions: NDArray[np.int64], seed: tuple[int, ...] = (0,)
+    probabilities: NDArray[np.float32],
+    strategy: Strategy,
+    *,
+    positions: NDArray[np.int64],
+    seed: tuple[int, ...] = (0,),
 ) -> Scores:
     """Scores (n,) of the images at `positions` (n,), whose probabilities are (n, K): the lowest is asked first.
 
     With `random` a position has its draw of the seed, whichever others are scored with it.
 
-    Source: least confidence is the paper's rule; margin and entropy as in B. Settles, "Active Learning
+    Source: least confidence is the paper's strategy; margin and entropy as in B. Settles, "Active Learning
     Literature Survey" (2009), section 3.1.
     """
-    if rule == "random":
+    if strategy == "random":
         return np.random.default_rng(seed).random(int(positions.max(initial=-1)) + 1)[positions]
-    return _SCORES[rule](probabilities)
+    return _SCORES[strategy](probabilities)
 
 
 def _margin(probabilities: NDArray[np.float32]) -> Scores:
@@ -93,7 +92,7 @@ def _negative_entropy(probabilities: NDArray[np.float32]) -> Scores:
     return np.asarray((p * logs).sum(axis=1))
 
 
-_SCORES: dict[Rule, Callable[[NDArray[np.float32]], Scores]] = {
+_SCORES: dict[Strategy, Callable[[NDArray[np.float32]], Scores]] = {
     "least_confidence": confidence,
     "margin": _margin,
     "entropy": _negative_entropy,

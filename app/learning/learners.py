@@ -1,0 +1,25 @@
+"""The table of learners. A new one is a module beside this one, and a line here."""
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from app.learning.learner import Learner
+from app.learning.softmax import SoftmaxRegression
+
+LearnerName = Literal["softmax"]
+LEARNERS: tuple[LearnerName, ...] = get_args(LearnerName)
+PAPERS: LearnerName = "softmax"
+
+_LEARNERS: dict[LearnerName, Callable[[int, tuple[int, ...]], Learner]] = {"softmax": SoftmaxRegression}
+
+
+def make_learner(name: str, n_classes: int, image_shape: tuple[int, ...]) -> Learner:
+    """A learner for so many classes and images of this shape. That is quick: libraries are loaded later.
+
+    Raises:
+        ValueError: there is no such learner.
+    """
+    for known, make in _LEARNERS.items():
+        if known == name:
+            return make(n_classes, image_shape)
+    raise ValueError(f"this program does not know the learner {name!r}; it has {', '.join(LEARNERS)}")
