@@ -1,6 +1,7 @@
 """Make a pool from the splits of a data set, and read it back as arrays."""
 
 import datetime as dt
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -21,11 +22,12 @@ from app.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
 INSERT_CHUNK = 5000  # rows a statement: bounds the memory
+UNKNOWN = -1  # as the true class of an image, in arrays
 
 
 @dataclass(frozen=True, slots=True)
 class LabeledImages:
-    """Images uint8 (N, D) and their true classes int64 (N,)."""
+    """Images uint8 (N, D) and their true classes int64 (N,); images of unknown class are left out."""
 
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
@@ -61,7 +63,7 @@ def make_pool(database: Database, data: DataSet, settings: Settings, *, slug: st
             splits,
             slug=slug,
             name="Handwritten digits",
-            ranking=settings.ranking,
+            strategy=settings.ranking,
             batch_size=settings.batch_size,
             queue_size=settings.queue_size,
             now=dt.datetime.now(dt.UTC),
@@ -75,7 +77,7 @@ def create_pool(
     *,
     slug: str,
     name: str,
-    ranking: Rule,
+    strategy: Rule,
     batch_size: int,
     queue_size: int,
     now: dt.datetime,
@@ -90,7 +92,7 @@ def create_pool(
         raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
     if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
         raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
-    n_images, height, width = splits.pool.images.shape
+    n_images, height, width, *colours = splits.pool.images.shape
     pool = Pool(
         slug=slug,
         name=name,
@@ -101,8 +103,10 @@ def create_pool(
         n_images=n_images,
         height=height,
         width=width,
-        model="softmax",
-        ranking=ranking,
+        channels=colours[0] if colours else 1,
+        answers_wanted=1,
+        learner="softmax",
+        strategy=strategy,
         batch_size=batch_size,
         queue_size=queue_size,
         created_at=now,
@@ -131,7 +135,7 @@ def get_pool(session: Session, slug: str) -> Pool:
 
 
 class Pools:
-    """Pools by slug, each read once: the row of a pool never changes. Safe to use from any thread.
+    """Pools by slug, each read once and again after `forget`. Safe to use from any thread.
 
     For the acts of annotators, where each query counts; whatever looks something up uses `get_pool`.
     """
@@ -152,17 +156,21 @@ class Pools:
             self._read[slug] = pool
         return pool
 
+    def forget(self, pool_id: int) -> None:
+        """Read the pool anew when it is needed next: it has changed. Call this after the commit."""
+        for slug, pool in list(self._read.items()):
+            if pool.id == pool_id:
+                self._read.pop(slug, None)
+
 
 def read_arrays(session: Session, pool: Pool) -> PoolArrays:
     """The whole pool, uint8: 47 MB for 60,000 digits."""
     image_ids, x, _ = _read_split(session, pool, "pool")
-    _, validation_x, validation_y = _read_split(session, pool, "validation")
-    _, test_x, test_y = _read_split(session, pool, "test")
-    return PoolArrays(image_ids, x, LabeledImages(validation_x, validation_y), LabeledImages(test_x, test_y))
+    return PoolArrays(image_ids, x, _read_known(session, pool, "validation"), _read_known(session, pool, "test"))
 
 
 # Core, and without types: the first page waits for 14,000 rows, and looking at each value takes as long as storing it.
-_INSERT_IMAGES = insert(table("image", *map(column, ("pool_id", "split", "position", "truth", "pixels"))))
+_INSERT_IMAGES = insert(table("image", *map(column, ("pool_id", "split", "position", "truth", "sha256", "pixels"))))
 
 
 def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
@@ -179,17 +187,19 @@ def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
                     "pool_id": pool.id,
                     "split": name,
                     "position": position,
-                    "truth": true_class,
-                    "pixels": pixels.tobytes(),
+                    "truth": None if true_class == UNKNOWN else true_class,
+                    "sha256": hashlib.sha256(pixels).hexdigest(),
+                    "pixels": pixels,
                 }
                 for position, (pixels, true_class) in enumerate(
-                    zip(images[chunk], truth[chunk].tolist(), strict=True), start
+                    zip((each.tobytes() for each in images[chunk]), truth[chunk].tolist(), strict=True), start
                 )
             ]
             session.connection().execute(_INSERT_IMAGES, rows)
 
 
 def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.datetime) -> None:
+    n_validation = int((splits.validation.truth != UNKNOWN).sum())
     # A model of zeros finds every class equally likely, and the lowest of equal classes counts.
     first = Round(
         pool_id=pool.id,
@@ -197,13 +207,13 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
         last_event_id=0,
         n_labels=0,
         steps=0,
-        validation_correct=int((splits.validation.truth == 0).sum()),
-        validation_total=len(splits.validation.truth),
+        validation_correct=int((splits.validation.truth == 0).sum()) if n_validation else None,
+        validation_total=n_validation,
         test_correct=int((splits.test.truth == 0).sum()),
-        test_total=len(splits.test.truth),
+        test_total=int((splits.test.truth != UNKNOWN).sum()),
         fit_ms=0.0,
         rank_ms=0.0,
-        state=State.zeros(len(pool.classes), pool.height * pool.width).to_bytes(),
+        state=State.zeros(len(pool.classes), pool.n_inputs).to_bytes(),
         created_at=now,
     )
     session.add(first)
@@ -214,19 +224,25 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
     session.execute(insert(RankedImage).from_select(["round_id", "rank", "image_id"], head))
 
 
+def _read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:
+    """The images whose class is known: against the others nothing is right or wrong."""
+    _, x, y = _read_split(session, pool, name)
+    return LabeledImages(x, y) if (y != UNKNOWN).all() else LabeledImages(x[y != UNKNOWN], y[y != UNKNOWN])
+
+
 def _read_split(
     session: Session, pool: Pool, name: models.Split
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
     of_split = (Image.pool_id == pool.id, Image.split == name)
     count = session.scalar(select(func.count()).where(*of_split)) or 0
     image_ids, truth = np.empty(count, np.int64), np.empty(count, np.int64)
-    x = np.empty((count, pool.height * pool.width), np.uint8)
+    x = np.empty((count, pool.n_inputs), np.uint8)
     rows = session.execute(
         select(Image.id, Image.truth, Image.pixels).where(*of_split).order_by(Image.position),
         execution_options={"yield_per": INSERT_CHUNK},
     )
     for index, (image_id, true_class, pixels) in enumerate(rows):
         image_ids[index] = image_id
-        truth[index] = -1 if true_class is None else true_class
+        truth[index] = UNKNOWN if true_class is None else true_class
         x[index] = np.frombuffer(pixels, np.uint8)
     return image_ids, x, truth

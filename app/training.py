@@ -33,7 +33,7 @@ def train(
         partial(model.predict, fit.state, arrays.x),
         len(arrays.x),
         training.positions,
-        _rule(pool),
+        pool.strategy,
         count=pool.queue_size,
         seed=(pool.id, number),
     )
@@ -50,10 +50,3 @@ def train(
         prediction=head.prediction,
         numerics=softmax.numerics(),
     )
-
-
-def _rule(pool: Pool) -> ranking.Rule:
-    for rule in ranking.RULES:
-        if rule == pool.ranking:
-            return rule
-    raise ValueError(f"the pool {pool.slug} names a ranking that this program does not know: {pool.ranking}")

@@ -37,13 +37,18 @@ OLD_ROUND = (
     "id, pool_id, number, last_event_id, n_labels, steps, validation_correct, validation_total, test_correct, "
     "test_total, fit_ms, rank_ms, state, created_at"
 )
+OLD_POOL = (
+    "id, slug, name, dataset, dataset_description, dataset_sha256, classes, n_images, height, width, batch_size, "
+    "queue_size, created_at"
+)
+OLD_IMAGE = "id, pool_id, split, position, truth, pixels"
 OLD_LEASE = "image_id, pool_id, annotator_id, round_id, rank, confidence, prediction, expires_at"
 OLD_ROWS = (
     "INSERT INTO pool VALUES (1, 'patterns', 'Patterns', 'patterns', '', '', '[\"0\", \"1\"]', 3, 1, 2, 'softmax', "
     "'random', 10, 500, '2026-01-01 00:00:00')",
     "INSERT INTO image VALUES (1, 1, 'pool', 0, 1, x'0102'), (2, 1, 'pool', 1, 0, x'03'), (3, 1, 'pool', 2, 0, x'05')",
     "INSERT INTO annotator VALUES (1, 'ada', 'annotator', '2026-01-01 00:00:00')",
-    "INSERT INTO round VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, x'00', '2026-01-01 00:00:00')",
+    "INSERT INTO round VALUES (1, 1, 0, 0, 0, 0, 1, 2, 0, 0, 0.0, 0.0, x'00', '2026-01-01 00:00:00')",
     "INSERT INTO label_event VALUES "
     "(1, 1, 1, 1, 'label', 1, 'human', NULL, 1, 0, NULL, 'key one', '2026-01-01 00:00:01'), "
     "(2, 1, 2, 1, 'label', 0, 'human', NULL, 1, 1, 0.25, NULL, '2026-01-01 00:00:02'), "
@@ -151,15 +156,21 @@ def test_the_rules_are_the_models_word_for_word(database: Database) -> None:
 
 
 def test_a_database_of_the_first_version_keeps_its_rows(old: Database) -> None:
-    tables = {"pool": "*", "image": "*", "round": OLD_ROUND, "label": "*", "lease": OLD_LEASE}
+    models = rows_of(old, "pool", "model, ranking")
+    tables = {"pool": OLD_POOL, "image": OLD_IMAGE, "round": OLD_ROUND, "label": "*", "lease": OLD_LEASE}
     before = {table: rows_of(old, table, columns) for table, columns in tables.items()}
     events = rows_of(old, "label_event", OLD_EVENT)
 
     old.migrate()
 
     assert {table: rows_of(old, table, columns) for table, columns in tables.items()} == before
+    assert rows_of(old, "pool", "learner, strategy") == models
+    assert rows_of(old, "pool", "channels, answers_wanted, description, archived_at") == [(1, 1, None, None)]
     assert rows_of(old, "round", "numerics") == [(None,)]
     assert rows_of(old, "label_event", f"{OLD_EVENT}, remark") == [(*event, None) for event in events]
+    assert set(rows_of(old, "label_event", "asked_by, autolabel_id")) == {("strategy", None)}
+    assert rows_of(old, "lease", "asked_by") == [("strategy",)]
+    assert rows_of(old, "answer") == [(1, 1, 1, 1, 1)]
     assert rows_of(old, "annotator", "name, role, password_hash, is_disabled") == [("ada", "annotator", None, 0)]
     with old.read() as session:
         assert session.execute(text("PRAGMA foreign_key_check")).all() == []

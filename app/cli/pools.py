@@ -23,7 +23,7 @@ def list_all_pools() -> None:
         shown = Table("pool", "images", "batch", "ranking", "data")
         for pool in pools:
             shown.add_row(
-                pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.ranking, escape(pool.dataset_description)
+                pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.strategy, escape(pool.dataset_description)
             )
     screen.print(shown)
 

@@ -1,4 +1,4 @@
-"""The tables, by theme. The schema carries the guarantees: each CHECK is a rule, each index names the query it serves."""
+"""The tables. The schema carries the guarantees: each CHECK is a rule, each index names the query it serves."""
 
 from app.models.base import (
     LOCAL,

@@ -42,11 +42,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back. What a model labeled, and rounds without validation images, have no place in the version before."""
+    """Take it back; it fails where a model has labeled, which has no place in the version before."""
     _narrow_lease()
     _narrow_label_event()
     with op.batch_alter_table("round") as batch:
         batch.drop_constraint(op.f("ck_round_validation_is_counted"), type_="check")
+    op.execute("UPDATE round SET validation_correct = 0 WHERE validation_total = 0")
+    with op.batch_alter_table("round") as batch:
         batch.alter_column("validation_correct", existing_type=sa.Integer(), nullable=False)
     op.drop_index("ix_image_original", "image")
     with op.batch_alter_table("image") as batch:
@@ -65,9 +67,9 @@ def _make_anew(table: str, *parts: sa.schema.SchemaItem, values: dict[str, str],
     """
     op.create_table(f"{table}_anew", *parts, **options)
     columns = [part.name for part in parts if isinstance(part, sa.Column)]
-    copied = [values.get(name, f'"{name}"') for name in columns]
-    quoted = [f'"{name}"' for name in columns]
-    op.execute(f"INSERT INTO {table}_anew ({', '.join(quoted)}) SELECT {', '.join(copied)} FROM {table}")
+    old, new = sa.table(table), sa.table(f"{table}_anew", *map(sa.column, columns))
+    chosen: list[sa.ColumnClause[Any]] = [sa.literal_column(values.get(name, f'"{name}"')) for name in columns]
+    op.execute(sa.insert(new).from_select(columns, sa.select(*chosen).select_from(old)))
     op.drop_table(table)
     op.rename_table(f"{table}_anew", table)
 
