@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.accuracy import Accuracy
 from app.labeling import AnswerResult, AskResult
@@ -292,7 +292,7 @@ class EventOut(BaseModel):
     `asked_by` is null for an image that was answered without being asked, `annotator` for a label of a model.
     """
 
-    event_id: int = Field(validation_alias="id")
+    event_id: int = Field(validation_alias=AliasChoices("event_id", "id"))
     kind: EventKind
     image_id: int
     position: int
@@ -302,7 +302,9 @@ class EventOut(BaseModel):
     asked_by: AskedBy | None
     round: int
     confidence: float | None
-    undoes: int | None = Field(validation_alias="undoes_id")  # the event that was taken back or changed
+    undoes: int | None = Field(
+        validation_alias=AliasChoices("undoes", "undoes_id")
+    )  # the event that was taken back or changed
     remark: str | None
     key: str | None
     created_at: dt.datetime
