@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, CursorResult, bindparam, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from app.changes import Change, note
 from app.errors import AccountDisabled, NameTaken, NotFound, WrongLogin
 from app.models import ORACLE, AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
 from app.names import check_name, looks_like, normalize
@@ -82,7 +83,9 @@ def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.date
     annotator.is_disabled = is_disabled
     _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
     if is_disabled:
-        session.execute(delete(Lease).where(Lease.annotator_id == annotator.id))
+        freed = delete(Lease).where(Lease.annotator_id == annotator.id).returning(Lease.pool_id)
+        for pool_id in set(session.scalars(freed)):
+            note(session, Change("leases", pool_id))  # others may wait for one of them
     note_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, now=now)
 
 

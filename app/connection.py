@@ -8,7 +8,8 @@ import socket
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-BACKLOG = 64  # so many are taken in at once, before any is counted
+from app.limits import MAX_CONNECTIONS
+
 MAX_HEAD_BYTES = 16_384  # of a request's first line and headers: h11 and the query's parser take a second a megabyte
 
 
@@ -17,9 +18,7 @@ class Connection(H11Protocol):
 
     REQUEST_SECONDS = 30.0  # for a request to come, from the connection or its first byte to the last of its body
     READING_SECONDS = 60.0  # for a client to take what was sent
-    # With the backlog and the database's files these are not yet the 1,024 that a process usually may have. Without
-    # any left asyncio (3.11) logs a traceback for each connection that it cannot take in, thousands a second.
-    MAX_CONNECTIONS = 600
+    MAX_CONNECTIONS = MAX_CONNECTIONS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Expect a request. If there are too many, whoever has owed theirs the longest gives way."""

@@ -46,6 +46,12 @@ class DatabaseUnusable(AppError):
     status = 503
 
 
+class DatabaseUnavailable(AppError):
+    """The database can be neither read nor written just now: the disk is full, or another process holds the file."""
+
+    status = 503
+
+
 class NotEnoughImages(AppError):
     """A pool or a split asks for more images than the data set has."""
 

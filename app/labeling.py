@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from app import asking, events, labels, leases, rounds
 from app.asking import AskedImage
+from app.changes import Change, note
 from app.errors import DuplicateImage, DuplicateKey, NameTaken, TruthUnknown
 from app.events import LabelEventView
 from app.leases import LeasedImage, Shortage
-from app.live import Change, note
 from app.models import ORACLE, Annotator, Image, Pool, Role
 from app.names import check_name
 

@@ -28,8 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from app.changes import Change, note
 from app.events import LabelEventView
-from app.live import Change, note
 from app.models import Annotator, Answer, Image, Lease, Pool, RankedImage, Skip
 from app.rounds import NewestRound
 
@@ -54,9 +54,7 @@ class LeasedImage:
 class Shortage:
     """Why there is nothing to give: of the `unlabeled` images some are with others, some this annotator skipped.
 
-    What only a model labeled counts as unlabeled: annotators may answer it.
-
-    `next_free_at` is when the first lease of somebody else ends, if it is not renewed.
+    What only a model labeled counts as unlabeled: annotators may answer it. `next_free_at` is when the first lease of somebody else ends, if it is not renewed.
     """
 
     unlabeled: int
@@ -210,7 +208,7 @@ def give_back(
         image_id=event.image_id,
         annotator_id=annotator.id,
         pool_id=pool.id,
-        asked_by=event.asked_by or "strategy",
+        asked_by=event.asked_by or "strategy",  # of what was not asked: not by chance, so no estimate counts it
         round_id=event.round_id,
         rank=event.rank,
         confidence=event.confidence,

@@ -11,12 +11,13 @@ from fastapi import FastAPI
 from app import datasets
 from app.datasets import DataSet
 from app.db import Database
+from app.feed import Feed
+from app.keeper import TrainerKeeper
+from app.limits import THREADS
 from app.live import Live
-from app.oracle.runs import OracleRunner
 from app.pools import Pools, make_pool
 from app.queries import list_pools
 from app.settings import Settings
-from app.trainer import Trainer
 from app.web import api, pages
 from app.web.api import health, images
 from app.web.edge.assets import mount_assets
@@ -27,17 +28,19 @@ from app.web.edge.observed import Observed
 from app.web.edge.pace import Pace
 from app.web.edge.problems import BugGuard, add_error_handlers
 from app.web.edge.security import Security
+from app.web.edge.streams import Streams
 from app.web.edge.throttle import LoginThrottle
 from app.web.pages.docs import DESCRIPTION, VERSION, describe
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_POOL = "digits"
-THREADS = 120  # requests may wait for a round, a second each, and must not keep the others out
 
 
-def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = None) -> FastAPI:
-    """The application on a migrated database; its threads start and end with the server.
+def create_app(
+    settings: Settings, load_data: Callable[[], DataSet] | None = None, *, with_trainer: bool = False
+) -> FastAPI:
+    """The application on a migrated database; its threads, and its trainer, start and end with the server.
 
     `load_data` gives the images of the first pool, if there is none yet; those of the settings if left out.
 
@@ -48,14 +51,16 @@ def create_app(settings: Settings, load_data: Callable[[], DataSet] | None = Non
     database.migrate()
     database.check_start()
     ensure_pool(database, settings, load_data or partial(datasets.load, settings))
-    live = Live(database.sessions)
+    live, pools = Live(database), Pools()
+    live.listen(pools.hear)
     services = Services(
         settings=settings,
         database=database,
-        pools=Pools(),
+        pools=pools,
         live=live,
-        trainer=Trainer(database, live, retry_seconds=settings.retry_seconds),
-        oracle_runner=OracleRunner(database, partial(datasets.load, settings)),
+        streams=Streams(live),
+        feed=Feed(database, live.publish),
+        keeper=TrainerKeeper(settings, database) if with_trainer else None,
         gate=Gate(database, settings),
         login_throttle=LoginThrottle(),
         pace=Pace(),
@@ -99,9 +104,11 @@ def ensure_pool(database: Database, settings: Settings, load_data: Callable[[], 
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    services.trainer.start()
-    services.oracle_runner.start()
+    services.feed.start()
+    if services.keeper is not None:
+        services.keeper.start()
     yield
-    services.oracle_runner.stop()
-    services.trainer.stop()
+    if services.keeper is not None:
+        services.keeper.stop()
+    services.feed.stop()
     services.database.close()

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, column, func, insert, select, table
 from sqlalchemy.orm import Session
 
 from app import models
+from app.changes import Change
 from app.datasets import DataSet
 from app.datasets.splits import Splits, split
 from app.db import Database
@@ -135,7 +136,7 @@ def get_pool(session: Session, slug: str) -> Pool:
 
 
 class Pools:
-    """Pools by slug, each read once and again after `forget`. Safe to use from any thread.
+    """Pools by slug, each read once, and again when it has changed. Safe to use from any thread.
 
     For the acts of annotators, where each query counts; whatever looks something up uses `get_pool`.
     """
@@ -156,10 +157,12 @@ class Pools:
             self._read[slug] = pool
         return pool
 
-    def forget(self, pool_id: int) -> None:
-        """Read the pool anew when it is needed next: it has changed. Call this after the commit."""
+    def hear(self, change: Change) -> None:
+        """Read a pool anew when it is needed next, if it is the pool that has changed."""
+        if change.kind != "pool":
+            return
         for slug, pool in list(self._read.items()):
-            if pool.id == pool_id:
+            if pool.id == change.pool_id:
                 self._read.pop(slug, None)
 
 

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from app import asking, events, labels, leases, rounds
 from app.asking import AskedImage
+from app.changes import Change, note
 from app.errors import AlreadySkipped, NotFound, NothingToUndo
 from app.events import EVENTS, LabelEventView
 from app.leases import LeasedImage
-from app.live import Change, note
 from app.models import Annotator, Answer, EventKind, Label, LabelEvent, Pool, Skip
 
 

@@ -7,10 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import accounts, events, revising, rounds
+from app.changes import Change, note
 from app.db import Database
 from app.errors import NotFound
 from app.events import EVENTS, LabelEventView
-from app.live import Change, note
 from app.models import Annotator, Answer, LabelEvent, Pool
 
 logger = logging.getLogger(__name__)

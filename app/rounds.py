@@ -11,7 +11,7 @@ from sqlalchemy import Table, bindparam, exists, func, insert, select
 from sqlalchemy.orm import Session, aliased, undefer
 
 from app.accuracy import Accuracy
-from app.live import Change, note
+from app.changes import Change, note
 from app.models import FailedRound, Image, Label, LabelEvent, Pool, RankedImage, Round
 
 

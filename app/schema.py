@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from app.db import MIGRATIONS
+from app.sqlite import MIGRATIONS
 
 Schema = dict[tuple[str, str], str]  # by type and name: the statement, normalized
 

@@ -13,10 +13,11 @@ from collections.abc import Callable
 import uvicorn
 
 from app import accounts
-from app.connection import BACKLOG, MAX_HEAD_BYTES, Connection
+from app.connection import MAX_HEAD_BYTES, Connection
 from app.datasets import DataSet
 from app.db import Database
 from app.errors import CannotListen, NoAccounts
+from app.limits import BACKLOG
 from app.main import create_app
 from app.settings import Settings
 from app.web.edge.deps import Services
@@ -26,14 +27,16 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 5  # for requests under way when the server is told to stop
 
 
-def serve(settings: Settings, *, open_browser: bool, load_data: Callable[[], DataSet] | None = None) -> None:
-    """Serve until interrupted. `load_data` is that of `create_app`.
+def serve(
+    settings: Settings, *, open_browser: bool, with_trainer: bool = True, load_data: Callable[[], DataSet] | None = None
+) -> None:
+    """Serve until interrupted. `load_data` and `with_trainer` are those of `create_app`.
 
     Raises:
         AppError: the port is taken, the database cannot be used, or there are no images.
     """
     listener = _bind(settings)
-    app = create_app(settings, load_data)
+    app = create_app(settings, load_data, with_trainer=with_trainer)
     services: Services = app.state.services
     _check_accounts(settings, services.database)
     url = f"http://{_as_host(settings.host)}:{listener.getsockname()[1]}/"
@@ -65,7 +68,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop to listen, let requests under way finish."""
-        self._services.live.end_streams()
+        self._services.streams.end()
         await super().shutdown(sockets)
 
 

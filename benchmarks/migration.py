@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.db import Database
-from app.live import Live
 from app.schema import find_fault
 from app.settings import ROOT
 from app.trainer import Trainer
@@ -53,7 +52,7 @@ def _train(old: OldDatabase, copy: Path) -> tuple[dict[str, object], list[tuple[
     old.copy_to(copy)
     database = Database(f"sqlite:///{copy}")
     database.migrate()
-    trainer = Trainer(database, Live(database.sessions), retry_seconds=1.0)
+    trainer = Trainer(database, retry_seconds=1.0)
     while trainer.run_one():
         pass
     database.close()

@@ -10,8 +10,9 @@ from alembic import command
 from alembic.config import Config
 
 from app.datasets.sample import load_sample
-from app.db import MIGRATIONS, Database
+from app.db import Database
 from app.learning.softmax import State
+from app.sqlite import MIGRATIONS
 
 OLD = "0002"
 N_VALIDATION, N_TEST, QUEUE = 400, 600, 500

@@ -126,7 +126,7 @@ def test_closing_folds_the_log_into_the_file(database: Database, tmp_path: Path)
 
     database.close()
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["inkling.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inkling.db", "inkling.db-lock"]
 
 
 def test_a_new_file_is_migrated_once_and_may_be_migrated_again(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_new_database_is_for_its_owner_alone_and_so_is_its_log(tmp_path: Path)
         database.migrate()
         add(database, "ada")
 
-        assert modes_of(path) == {"": "600", "-wal": "600", "-shm": "600"}
+        assert modes_of(path) == {"": "600", "-wal": "600", "-shm": "600", "-lock": "600"}
 
 
 @pytest.mark.usefixtures("_open_umask")
@@ -235,5 +235,5 @@ def test_a_database_that_every_user_may_read_is_left_to_its_owner_at_the_start(
 
         database.check_start()
 
-        assert modes_of(path) == {"": after, "-wal": after, "-shm": after}
+        assert modes_of(path) == {"": after, "-wal": after, "-shm": after, "-lock": after}
         add(database, "ben")

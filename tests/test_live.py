@@ -1,16 +1,14 @@
 """What changed is told after the commit and not otherwise; who waits is woken; who is slow loses old news only."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
 from threading import Event
 
 import pytest
 from sqlalchemy import func, select
 
+from app.changes import Change, note
 from app.db import Database
-from app.errors import TooManyStreams
-from app.live import Change, Live, note
+from app.live import Live
 from app.models import Annotator, Label, Pool
 
 from .factories import NOW, add_round, answer, ask_and_answer, image_ids, undo
@@ -22,7 +20,7 @@ LABELS = Change("labels", 1)
 @pytest.fixture
 def live(database: Database) -> Live:
     """The announcements of this database."""
-    return Live(database.sessions)
+    return Live(database)
 
 
 @pytest.fixture
@@ -149,106 +147,3 @@ def test_all_who_wait_are_woken(live: Live) -> None:
         live.publish(ROUND_1)
 
         assert all(each.result(60) for each in waiting)
-
-
-# Streams
-
-
-def test_a_stream_gets_its_pools_changes_from_any_thread(live: Live) -> None:
-    async def listen() -> list[Change | None]:
-        with live.stream(1, "ada") as queue:
-            for change in (LABELS, Change("labels", 2), ROUND_1):
-                await asyncio.to_thread(live.publish, change)
-            return [await asyncio.wait_for(queue.get(), 60) for _ in range(2)]
-
-    assert asyncio.run(listen()) == [LABELS, ROUND_1]
-
-
-def test_a_slow_stream_loses_old_changes_only(live: Live) -> None:
-    n_changes = Live.STREAM_LIMIT + 20
-
-    async def listen() -> list[int | None]:
-        with live.stream(1, "ada") as queue:
-            for number in range(n_changes):
-                live.publish(Change("round", 1, number))
-            await asyncio.sleep(0)  # the loop puts into the queue what was published
-            return [change.number for change in (queue.get_nowait() for _ in range(queue.qsize())) if change]
-
-    assert asyncio.run(listen()) == list(range(20, n_changes))
-
-
-def test_a_slow_stream_does_not_hold_up_the_others(live: Live) -> None:
-    async def listen() -> Change | None:
-        with live.stream(1, "ada"), live.stream(1, "ada") as quick:
-            for number in range(3 * Live.STREAM_LIMIT):
-                live.publish(Change("round", 1, number))
-                last = await asyncio.wait_for(quick.get(), 60)
-            return last
-
-    assert asyncio.run(listen()) == Change("round", 1, 3 * Live.STREAM_LIMIT - 1)
-
-
-def test_a_stream_that_ended_hears_nothing_more(live: Live) -> None:
-    async def listen() -> int:
-        with live.stream(1, "ada") as queue:
-            pass
-        live.publish(ROUND_1)
-        await asyncio.sleep(0)
-        return queue.qsize()
-
-    assert asyncio.run(listen()) == 0
-
-
-def test_one_person_may_have_so_many_streams_and_others_theirs(live: Live) -> None:
-    async def listen() -> None:
-        with ExitStack() as streams:
-            for pool_id in range(Live.STREAMS_OF_ONE):
-                streams.enter_context(live.stream(pool_id, "ada"))
-            with pytest.raises(TooManyStreams, match="20 event streams of ada open, and no more than 20") as refused:
-                streams.enter_context(live.stream(1, "ada"))
-            streams.enter_context(live.stream(1, "ben"))
-        assert refused.value.context == {"open": 20, "limit": 20}
-
-    asyncio.run(listen())
-
-
-def test_all_together_may_have_so_many_streams(live: Live) -> None:
-    async def listen() -> None:
-        with ExitStack() as streams:
-            for number in range(Live.STREAMS_OF_ALL):
-                streams.enter_context(live.stream(1, f"person {number}"))
-            with pytest.raises(TooManyStreams, match="400 event streams of all"):
-                streams.enter_context(live.stream(1, "ada"))
-
-    asyncio.run(listen())
-
-
-def test_a_stream_that_ended_however_makes_room_for_another(live: Live) -> None:
-    async def listen() -> None:
-        for _ in range(2 * Live.STREAMS_OF_ONE):
-            with suppress(RuntimeError), live.stream(1, "ada"):
-                raise RuntimeError
-
-    asyncio.run(listen())
-
-
-def test_a_change_after_the_loop_is_gone_harms_nobody(live: Live, heard: list[Change]) -> None:
-    async def leave_open() -> None:
-        stream = live.stream(1, "ada")
-        stream.__enter__()
-        kept.append(stream)
-
-    kept: list[object] = []
-    asyncio.run(leave_open())
-    live.publish(ROUND_1)
-
-    assert heard == [ROUND_1]
-
-
-def test_all_streams_end_when_the_server_stops(live: Live) -> None:
-    async def listen() -> list[Change | None]:
-        with live.stream(1, "ada") as first, live.stream(2, "ben") as second:
-            live.end_streams()
-            return [await asyncio.wait_for(queue.get(), 60) for queue in (first, second)]
-
-    assert asyncio.run(listen()) == [None, None]

@@ -1,5 +1,6 @@
 """The application is put together in one place, on a database that it brings up to date."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,27 @@ def test_a_database_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
         create_app(make_settings(url_of(tmp_path / "inkling.db")))
 
 
-def test_nothing_runs_before_the_server_does(services: Services) -> None:
-    assert not services.trainer.is_warm
-
-
 @pytest.mark.tensorflow
-def test_the_threads_begin_and_end_with_the_server(settings: Settings) -> None:
-    app = create_app(settings)
+def test_the_trainer_begins_and_ends_with_the_server(settings: Settings) -> None:
+    app = create_app(settings, with_trainer=True)
+    services: Services = app.state.services
     with TestClient(app, base_url="http://localhost") as client:
         client.post("/api/v1/pools/digits/oracle-labels", json={"count": 10}).raise_for_status()
-        services: Services = app.state.services
-        assert services.live.wait_for_round(1, after=0, seconds=60)
+        assert services.live.wait_for_round(1, after=0, seconds=120)
         assert client.get("/readyz").status_code == 200
+        assert services.keeper is not None
+        pid = services.keeper.pid
+        assert pid is not None
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_an_application_without_a_trainer_says_so_and_takes_answers(settings: Settings) -> None:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        client.post("/api/v1/pools/digits/oracle-labels", json={"count": 10}).raise_for_status()
+        training = client.get("/api/v1/pools/digits").json()["training"]
+
+        assert training["status"] == "absent"
+        assert "answers are kept" in training["message"]
+        assert client.get("/readyz").status_code == 503

@@ -17,13 +17,19 @@ from app.models import Annotator, Base, Pool
 
 from .factories import (
     add_account,
+    add_annotator,
+    add_pool,
     answer,
     ask_and_answer,
     change,
+    check_whole,
     flag,
+    image_ids,
+    label_by_model,
     make_alembic_config,
     move,
     move_up_to,
+    release,
     skip,
     undo,
     url_of,
@@ -224,6 +230,54 @@ def test_the_way_back_is_refused_rather_than_lose_what_the_first_version_does_no
 
     with pytest.raises(DatabaseError, match="CHECK constraint failed"):
         move(database, OLD)
+
+    assert rows_of(database, "label_event") == before
+
+
+def test_what_stood_in_a_database_of_0_2_0_stands_after_the_migration(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator
+) -> None:
+    admin = add_annotator(database, "boss", role="admin")
+    first, second, third, fourth = ask_and_answer(database, pool, ada, 4)
+    changed = change(database, pool, ada, first.id, 1)
+    change(database, pool, admin, changed.id, 2)  # ada's answer, by the admin, and changed twice
+    change(database, pool, ada, second.id, 3)
+    undo(database, pool, ada)  # the change
+    undo(database, pool, ada, third.id)
+    release(database, pool, ada)
+    skip(database, pool, ben, third.image_id)
+    flag(database, pool, ben, fourth.image_id)
+    before = {table: rows_of(database, table) for table in ("label", "answer", "skip")}
+    events = rows_of(database, "label_event", f"{OLD_EVENT}, remark")
+
+    move(database, "0002")
+    assert "answer" not in inspect(database.engine).get_table_names()
+    database.migrate()
+
+    assert {table: rows_of(database, table) for table in before} == before
+    assert rows_of(database, "label_event", f"{OLD_EVENT}, remark") == events
+    assert rows_of(database, "answer", "annotator_id, event_id")[:2] == [(ada.id, 6), (ada.id, 2)]
+    check_whole(database)
+
+
+def test_images_get_the_hash_of_their_pixels_and_rounds_without_validation_images_no_count(database: Database) -> None:
+    add_pool(database, n_validation=0)
+    images = rows_of(database, "image")
+
+    move(database, "0002")
+    assert rows_of(database, "round", "validation_correct, validation_total") == [(0, 0)]
+    database.migrate()
+
+    assert rows_of(database, "image") == images
+    assert rows_of(database, "round", "validation_correct, validation_total") == [(None, 0)]
+
+
+def test_the_way_back_is_refused_where_a_model_has_labeled(database: Database, pool: Pool) -> None:
+    label_by_model(database, pool, image_ids(database, pool, [0]))
+    before = rows_of(database, "label_event")
+
+    with pytest.raises(DatabaseError, match="NOT NULL constraint failed"):
+        move(database, "0002")
 
     assert rows_of(database, "label_event") == before
 

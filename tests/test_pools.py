@@ -9,15 +9,27 @@ from sqlalchemy import func, select
 
 from app import datasets
 from app.accuracy import Accuracy
+from app.changes import Change, note
 from app.db import Database
 from app.errors import NotEnoughImages, NotFound, SlugTaken
 from app.learning.softmax import SoftmaxRegression, State
-from app.models import Image, Pool, RankedImage, Round
+from app.live import Live
+from app.models import Annotator, Image, Pool, RankedImage, Round
 from app.pools import UNKNOWN, Pools, create_pool, get_pool, make_pool, read_arrays
 from app.rounds import get_newest_round
 from app.settings import Settings
 
-from .factories import NOW, add_pool, count_queries, image_ids, make_data_set, make_settings, make_splits, ranked_ids
+from .factories import (
+    NOW,
+    add_pool,
+    ask_and_answer,
+    count_queries,
+    image_ids,
+    make_data_set,
+    make_settings,
+    make_splits,
+    ranked_ids,
+)
 
 
 def count_rows(database: Database) -> dict[str, int]:
@@ -126,20 +138,30 @@ def test_an_image_has_the_hash_of_its_pixels(database: Database) -> None:
     assert {name for *_, name in rows} == {None}
 
 
-def test_a_pool_that_has_changed_is_read_anew_once_it_is_forgotten(database: Database, pool: Pool) -> None:
-    pools = Pools()
+def test_a_pool_that_has_changed_is_read_anew(database: Database, pool: Pool) -> None:
+    pools, live = Pools(), Live(database)
+    live.listen(pools.hear)
     with database.read() as session:
         assert pools.get(session, pool.slug) is pools.get(session, pool.slug)
     with database.write() as session:
         stored = get_pool(session, pool.slug)
         stored.classes = [*stored.classes, "ten"]
-        changed_id = stored.id
-    pools.forget(changed_id)
+        note(session, Change("pool", stored.id))
     with database.read() as session, count_queries(database) as statements:
         found = [pools.get(session, pool.slug) for _ in range(3)]
 
     assert found[0].classes[-1] == "ten"
     assert sum("FROM pool" in statement for statement in statements) == 1
+
+
+def test_a_pool_that_only_got_labels_is_not_read_anew(database: Database, pool: Pool, ada: Annotator) -> None:
+    pools, live = Pools(), Live(database)
+    live.listen(pools.hear)
+    with database.read() as session:
+        before = pools.get(session, pool.slug)
+    ask_and_answer(database, pool, ada)
+    with database.read() as session:
+        assert pools.get(session, pool.slug) is before
 
 
 def test_two_pools_keep_their_images_apart(database: Database) -> None:

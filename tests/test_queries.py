@@ -14,7 +14,7 @@ from app.oracle import runs
 from app.oracle.scenarios import Parameters
 from app.pools import get_pool
 from app.queries import Pixels
-from app.trainer import Training
+from app.training_status import Training
 from app.web.api.schemas import EventOut, PoolDetail, RoundOut
 
 from .factories.acts import answer, ask, ask_and_answer, undo

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from app.changes import Change
 from app.db import Database
 from app.errors import ImageNotFound, KeyReused, NotFound, NothingToUndo
 from app.labeling import GivenLabel
-from app.live import Change, Live
+from app.live import Live
 from app.models import Annotator, Image, Pool
 from app.pools import read_arrays
 
@@ -115,7 +116,7 @@ def test_every_act_that_changes_what_stands_is_announced(database: Database, poo
     first, second = image_ids(database, pool, [0, 1])
     (event,) = answer(database, pool, ada, [first])
     heard: list[Change] = []
-    Live(database.sessions).listen(heard.append)
+    Live(database).listen(heard.append)
 
     change(database, pool, ada, event.id)
     skip(database, pool, ada, second)

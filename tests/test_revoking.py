@@ -149,7 +149,7 @@ def test_those_who_wait_for_an_image_and_the_trainer_hear_of_it(
     ask_and_answer(database, pool, ada, 15)
     add_round(database, pool)
     heard: list[str] = []
-    Live(database.sessions).listen(lambda change: heard.append(change.kind))
+    Live(database).listen(lambda change: heard.append(change.kind))
 
     revoke(database, pool, boss, "ada")
     (event,) = ask_and_answer(database, pool, ada, 1)

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app import rounds
+from app.changes import Change
 from app.db import Database
-from app.live import Change, Live
+from app.live import Live
 from app.models import Annotator, Pool, RankedImage, Round
 from app.rounds import TrainingSet
 
@@ -158,7 +159,7 @@ def test_what_no_ranking_asked_comes_last_in_its_round_by_position(
 
 
 def test_a_round_is_stored_with_its_ranking_and_announced(database: Database, pool: Pool, ada: Annotator) -> None:
-    live = Live(database.sessions)
+    live = Live(database)
     heard: list[Change] = []
     ids = image_ids(database, pool, [9, 3, 6])
     events = ask_and_answer(database, pool, ada, 2)

@@ -1,27 +1,24 @@
 """The trainer: the same inputs give the same bits, and whatever happens to it, labels are safe."""
 
-import logging
 import random
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
 from app.db import Database
 from app.learning import ranking
 from app.learning.ranking import RULES, Rule
 from app.learning.softmax import SoftmaxRegression, State
-from app.live import Live
 from app.models import Annotator, Pool, RankedImage, Round
 from app.pools import read_arrays
 from app.trainer import Trainer
 
 from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
 from .factories.files import copy_database, opened
-from .factories.making import add_annotator, add_pool, make_trainer
+from .factories.making import add_annotator, add_pool, make_trainer, training_of
 from .factories.stored import image_ids, newest_round, ranked_ids, truth_of
 from .factories.watching import race
 
@@ -216,65 +213,6 @@ def test_of_two_trainers_that_race_one_stores_the_round(database: Database, pool
         race(2, lambda index: trainers[index].run_one())
         assert newest_round(database, pool).number == number
 
-    assert {trainer.training(pool.id).status for trainer in trainers} == {"idle"}
+    assert training_of(database, pool).status == "idle"
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Round)) == 4
-
-
-# The thread
-
-
-def test_it_says_what_it_does(pool: Pool, trainer: Trainer) -> None:
-    assert not trainer.is_warm
-    assert trainer.training(pool.id).status == "loading"
-
-    trainer.warm_up()
-
-    assert trainer.is_warm
-    assert trainer.training(pool.id).status == "idle"
-
-
-def test_the_thread_trains_as_soon_as_labels_are_committed(database: Database, pool: Pool, ada: Annotator) -> None:
-    live = Live(database.sessions)
-    trainer = Trainer(database, live, retry_seconds=0.01)
-    trainer.start()
-    try:
-        for number in (1, 2):
-            ask_and_answer(database, pool, ada, 10)
-            assert live.wait_for_round(pool.id, after=number - 1, seconds=60)
-            assert newest_round(database, pool).number == number
-    finally:
-        trainer.stop()
-
-
-class Told(logging.Handler):
-    """Tells that something was logged."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.event = threading.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
-        self.event.set()
-
-
-def test_the_thread_goes_on_after_a_failure_of_the_database(database: Database, pool: Pool, ada: Annotator) -> None:
-    live, told = Live(database.sessions), Told()
-    trainer = Trainer(database, live, retry_seconds=0.01)
-    logging.getLogger("app.trainer").addHandler(told)
-    with database.write() as session:
-        session.execute(text("ALTER TABLE pool RENAME TO lost"))
-    trainer.start()
-    try:
-        assert told.event.wait(60)
-        with database.write() as session:
-            session.execute(text("ALTER TABLE lost RENAME TO pool"))
-        ask_and_answer(database, pool, ada, 10)
-        assert live.wait_for_round(pool.id, after=0, seconds=60)
-    finally:
-        trainer.stop()
-        logging.getLogger("app.trainer").removeHandler(told)
-
-
-def test_a_trainer_that_never_started_can_be_stopped(trainer: Trainer) -> None:
-    trainer.stop()

@@ -5,15 +5,15 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from app import rounds
+from app.changes import Change
 from app.db import Database
 from app.learning.softmax import State
-from app.live import Change, Live
 from app.models import Annotator, FailedRound, Label, Pool, Round
 from app.trainer import Trainer
 from app.verify import verify_pool
 
 from .factories.acts import ask, ask_and_answer, ids_of
-from .factories.making import NOW, add_pool, make_trainer
+from .factories.making import NOW, add_pool, make_trainer, training_of
 from .factories.stored import newest_round, ranked_ids, standing
 
 pytestmark = pytest.mark.tensorflow
@@ -35,18 +35,18 @@ def failed_rounds(database: Database) -> list[tuple[int, int, str]]:
 def test_a_training_that_fails_is_told_keeps_the_labels_and_recovers(
     database: Database, pool: Pool, ada: Annotator
 ) -> None:
-    live = Live(database.sessions)
     heard: list[Change] = []
-    trainer = Trainer(database, live, retry_seconds=0.0)
+    trainer = Trainer(database, retry_seconds=0.0)
     trainer.warm_up()
     intact = newest_round(database, pool).state
     ask_and_answer(database, pool, ada, 10)
     spoil(database, b"\0")
-    live.listen(heard.append)
+    assert training_of(database, pool).status == "running"
+    database.on_commit(heard.append)
 
     assert trainer.run_one()
 
-    told = trainer.training(pool.id)
+    told = training_of(database, pool)
     assert told.status == "failed"
     assert told.message is not None
     assert "Training round 1 failed (ValueError" in told.message
@@ -60,8 +60,8 @@ def test_a_training_that_fails_is_told_keeps_the_labels_and_recovers(
     assert trainer.run_one()
 
     assert newest_round(database, pool).number == 1
-    assert trainer.training(pool.id).status == "idle"
-    assert heard[1:] == [Change("round", pool.id, 1), Change("training", pool.id)]
+    assert training_of(database, pool).status == "idle"
+    assert heard[1:] == [Change("round", pool.id, 1)]
 
 
 def test_answers_are_taken_while_the_training_fails(
@@ -86,7 +86,7 @@ def test_a_failed_training_is_not_tried_again_before_its_time(database: Database
 
     assert trainer.run_one()
     assert not trainer.run_one()
-    assert "tried again every 3600 s" in (trainer.training(pool.id).message or "")
+    assert "tried again every few seconds" in (training_of(database, pool).message or "")
 
 
 def test_a_training_that_diverges_stores_nothing(
@@ -99,7 +99,7 @@ def test_a_training_that_diverges_stores_nothing(
 
     assert trainer.run_one()
 
-    assert "TrainingDiverged: the fit on 10 labels ended in NaN" in (trainer.training(pool.id).message or "")
+    assert "TrainingDiverged: the fit on 10 labels ended in NaN" in (training_of(database, pool).message or "")
     assert newest_round(database, pool).number == 0
 
 
@@ -114,7 +114,7 @@ def test_a_pool_that_fails_does_not_hold_up_the_others(
 
     assert trainer.run_one()
 
-    assert trainer.training(pool.id).status == "failed"
+    assert training_of(database, pool).status == "failed"
     assert newest_round(database, healthy).number == 1
 
 
@@ -126,7 +126,7 @@ def test_a_ranking_that_this_program_does_not_know_is_named(
         session.execute(text("UPDATE pool SET ranking = 'astrology'"))
 
     assert trainer.run_one()
-    assert "does not know: astrology" in (trainer.training(pool.id).message or "")
+    assert "does not know: astrology" in (training_of(database, pool).message or "")
 
 
 # What is written down
@@ -166,7 +166,7 @@ def test_a_training_that_fails_is_written_down_and_the_last_good_model_goes_on_a
     assert trainer.run_one()
 
     assert (newest_round(database, pool).number, newest_round(database, pool).n_labels) == (2, 20)
-    assert trainer.training(pool.id).status == "idle"
+    assert training_of(database, pool).status == "idle"
     assert failed_rounds(database) == [(2, 3, error)]  # the record stays
     assert verify_pool(database, pool, lambda _number, _last: None).difference is None
 

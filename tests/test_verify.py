@@ -26,7 +26,9 @@ from .factories import (
     copy_database,
     flag,
     image_ids,
+    label_by_model,
     make_trainer,
+    move,
     skip,
     undo,
     url_of,
@@ -104,6 +106,55 @@ def value_of(path: Path, query: str) -> bytes:
 
 def test_what_was_trained_comes_out_the_same(verify: Callable[[], Difference | None]) -> None:
     assert verify() is None
+
+
+def test_what_0_2_0_trained_comes_out_the_same_after_the_migration(
+    path: Path, verify: Callable[[], Difference | None]
+) -> None:
+    database = Database(url_of(path))
+    move(database, "0002")
+    database.migrate()
+    database.close()
+
+    assert verify() is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        ("UPDATE answer SET value = 9 - value WHERE image_id = 1", "the answer to an image by an annotator (1, 1)"),
+        ("DELETE FROM answer WHERE image_id = 1", "the answer to an image by an annotator (1, 1)"),
+        ("UPDATE answer SET annotator_id = 2 WHERE image_id = 1", "the answer to an image by an annotator (1, 1)"),
+        ("UPDATE label SET source = 'oracle' WHERE image_id = 1", "the label of image 1"),
+    ],
+)
+def test_an_answer_that_the_events_do_not_leave_is_found(
+    path: Path, verify: Callable[[], Difference | None], statement: str, place: str
+) -> None:
+    spoil(path, statement)
+
+    difference = verify()
+
+    assert difference is not None
+    assert place in difference.place
+
+
+def test_labels_of_models_are_verified_and_no_round_has_learned_from_them(
+    path: Path, verify: Callable[[], Difference | None]
+) -> None:
+    database = Database(url_of(path))
+    with database.read() as session:
+        pool = get_pool(session, "patterns")
+    label_by_model(database, pool, image_ids(database, pool, [0, 53, 54]))
+    answer(database, pool, add_annotator(database, "cyd"), image_ids(database, pool, [54]))
+    answer(database, pool, add_annotator(database, "cyd"), image_ids(database, pool, [56, 57, 58, 59]))
+    ask_and_answer(database, pool, add_annotator(database, "cyd"), 10)
+    train(make_trainer(database))
+    database.close()
+
+    assert verify() is None
+    spoil(path, "UPDATE label SET value = 2 WHERE source = 'model' AND image_id = 54")
+    assert verify() is not None
 
 
 def test_it_tells_of_each_round(path: Path) -> None:

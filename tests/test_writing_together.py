@@ -1,5 +1,6 @@
 """Small writes that wait for the disk share one transaction; what one of them does wrong is its own."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,9 +12,10 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from app.changes import Change, note
 from app.db import Database
-from app.errors import NameTaken
-from app.live import Change, Live, note
+from app.errors import DatabaseUnavailable, NameTaken
+from app.live import Live
 from app.models import Annotator
 
 from .factories import NOW, race
@@ -81,7 +83,7 @@ def test_works_that_wait_share_one_commit_and_each_gets_its_own_result(database:
 
 def test_one_that_fails_takes_nothing_of_the_others_with_it(database: Database) -> None:
     heard: list[Change] = []
-    Live(database.sessions).listen(heard.append)
+    Live(database).listen(heard.append)
 
     outcomes = do_together(database, [adding("ada"), refusing, adding("ben")])
 
@@ -97,7 +99,7 @@ def test_what_the_others_of_a_failed_group_noted_is_announced_once(database: Dat
         return add(session, f"annotator {session.scalar(select(func.count()).select_from(Annotator))}")
 
     heard: list[Change] = []
-    Live(database.sessions).listen(heard.append)
+    Live(database).listen(heard.append)
     works = [noting, noting]
     works.insert(place, refusing)
 
@@ -105,7 +107,7 @@ def test_what_the_others_of_a_failed_group_noted_is_announced_once(database: Dat
         outcomes = do_together(database, works)
 
     assert [type(outcome) for outcome in outcomes].index(NameTaken) == place
-    assert heard == [Change("labels", 7)] * 2
+    assert heard == [Change("labels", 7)]  # of both, once
     assert len(commits) == 1  # theirs, without the one that failed
 
 
@@ -140,7 +142,7 @@ def test_what_one_left_unflushed_is_its_own_failure(database: Database, place: i
         return work
 
     heard: list[Change] = []
-    Live(database.sessions).listen(heard.append)
+    Live(database).listen(heard.append)
     works = [make(1, "ada"), make(2, "ben")]
     works.insert(place, leave_a_double)
 
@@ -180,12 +182,25 @@ def test_one_sees_what_another_of_its_group_changed(database: Database) -> None:
 def test_where_the_database_fails_all_have_failed_and_nothing_is_stored(database: Database) -> None:
     def fail(session: Session) -> int:
         add(session, "ben")
-        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorname = "SQLITE_FULL"
+        raise OperationalError("INSERT", {}, full)
 
     outcomes = do_together(database, [adding("ada"), fail, adding("cleo")])
 
-    assert [type(outcome) for outcome in outcomes] == [OperationalError] * 3
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 3
     assert names(database) == []
+
+
+def test_a_statement_with_a_mistake_is_its_own_failure_and_no_trouble_of_the_database(database: Database) -> None:
+    def mistype(session: Session) -> int:
+        session.connection().exec_driver_sql("SELECT nothing_of_this_name FROM annotator")
+        return 0
+
+    outcomes = do_together(database, [adding("ada"), mistype, adding("cleo")])
+
+    assert [type(outcome) for outcome in outcomes] == [int, OperationalError, int]
+    assert names(database) == ["ada", "cleo"]
 
 
 def test_the_next_one_is_not_held_up_by_a_failure(database: Database) -> None:

@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 # Each command: where it is, and the line that `inkling --help` shows. Only a command that is run is imported.
 COMMANDS = {
     "serve": ("serving:serve", "Serve the labeling page, the oracle page and the REST API."),
+    "train": ("training:train", "Train what is due in a process apart from the server's."),
     "oracle": (
         "oracle:oracle",
         "Simulate an annotator who is always right: the paper's experiments beside its numbers.",

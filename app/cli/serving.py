@@ -19,6 +19,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (INKLING_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (INKLING_PORT); 0 takes a free one.")] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the labeling page in a browser.")] = False,
+    no_trainer: Annotated[
+        bool, typer.Option("--no-trainer", help="Start no trainer: one runs as `inkling train`.")
+    ] = False,
 ) -> None:
     """Serve the labeling page, the oracle page and the REST API."""
     given = {"host": host, "port": port}
@@ -27,7 +30,7 @@ def serve(
         load_data = _read_ahead(settings)
         from app import server  # here, for it takes half a second, in which the images are read
 
-        server.serve(settings, open_browser=open_browser, load_data=load_data)
+        server.serve(settings, open_browser=open_browser, with_trainer=not no_trainer, load_data=load_data)
 
 
 def _read_ahead(settings: Settings) -> Callable[[], DataSet]:

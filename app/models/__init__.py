@@ -13,13 +13,13 @@ from app.models.base import (
     Source,
     Split,
     TokenKind,
-    TrainerActivity,
+    TrainerState,
     UtcDateTime,
 )
 from app.models.labels import Answer, Autolabel, Label, LabelEvent, Lease, Skip
 from app.models.people import AccessToken, Annotator, AuditEntry, ServerSecret
 from app.models.pools import Blob, FeatureSet, Image, Pool
-from app.models.rounds import FailedRound, OracleRun, RankedImage, Round, TrainerStatus
+from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainerStatus
 
 __all__ = [
     "LOCAL",
@@ -33,6 +33,7 @@ __all__ = [
     "AutolabelStatus",
     "Base",
     "Blob",
+    "ChangeRow",
     "EventKind",
     "FailedRound",
     "FeatureSet",
@@ -52,7 +53,7 @@ __all__ = [
     "Source",
     "Split",
     "TokenKind",
-    "TrainerActivity",
+    "TrainerState",
     "TrainerStatus",
     "UtcDateTime",
 ]

@@ -21,7 +21,7 @@ AutolabelStatus = Literal["auditing", "accepted", "rejected", "withdrawn"]
 ORACLE = "oracle"  # the name of the annotator that knows the truth: nobody else may have it
 LOCAL = "local"  # the name of who acts on a server without accounts and names nobody
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
-TrainerActivity = Literal["loading", "idle", "training", "oracle"]
+TrainerState = Literal["loading", "ready"]
 
 
 def one_of(column: str, values: str) -> CheckConstraint:
@@ -71,5 +71,5 @@ class Base(DeclarativeBase):
         Rule: String(20),
         AutolabelStatus: String(10),
         RunStatus: String(10),
-        TrainerActivity: String(10),
+        TrainerState: String(10),
     }

@@ -3,11 +3,11 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 from sqlalchemy.types import String
 
-from app.models.base import Base, RunStatus, TrainerActivity, one_of
+from app.models.base import Base, RunStatus, TrainerState, one_of
 
 
 class Round(Base):
@@ -67,18 +67,35 @@ class FailedRound(Base):
 
 
 class TrainerStatus(Base):
-    """One training process: what it does, when it last said so, and why it cannot load, if it cannot."""
+    """One training process: how far it is, when it was last heard of, and why it cannot get ready, if it cannot."""
 
     __tablename__ = "trainer_status"
-    __table_args__ = (one_of("doing", "loading idle training oracle"),)
+    # An id is never given twice: a run refers to the trainer that computes it.
+    __table_args__ = (one_of("state", "loading ready"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     pid: Mapped[int]
-    doing: Mapped[TrainerActivity]
-    pool_id: Mapped[int | None] = mapped_column(ForeignKey("pool.id"))  # of the round that is being trained
+    state: Mapped[TrainerState]
     failure: Mapped[str | None] = mapped_column(String(1000))
+    # The data set that oracle runs use, once a run has loaded it: its name, and how many images it has.
+    data_name: Mapped[str | None] = mapped_column(String(64))
+    data_description: Mapped[str | None] = mapped_column(String(500))
+    n_train: Mapped[int | None]
+    n_test: Mapped[int | None]
     started_at: Mapped[dt.datetime]
     heartbeat_at: Mapped[dt.datetime]
+
+
+class ChangeRow(Base):
+    """What a process announced at a commit, for the others; old rows are deleted."""
+
+    __tablename__ = "change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    process: Mapped[int] = mapped_column(BigInteger)  # drawn at its start
+    kind: Mapped[str] = mapped_column(String(10))
+    pool_id: Mapped[int | None]
+    number: Mapped[int | None]
 
 
 class OracleRun(Base):
@@ -97,6 +114,7 @@ class OracleRun(Base):
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     has_result: Mapped[bool] = column_property(result.is_not(None))  # without loading it
     error: Mapped[str | None] = mapped_column(String(1000))
+    trainer_id: Mapped[int | None]  # whose it is while it runs; no reference, for trainers come and go
     created_at: Mapped[dt.datetime]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]

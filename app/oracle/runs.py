@@ -5,22 +5,24 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session, undefer
 
+from app.changes import Change, note
 from app.datasets import DataSet
 from app.datasets.splits import split
 from app.db import Database
 from app.errors import AppError, NotFound, RunFinished, TooManyRuns
-from app.models import OracleRun
+from app.limits import QUEUED_ORACLE_RUNS
+from app.models import OracleRun, TrainerStatus
 from app.oracle import scenarios, table
 from app.oracle.scenarios import Parameters, Progress
 
 logger = logging.getLogger(__name__)
 
-MAX_QUEUED = 50  # runs of a quarter of a minute each: who comes later waits longer than anybody will
 OnProgress = Callable[[Progress], None]
 OnFinished = Callable[[scenarios.Results], None]
 
@@ -36,7 +38,7 @@ def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -
         TooManyRuns: the queue is full.
     """
     n_queued = session.scalar(select(func.count()).where(OracleRun.status == "queued")) or 0
-    if n_queued >= MAX_QUEUED:
+    if n_queued >= QUEUED_ORACLE_RUNS:
         raise TooManyRuns(
             f"{n_queued} oracle runs wait already. Ask again when one is done, or stop one that nobody needs.",
             n_queued=n_queued,
@@ -49,7 +51,26 @@ def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -
     )
     session.add(run)
     session.flush()
+    note(session, Change("oracle"))
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """The data set that runs use: its name, and how many images it has to label from and to validate and test with."""
+
+    name: str
+    description: str
+    n_train: int
+    n_test: int
+
+
+def find_data(session: Session) -> RunData | None:
+    """The data set that runs use, once a trainer has loaded it for one."""
+    loaded = session.scalar(select(TrainerStatus).where(TrainerStatus.data_name.is_not(None)).limit(1))
+    if loaded is None or loaded.data_name is None:
+        return None
+    return RunData(loaded.data_name, loaded.data_description or "", loaded.n_train or 0, loaded.n_test or 0)
 
 
 def get_run(session: Session, run_id: int) -> OracleRun:
@@ -89,7 +110,7 @@ def stop_run(session: Session, run_id: int, *, now: dt.datetime) -> OracleRun:
         NotFound: there is no such run.
         RunFinished: it has ended already.
     """
-    if not _move(session, run_id, ("queued", "running"), status="stopped", finished_at=now):
+    if not _move(session, run_id, OracleRun.status.in_(("queued", "running")), status="stopped", finished_at=now):
         run = get_run(session, run_id)
         raise RunFinished(f"The oracle run {run_id} is {run.status} already.", run_id=run_id, status=run.status)
     return get_run(session, run_id)
@@ -117,121 +138,126 @@ def run_oracle(
 
 
 class OracleRunner:
-    """Runs what is queued, in a thread of its own: the trainer never waits for it."""
+    """Runs what is queued, in the thread that asks it to. A run whose trainer is gone goes back to the queue."""
 
-    POLL_SECONDS = 1.0
     PROGRESS_SECONDS = 0.3  # how often progress is stored, and a stop noticed
 
     def __init__(self, database: Database, load_data: Callable[[], DataSet]) -> None:
         self._database = database
         self._load_data = load_data
         self._data: DataSet | None = None
-        self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="oracle-runner", daemon=True)
-
-    @property
-    def data(self) -> DataSet | None:
-        """The data set that runs use, once one has used it."""
-        return self._data
-
-    def start(self) -> None:
-        """Begin with what is queued; a run that a restart broke off starts over."""
-        self._requeue()
-        self._thread.start()
 
     def stop(self) -> None:
-        """Break off at the next step; the run under way goes back to the queue at the next start."""
+        """Break off at the next step; the run goes back to the queue at the next start of a trainer."""
         self._stopping.set()
-        self._wake.set()
 
-    def wake(self) -> None:
-        """Something was queued."""
-        self._wake.set()
+    def run_one(self, trainer_id: int, between_fits: Callable[[], None] = lambda: None) -> bool:
+        """Run the first of the queue for this trainer, if there is any; whether there was.
 
-    def run_one(self) -> bool:
-        """Run the first of the queue, if there is any; whether there was."""
+        `between_fits` does what must not wait for the end of the run.
+        """
+        is_lost = (OracleRun.status == "running") & _lost_to(trainer_id)
+        with self._database.read() as session:
+            if session.scalar(select(OracleRun.id).where((OracleRun.status == "queued") | is_lost).limit(1)) is None:
+                return False
         with self._database.write() as session:
+            put_back = {"status": "queued", "result": None, "trainer_id": None}
+            session.execute(update(OracleRun).where(is_lost).values(**put_back))
             run_id = session.scalar(
                 select(OracleRun.id).where(OracleRun.status == "queued").order_by(OracleRun.id).limit(1)
             )
-            if run_id is None or not _move(session, run_id, ("queued",), status="running", started_at=_now()):
+            taken = {"status": "running", "trainer_id": trainer_id, "started_at": _now()}
+            if run_id is None or not _move(session, run_id, OracleRun.status == "queued", **taken):
                 return False
             parameters = table.parameters_from_json(get_run(session, run_id).parameters)
-        try:
-            result = self._compute(run_id, parameters)
-        except RunStopped:
-            if not self._stopping.is_set():
-                logger.info("oracle run %d was stopped", run_id)
-        except AppError as error:
-            self._finish(run_id, status="failed", error=error.message)
-        except Exception as error:  # a job's boundary
-            logger.exception("oracle run %d failed", run_id)
-            self._finish(run_id, status="failed", error=f"{type(error).__name__}: {error}"[:1000])
-        else:
-            self._finish(run_id, status="done", result=result)
+        self._run(_Claim(self._database, run_id, trainer_id), parameters, between_fits)
         return True
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if self.run_one():
-                    continue
-            except Exception:  # the thread's boundary
-                logger.exception("the oracle runner failed; the run starts over")
-                self._stopping.wait(self.POLL_SECONDS)
-                self._requeue_if_possible()
-            self._wake.wait(self.POLL_SECONDS)
-            self._wake.clear()
-
-    def _requeue(self) -> None:
-        with self._database.write() as session:
-            running = update(OracleRun).where(OracleRun.status == "running")
-            session.execute(running.values(status="queued", result=None))
-
-    def _requeue_if_possible(self) -> None:
+    def _run(self, claim: "_Claim", parameters: Parameters, between_fits: Callable[[], None]) -> None:
         try:
-            self._requeue()
-        except Exception:  # the thread's boundary: the disk may be full still
-            logger.exception("the oracle runner could not put its run back; it tries again")
+            result = self._compute(claim, parameters, between_fits)
+        except RunStopped:
+            if not self._stopping.is_set():
+                logger.info("oracle run %d was stopped", claim.run_id)
+        except AppError as error:
+            claim.finish(status="failed", error=error.message)
+        except Exception as error:  # a job's boundary
+            logger.exception("oracle run %d failed", claim.run_id)
+            claim.finish(status="failed", error=f"{type(error).__name__}: {error}"[:1000])
+        else:
+            claim.finish(status="done", result=result)
 
-    def _compute(self, run_id: int, parameters: Parameters) -> dict[str, Any]:
-        if self._data is None:
-            self._data = self._load_data()
-        data, stored_at = self._data, 0.0
+    def _compute(self, claim: "_Claim", parameters: Parameters, between_fits: Callable[[], None]) -> dict[str, Any]:
+        data, stored_at = self._load(claim), 0.0
 
         def store_progress(progress: Progress) -> None:
             nonlocal stored_at
+            between_fits()
             if self._stopping.is_set():
                 raise RunStopped
             if time.monotonic() - stored_at < self.PROGRESS_SECONDS:
                 return
             stored_at = time.monotonic()
-            steps = {"experiment": progress.experiment, "done": progress.done, "total": progress.total}
-            self._store(run_id, progress=steps)
+            claim.store(progress={"experiment": progress.experiment, "done": progress.done, "total": progress.total})
 
         def store_result(results: scenarios.Results) -> None:
-            self._store(run_id, result=table.as_json(results, parameters, data.name, data.sha256))
+            claim.store(result=table.as_json(results, parameters, data.name, data.sha256))
 
         results = run_oracle(data, parameters, store_progress, store_result)
         return table.as_json(results, parameters, data.name, data.sha256)
 
-    def _store(self, run_id: int, **values: Any) -> None:
-        """Write down how far the run is; RunStopped if it is not to go on."""
-        with self._database.write() as session:
-            if not _move(session, run_id, ("running",), **values):
-                raise RunStopped
+    def _load(self, claim: "_Claim") -> DataSet:
+        """The data set, once; pages that check what is asked for learn its size."""
+        if self._data is None:
+            self._data = self._load_data()
+            loaded = {
+                "data_name": self._data.name,
+                "data_description": self._data.description,
+                "n_train": len(self._data.train.images),
+                "n_test": len(self._data.test.images),
+            }
+            with self._database.write() as session:
+                session.execute(update(TrainerStatus).where(TrainerStatus.id == claim.trainer_id).values(**loaded))
+        return self._data
 
-    def _finish(self, run_id: int, **values: Any) -> None:
-        with self._database.write() as session:
-            _move(session, run_id, ("running",), finished_at=_now(), **values)
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A run that a trainer has taken. Both writes do nothing once somebody has stopped it, or another has taken it."""
+
+    database: Database
+    run_id: int
+    trainer_id: int
+
+    def store(self, **values: Any) -> None:
+        """How far the run is.
+
+        Raises:
+            RunStopped: it is not to go on.
+        """
+        if not self._move(**values):
+            raise RunStopped
+
+    def finish(self, **values: Any) -> None:
+        """What came of it."""
+        self._move(finished_at=_now(), **values)
+
+    def _move(self, **values: Any) -> bool:
+        is_ours = (OracleRun.status == "running") & (OracleRun.trainer_id == self.trainer_id)
+        with self.database.write() as session:
+            return _move(session, self.run_id, is_ours, **values)
 
 
-def _move(session: Session, run_id: int, from_statuses: tuple[str, ...], **values: Any) -> bool:
-    """Change a run that is in one of these statuses; False if it is not."""
-    changed = session.execute(
-        update(OracleRun).where(OracleRun.id == run_id, OracleRun.status.in_(from_statuses)).values(**values)
-    )
+def _lost_to(trainer_id: int) -> ColumnElement[bool]:
+    """Of running runs: no trainer computes it, and this one begins with the next."""
+    is_nobodys = OracleRun.trainer_id.is_(None) | OracleRun.trainer_id.not_in(select(TrainerStatus.id))
+    return is_nobodys | (OracleRun.trainer_id == trainer_id)
+
+
+def _move(session: Session, run_id: int, where: ColumnElement[bool], **values: Any) -> bool:
+    """Change a run if it is as expected; whether it was."""
+    changed = session.execute(update(OracleRun).where(OracleRun.id == run_id, where).values(**values))
     assert isinstance(changed, CursorResult)  # an UPDATE's result has a row count
     return changed.rowcount == 1
 

@@ -56,7 +56,8 @@ def downgrade() -> None:
         batch.drop_column("sha256")
         batch.drop_column("name")
     _narrow_pool()
-    for table in ("answer", "autolabel", "feature_set", "blob", "trainer_status"):
+    op.drop_column("oracle_run", "trainer_id")
+    for table in ("answer", "autolabel", "feature_set", "blob", "change", "trainer_status"):
         op.drop_table(table)
 
 
@@ -74,6 +75,10 @@ def _make_anew(table: str, *parts: sa.schema.SchemaItem, values: dict[str, str],
     op.rename_table(f"{table}_anew", table)
 
 
+def _integers(*names: str, nullable: bool = False) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.Integer(), nullable=nullable) for name in names]
+
+
 def _check(table: str, name: str, rule: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(rule, name=op.f(f"ck_{table}_{name}"))
 
@@ -85,17 +90,27 @@ def _to(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
 def _make_new_tables() -> None:
     op.create_table(
         "trainer_status",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("doing", sa.String(length=10), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=True),
+        *_integers("id", "pid"),
+        sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("failure", sa.String(length=1000), nullable=True),
+        sa.Column("data_name", sa.String(length=64), nullable=True),
+        sa.Column("data_description", sa.String(length=500), nullable=True),
+        *_integers("n_train", "n_test", nullable=True),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("heartbeat_at", sa.DateTime(), nullable=False),
-        _check("trainer_status", "doing_is_known", "doing IN ('loading', 'idle', 'training', 'oracle')"),
-        _to("trainer_status", "pool_id", "pool"),
+        _check("trainer_status", "state_is_known", "state IN ('loading', 'ready')"),
         sa.PrimaryKeyConstraint("id", name="pk_trainer_status"),
+        sqlite_autoincrement=True,
     )
+    op.create_table(
+        "change",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("process", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        *_integers("pool_id", "number", nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_change"),
+    )
+    op.add_column("oracle_run", sa.Column("trainer_id", sa.Integer(), nullable=True))
     op.create_table(
         "blob",
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -105,9 +120,7 @@ def _make_new_tables() -> None:
     )
     op.create_table(
         "feature_set",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        *_integers("id", "pool_id", "version"),
         sa.Column("learner", sa.String(length=10), nullable=False),
         sa.Column("n_images", sa.Integer(), nullable=False),
         sa.Column("arrays", sa.LargeBinary(), nullable=False),
@@ -121,11 +134,7 @@ def _make_new_tables() -> None:
     )
     op.create_table(
         "answer",
-        sa.Column("image_id", sa.Integer(), nullable=False),
-        sa.Column("annotator_id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
-        sa.Column("event_id", sa.Integer(), nullable=False),
-        sa.Column("value", sa.Integer(), nullable=False),
+        *_integers("image_id", "annotator_id", "pool_id", "event_id", "value"),
         _to("answer", "annotator_id", "annotator"),
         _to("answer", "event_id", "label_event"),
         _to("answer", "image_id", "image"),
@@ -140,16 +149,13 @@ def _make_new_tables() -> None:
 def _make_autolabel() -> None:
     op.create_table(
         "autolabel",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
-        sa.Column("round_id", sa.Integer(), nullable=False),
+        *_integers("id", "pool_id", "round_id"),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("n_images", sa.Integer(), nullable=False),
         sa.Column("image_ids", sa.LargeBinary(), nullable=False),
         sa.Column("target", sa.Double(), nullable=False),
         sa.Column("confidence_level", sa.Double(), nullable=False),
-        sa.Column("n_audited", sa.Integer(), nullable=False),
-        sa.Column("n_wrong", sa.Integer(), nullable=False),
+        *_integers("n_audited", "n_wrong"),
         sa.Column("bound", sa.Double(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("ended_at", sa.DateTime(), nullable=True),
@@ -179,15 +185,10 @@ def _widen_pool() -> None:
         sa.Column("dataset_description", sa.String(length=500), nullable=False),
         sa.Column("dataset_sha256", sa.String(length=64), nullable=False),
         sa.Column("classes", sa.JSON(), nullable=False),
-        sa.Column("n_images", sa.Integer(), nullable=False),
-        sa.Column("height", sa.Integer(), nullable=False),
-        sa.Column("width", sa.Integer(), nullable=False),
-        sa.Column("channels", sa.Integer(), nullable=False),
+        *_integers("n_images", "height", "width", "channels"),
         sa.Column("learner", sa.String(length=10), nullable=False),
         sa.Column("strategy", sa.String(length=20), nullable=False),
-        sa.Column("batch_size", sa.Integer(), nullable=False),
-        sa.Column("queue_size", sa.Integer(), nullable=False),
-        sa.Column("answers_wanted", sa.Integer(), nullable=False),
+        *_integers("batch_size", "queue_size", "answers_wanted"),
         sa.Column("description", sa.String(length=1000), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("archived_at", sa.DateTime(), nullable=True),
@@ -226,8 +227,7 @@ def _widen_image() -> None:
     driver.create_function("sha256_of", 1, lambda data: hashlib.sha256(data).hexdigest(), deterministic=True)
     _make_anew(
         "image",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
+        *_integers("id", "pool_id"),
         sa.Column("split", sa.String(length=10), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("truth", sa.Integer(), nullable=True),
@@ -248,12 +248,7 @@ def _widen_image() -> None:
 def _widen_round() -> None:
     _make_anew(
         "round",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("last_event_id", sa.Integer(), nullable=False),
-        sa.Column("n_labels", sa.Integer(), nullable=False),
-        sa.Column("steps", sa.Integer(), nullable=False),
+        *_integers("id", "pool_id", "number", "last_event_id", "n_labels", "steps"),
         sa.Column("validation_correct", sa.Integer(), nullable=True),
         sa.Column("validation_total", sa.Integer(), nullable=False),
         sa.Column("test_correct", sa.Integer(), nullable=True),
@@ -276,11 +271,8 @@ def _widen_round() -> None:
 def _widen_label_event() -> None:
     _make_anew(
         "label_event",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
-        sa.Column("image_id", sa.Integer(), nullable=False),
-        sa.Column("annotator_id", sa.Integer(), nullable=True),
-        sa.Column("autolabel_id", sa.Integer(), nullable=True),
+        *_integers("id", "pool_id", "image_id"),
+        *_integers("annotator_id", "autolabel_id", nullable=True),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("value", sa.Integer(), nullable=True),
         sa.Column("source", sa.String(length=10), nullable=False),
@@ -348,9 +340,7 @@ def _lease_columns() -> list[sa.Column[Any]]:
 def _widen_lease() -> None:
     _make_anew(
         "lease",
-        sa.Column("image_id", sa.Integer(), nullable=False),
-        sa.Column("annotator_id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
+        *_integers("image_id", "annotator_id", "pool_id"),
         sa.Column("asked_by", sa.String(length=10), nullable=False),
         *_lease_columns(),
         _check("lease", "asked_by_is_known", ASKED_BY),
@@ -364,9 +354,7 @@ def _widen_lease() -> None:
 def _narrow_lease() -> None:
     _make_anew(
         "lease",
-        sa.Column("image_id", sa.Integer(), nullable=False),
-        sa.Column("pool_id", sa.Integer(), nullable=False),
-        sa.Column("annotator_id", sa.Integer(), nullable=False),
+        *_integers("image_id", "pool_id", "annotator_id"),
         *_lease_columns(),
         *(_to("lease", f"{other}_id", other) for other in ("annotator", "image", "pool", "round")),
         sa.PrimaryKeyConstraint("image_id", name="pk_lease"),

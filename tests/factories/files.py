@@ -11,9 +11,10 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 
-from app.db import MIGRATIONS, Database
+from app.db import Database
 from app.models import Pool
 from app.settings import Settings
+from app.sqlite import MIGRATIONS
 
 from .making import add_pool
 
@@ -68,7 +69,7 @@ def make_alembic_config() -> Config:
 def move(database: Database, revision: str) -> None:
     """Migrate up or down to a version."""
     config = make_alembic_config()
-    move_to = command.downgrade if revision in ("base", "0001") else command.upgrade
+    move_to = command.downgrade if revision in ("base", "0001", "0002") else command.upgrade
     with database.engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)

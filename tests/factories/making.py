@@ -1,23 +1,28 @@
 """Pools, rounds and people, and the data that they are made of. Time starts at NOW."""
 
 import datetime as dt
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app import labeling, rounds
+from app import datasets, labeling, rounds, training_status
 from app.accuracy import Accuracy
 from app.datasets import DataSet, Split
 from app.datasets.splits import Splits, split
 from app.db import Database
 from app.learning.ranking import Rule
 from app.learning.softmax import State
-from app.live import Live
-from app.models import Annotator, Pool, Role, Round
+from app.models import Annotator, Pool, Role, Round, TrainerState
 from app.pools import create_pool
 from app.rounds import Outcome, TrainingSet
+from app.settings import Settings
 from app.trainer import Trainer
+from app.training_process import TrainingProcess
+from app.training_status import Training
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
 LEASE_SECONDS = 600
@@ -147,6 +152,39 @@ def add_round(
         return rounds.get_newest_round(session, pool)
 
 
+def add_trainer(database: Database, *, state: TrainerState = "ready", pid: int = 4711, now: dt.datetime = NOW) -> int:
+    """What a training process that is alive says of itself; its id."""
+    with database.write() as session:
+        trainer_id = training_status.enter_trainer(session, pid, now=now)
+        training_status.note_state(session, trainer_id, state, now=now)
+    return trainer_id
+
+
+def training_of(database: Database, pool: Pool) -> Training:
+    """What is told of a pool's training while a trainer is ready."""
+    with database.read() as session:
+        is_there = training_status.is_ready(session, now=NOW)
+    if not is_there:
+        add_trainer(database)
+    with database.read() as session:
+        return training_status.read_training(session, pool, now=NOW)
+
+
+@contextmanager
+def running_training(settings: Settings) -> Iterator[TrainingProcess]:
+    """What the trainer's process does, in a thread, on a database connection of its own."""
+    database = Database(settings.database_url)
+    training = TrainingProcess(database, partial(datasets.load, settings), retry_seconds=0.01)
+    thread = threading.Thread(target=training.run)
+    thread.start()
+    try:
+        yield training
+    finally:
+        training.stop()
+        thread.join()
+        database.close()
+
+
 def make_trainer(database: Database, *, retry_seconds: float = 0.0) -> Trainer:
     """A trainer that no thread runs: tests call `run_one`."""
-    return Trainer(database, Live(database.sessions), retry_seconds=retry_seconds)
+    return Trainer(database, retry_seconds=retry_seconds)

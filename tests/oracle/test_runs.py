@@ -2,20 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
+from app import training_status
+from app.changes import Change
 from app.datasets import DataSet
 from app.db import Database
 from app.errors import DataSetUnavailable, NotFound, RunFinished, TooManyRuns
+from app.limits import QUEUED_ORACLE_RUNS
 from app.models import OracleRun
 from app.oracle import runs, table
 from app.oracle.runs import OracleRunner
 from app.oracle.scenarios import Parameters, Progress
-from tests.factories import NOW, after, make_data_set, race
+from tests.factories import NOW, add_trainer, after, make_data_set, race
 
 pytestmark = pytest.mark.tensorflow
 
@@ -42,6 +44,13 @@ def statuses(database: Database) -> list[str]:
         return list(session.scalars(select(OracleRun.status).order_by(OracleRun.id)))
 
 
+def run_one(database: Database, runner: OracleRunner) -> bool:
+    """By a trainer that has just started: any other is gone."""
+    with database.write() as session:
+        training_status.drop_trainers(session, pid=4711, now=NOW)
+    return runner.run_one(add_trainer(database, pid=4711))
+
+
 @pytest.fixture
 def runner(database: Database) -> OracleRunner:
     """A runner that runs when it is told to, on a small data set, and stores every step."""
@@ -61,7 +70,7 @@ def test_a_run_is_queued_with_what_was_asked_for(database: Database) -> None:
 def test_a_run_ends_with_every_curve(database: Database, runner: OracleRunner) -> None:
     run_id = request(database)
 
-    assert runner.run_one()
+    assert run_one(database, runner)
 
     run = get(database, run_id)
     data = make_data_set()
@@ -84,8 +93,8 @@ def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
     return result | {"experiments": experiments}
 
 
-def test_an_empty_queue_is_no_work(runner: OracleRunner) -> None:
-    assert not runner.run_one()
+def test_an_empty_queue_is_no_work(database: Database, runner: OracleRunner) -> None:
+    assert not run_one(database, runner)
 
 
 def test_runs_are_run_in_the_order_in_which_they_were_asked_for(database: Database, runner: OracleRunner) -> None:
@@ -93,16 +102,16 @@ def test_runs_are_run_in_the_order_in_which_they_were_asked_for(database: Databa
         request(database)
 
     seen = []
-    while runner.run_one():
+    while run_one(database, runner):
         seen.append(statuses(database))
 
     assert seen == [["done", "queued", "queued"], ["done", "done", "queued"], ["done", "done", "done"]]
 
 
 def test_the_queue_has_an_end_and_moves_on(database: Database) -> None:
-    ids = [request(database) for _ in range(runs.MAX_QUEUED)]
+    ids = [request(database) for _ in range(QUEUED_ORACLE_RUNS)]
 
-    with pytest.raises(TooManyRuns, match=f"{runs.MAX_QUEUED} oracle runs wait already"):
+    with pytest.raises(TooManyRuns, match=f"{QUEUED_ORACLE_RUNS} oracle runs wait already"):
         request(database)
     stop(database, ids[0])
 
@@ -111,9 +120,9 @@ def test_the_queue_has_an_end_and_moves_on(database: Database) -> None:
 
 def test_a_run_is_taken_by_one_runner(database: Database) -> None:
     run_id = request(database)
-    runners = [OracleRunner(database, make_data_set) for _ in range(4)]
+    runners = [(OracleRunner(database, make_data_set), add_trainer(database, pid=pid)) for pid in range(4)]
 
-    outcomes = race(4, lambda index: runners[index].run_one())
+    outcomes = race(4, lambda index: runners[index][0].run_one(runners[index][1]))
 
     assert sorted(map(str, outcomes)) == ["False"] * 3 + ["True"]
     assert get(database, run_id).status == "done"
@@ -123,7 +132,7 @@ def test_a_queued_run_is_stopped_and_never_begins(database: Database, runner: Or
     run_id = request(database)
 
     assert stop(database, run_id).status == "stopped"
-    assert not runner.run_one()
+    assert not run_one(database, runner)
     assert get(database, run_id).finished_at == after(60)
 
 
@@ -134,7 +143,7 @@ def test_a_run_under_way_is_stopped_at_its_next_step(database: Database) -> None
         stop(database, run_id)
         return make_data_set()
 
-    assert OracleRunner(database, load_and_stop).run_one()
+    assert run_one(database, OracleRunner(database, load_and_stop))
 
     run = get(database, run_id)
     assert (run.status, run.result, run.finished_at) == ("stopped", None, after(60))
@@ -146,7 +155,7 @@ def test_a_run_that_is_stopped_keeps_the_experiments_that_were_finished(
     run_id = request(database)
     stop_at(monkeypatch, "active", lambda: stop(database, run_id))
 
-    assert runner.run_one()
+    assert run_one(database, runner)
 
     run = get(database, run_id)
     assert (run.status, run.finished_at) == ("stopped", after(60))
@@ -161,7 +170,7 @@ def test_a_run_that_fails_keeps_the_experiments_that_were_finished(
     run_id = request(database)
     stop_at(monkeypatch, "active", lambda: 1 // 0)
 
-    assert runner.run_one()
+    assert run_one(database, runner)
 
     run = get(database, run_id)
     assert run.status == "failed"
@@ -180,7 +189,7 @@ def test_what_a_run_under_way_has_finished_is_no_result_yet(
             runs.get_result(session, run_id)
 
     stop_at(monkeypatch, "active", look)
-    assert runner.run_one()
+    assert run_one(database, runner)
 
     with database.read() as session:
         assert list(runs.get_result(session, run_id)["experiments"]) == ["random", "active"]
@@ -191,16 +200,17 @@ def test_a_run_that_starts_over_forgets_what_it_had_finished(
 ) -> None:
     run_id = request(database)
     stop_at(monkeypatch, "active", runner.stop)  # the server stops
-    assert runner.run_one()
+    assert run_one(database, runner)
     assert get(database, run_id).has_result
 
-    restarted = OracleRunner(database, make_data_set)
-    monkeypatch.setattr(restarted, "run_one", lambda: False)
-    restarted.start()
-    restarted.stop()
+    found = []
 
-    run = get(database, run_id)
-    assert (run.status, run.has_result) == ("queued", False)
+    def look() -> DataSet:
+        found.append(get(database, run_id))
+        return make_data_set()
+
+    assert run_one(database, OracleRunner(database, look))
+    assert [(run.status, run.has_result) for run in found] == [("running", False)]
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, experiment: str, act: Callable[[], object]) -> None:
@@ -222,7 +232,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, experiment: str, act: Callable[[], 
 
 def test_a_run_that_was_stopped_too_late_is_not_overwritten(database: Database, runner: OracleRunner) -> None:
     run_id = request(database)
-    runner.run_one()
+    run_one(database, runner)
 
     with pytest.raises(RunFinished, match=f"The oracle run {run_id} is done already") as caught:
         stop(database, run_id)
@@ -259,7 +269,7 @@ def test_a_run_that_asks_for_too_much_says_so(
 ) -> None:
     run_id = request(database, parameters)
 
-    assert runner.run_one()
+    assert run_one(database, runner)
 
     run = get(database, run_id)
     assert run.status == "failed"
@@ -282,7 +292,7 @@ def test_a_run_that_fails_says_why_and_the_next_one_runs(database: Database, fai
         return make_data_set()
 
     runner = OracleRunner(database, load)
-    while runner.run_one():
+    while run_one(database, runner):
         pass
 
     assert statuses(database) == ["failed", "done"]
@@ -294,47 +304,74 @@ def test_a_run_that_fails_says_why_and_the_next_one_runs(database: Database, fai
 
 def test_progress_is_stored_as_it_is_made(database: Database, runner: OracleRunner) -> None:
     run_id = request(database)
-    runner.run_one()
+    run_one(database, runner)
 
     assert get(database, run_id).progress == {"experiment": "active", "done": 3, "total": 3}
 
 
-def test_a_restart_puts_a_run_under_way_back_into_the_queue_and_runs_it(database: Database) -> None:
+def test_a_run_whose_trainer_is_gone_is_begun_again(database: Database) -> None:
     run_id = request(database)
 
     def break_off() -> DataSet:
-        broken.stop()  # the server stops while the run is under way
+        broken.stop()
         return make_data_set()
 
     broken = OracleRunner(database, break_off)
-    assert broken.run_one()
+    assert broken.run_one(add_trainer(database, pid=1))
     assert get(database, run_id).status == "running"
 
-    finished = OracleRunner(database, make_data_set)
-    finished.start()
-    try:
-        wait_until_done(database, run_id)
-    finally:
-        finished.stop()
+    others = OracleRunner(database, make_data_set)
+    other_id = add_trainer(database, pid=2)
+    assert not others.run_one(other_id)  # the one that has it may be at work still
+    with database.write() as session:
+        training_status.drop_trainers(session, pid=1, now=NOW)
 
-    assert get(database, run_id).result is not None
-
-
-def wait_until_done(database: Database, run_id: int) -> None:
-    """Look again after every commit until the run is done."""
-    committed = Event()
-    event.listen(database.sessions, "after_commit", lambda _: committed.set())
-    while get(database, run_id).status != "done":
-        assert committed.wait(60)
-        committed.clear()
+    assert others.run_one(other_id)
+    assert (get(database, run_id).status, get(database, run_id).trainer_id) == ("done", other_id)
 
 
-def test_the_thread_wakes_for_a_run_that_is_asked_for(database: Database) -> None:
-    runner = OracleRunner(database, make_data_set)
-    runner.start()
-    try:
-        run_id = request(database)
-        runner.wake()
-        wait_until_done(database, run_id)
-    finally:
-        runner.stop()
+def test_a_trainer_that_was_given_up_for_dead_changes_nothing_of_its_run(database: Database) -> None:
+    run_id = request(database)
+
+    def lose_it() -> DataSet:
+        with database.write() as session:
+            training_status.drop_trainers(session, pid=1, now=NOW)
+        other = OracleRunner(database, make_data_set)
+        assert other.run_one(add_trainer(database, pid=2))
+        return make_data_set()
+
+    slow = OracleRunner(database, lose_it)
+    slow.PROGRESS_SECONDS = 0.0
+    assert slow.run_one(add_trainer(database, pid=1))
+
+    run = get(database, run_id)
+    assert (run.status, run.error) == ("done", None)
+    assert run.trainer_id != 1
+
+
+def test_what_is_more_urgent_is_done_between_the_fits(database: Database, runner: OracleRunner) -> None:
+    request(database)
+    turns: list[str] = []
+
+    assert runner.run_one(add_trainer(database), lambda: turns.append(statuses(database)[0]))
+
+    assert turns == ["running"] * 4  # one fit of "random", three of "active"
+
+
+def test_a_run_that_is_requested_is_announced(database: Database) -> None:
+    heard: list[Change] = []
+    database.on_commit(heard.append)
+
+    request(database)
+
+    assert heard == [Change("oracle")]
+
+
+def test_the_data_set_is_known_once_a_run_has_loaded_it(database: Database, runner: OracleRunner) -> None:
+    with database.read() as session:
+        assert runs.find_data(session) is None
+    request(database)
+    run_one(database, runner)
+
+    with database.read() as session:
+        assert runs.find_data(session) == runs.RunData("patterns", "110 noisy patterns", 60, 50)

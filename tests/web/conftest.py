@@ -12,8 +12,10 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.settings import Settings
+from app.trainer import Trainer
+from app.training_process import TrainingProcess
 from app.web.edge.deps import Services
-from tests.factories import add_account, copy_database, make_settings, url_of
+from tests.factories import add_account, copy_database, make_settings, make_trainer, running_training, url_of
 from tests.web.person import PEOPLE, Person
 
 
@@ -27,6 +29,19 @@ def ada(client: TestClient) -> Person:
 def ben(client: TestClient) -> Person:
     """Somebody else."""
     return Person(client, "ben")
+
+
+@pytest.fixture
+def trainer(services: Services) -> Trainer:
+    """Trains the application's pools when it is told to."""
+    return make_trainer(services.database)
+
+
+@pytest.fixture
+def training(services: Services) -> Iterator[TrainingProcess]:
+    """What the trainer's process does, on a database connection of its own, until the test ends."""
+    with running_training(services.settings) as training:
+        yield training
 
 
 class Server(uvicorn.Server):
@@ -44,7 +59,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As the application's own server does it."""
-        self._services.live.end_streams()
+        self._services.streams.end()
         await super().shutdown(sockets)
 
 

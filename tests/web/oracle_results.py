@@ -1,18 +1,28 @@
 """Results of oracle runs without running any."""
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from app import datasets
 from app.accuracy import Accuracy
 from app.db import Database
 from app.learning.clusters import Clusters
 from app.models import OracleRun, RunStatus
 from app.oracle import table
+from app.oracle.runs import OracleRunner
 from app.oracle.scenarios import EXPERIMENTS, Curve, Experiment, Parameters, Results
+from app.web.edge.deps import Services
 
-from ..factories import NOW, after
+from ..factories import NOW, add_trainer, after
+
+
+def run_oracle(services: Services) -> bool:
+    """Run the first of the queue, as a trainer does."""
+    runner = OracleRunner(services.database, partial(datasets.load, services.settings))
+    return runner.run_one(add_trainer(services.database, now=dt.datetime.now(dt.UTC)))
 
 
 def make_curve(experiment: Experiment, *, n_test: int = 9600) -> Curve:

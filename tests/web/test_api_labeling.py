@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.trainer import Trainer
 from app.web.edge.deps import Services
 from tests.factories import race
 from tests.web.person import POOL, Person
@@ -57,11 +58,11 @@ def test_a_label_is_an_event_in_the_order_of_the_request(ada: Person) -> None:
 
 
 @pytest.mark.tensorflow
-def test_after_ten_labels_the_next_ten_are_of_the_next_round(services: Services, ada: Person) -> None:
+def test_after_ten_labels_the_next_ten_are_of_the_next_round(ada: Person, trainer: Trainer) -> None:
     ada.lease_and_label()
     assert ada.lease(1)["stale"]
 
-    services.trainer.run_one()
+    trainer.run_one()
     asked = ada.lease(3)
 
     assert (asked["round"], asked["stale"]) == (1, False)
@@ -115,11 +116,11 @@ def test_the_oracle_answers_through_the_same_door(client: TestClient) -> None:
 
 
 @pytest.mark.tensorflow
-def test_the_oracle_walks_the_whole_pool(client: TestClient, services: Services) -> None:
+def test_the_oracle_walks_the_whole_pool(client: TestClient, trainer: Trainer) -> None:
     accuracies = []
     for _ in range(6):
         assert len(client.post(f"{POOL}/oracle-labels", json={}).json()["events"]) == 10
-        assert services.trainer.run_one()
+        assert trainer.run_one()
         accuracies.append(client.get(POOL).json()["round"]["validation"]["accuracy"])
 
     assert client.post(f"{POOL}/oracle-labels", json={}).json()["events"] == []

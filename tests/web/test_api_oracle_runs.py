@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.oracle.scenarios import EXPERIMENTS, Parameters
 from app.web.edge.deps import Services
 
-from .oracle_results import add_run, make_result
+from .oracle_results import add_run, make_result, run_oracle
 
 RUNS = "/api/v1/oracle-runs"
 SMALL = {"pool_size": 60, "validation_size": 50, "budget": 20, "experiments": ["random", "active"]}
@@ -41,7 +41,7 @@ def test_without_parameters_it_is_the_papers_run(client: TestClient) -> None:
 @pytest.mark.tensorflow
 def test_a_run_that_is_done_has_every_curve(client: TestClient, services: Services) -> None:
     url = client.post(RUNS, json=SMALL).headers["location"]
-    services.oracle_runner.run_one()
+    run_oracle(services)
 
     found = client.get(url).json()
 
@@ -169,6 +169,6 @@ def test_a_stopped_run_gives_the_experiments_that_were_finished(client: TestClie
 @pytest.mark.tensorflow
 def test_the_random_curve_is_run_on_request(client: TestClient, services: Services) -> None:
     url = client.post(RUNS, json=SMALL | {"experiments": ["random_curve"]}).headers["location"]
-    services.oracle_runner.run_one()
+    run_oracle(services)
 
     assert client.get(url).json()["result"]["experiments"]["random_curve"]["labels"] == [10, 20]

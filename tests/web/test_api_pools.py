@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app.trainer import Trainer
 from app.web.edge.deps import Services
 from tests.web.person import POOL, Person
 
@@ -58,11 +59,11 @@ def test_a_pool_tells_where_it_stands(client: TestClient, ada: Person) -> None:
     assert pool["training"]["status"] == "loading"
 
 
-def test_a_training_that_failed_is_told(client: TestClient, services: Services, ada: Person) -> None:
+def test_a_training_that_failed_is_told(client: TestClient, services: Services, ada: Person, trainer: Trainer) -> None:
     ada.lease_and_label()
     with services.database.write() as session:
         session.execute(text("UPDATE round SET state = x'00'"))
-    services.trainer.run_one()
+    trainer.run_one()
 
     training = client.get(POOL).json()["training"]
 
@@ -71,11 +72,11 @@ def test_a_training_that_failed_is_told(client: TestClient, services: Services, 
 
 
 @pytest.mark.tensorflow
-def test_every_accuracy_comes_with_its_count_and_interval(client: TestClient, services: Services, ada: Person) -> None:
+def test_every_accuracy_comes_with_its_count_and_interval(client: TestClient, ada: Person, trainer: Trainer) -> None:
     ada.lease_and_label()
-    services.trainer.run_one()
+    trainer.run_one()
     assert client.get(f"{POOL}/rounds/1").json()["test"] is None  # counted a moment later
-    services.trainer.run_one()
+    trainer.run_one()
 
     round_ = client.get(f"{POOL}/rounds/1").json()
 
@@ -90,10 +91,10 @@ def test_every_accuracy_comes_with_its_count_and_interval(client: TestClient, se
 
 
 @pytest.mark.tensorflow
-def test_rounds_come_in_pages(client: TestClient, services: Services, ada: Person) -> None:
+def test_rounds_come_in_pages(client: TestClient, ada: Person, trainer: Trainer) -> None:
     for _ in range(3):
         ada.lease_and_label()
-        services.trainer.run_one()
+        trainer.run_one()
 
     for limit in (1, 2, 3, 4, 1000):
         assert [round_["number"] for round_ in read_all(client, f"{POOL}/rounds", limit)] == [0, 1, 2, 3]

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.limits import CONCURRENT_HASHES, WAITING_LOGINS
 from app.models import AuditEntry
 from app.settings import Settings
 from app.web.edge.deps import Services, get_now
@@ -164,10 +165,10 @@ def begin_login(server: str, name: str, address: str) -> socket.socket:
 
 def test_labeling_goes_on_while_very_many_log_in(server: str, services: Services) -> None:
     throttle, ada = services.login_throttle, {"authorization": f"Bearer {token_of(services, 'ada')}"}
-    n_places = throttle.CONCURRENT_HASHES + throttle.MAX_WAITING
+    n_places = CONCURRENT_HASHES + WAITING_LOGINS
     with ExitStack() as clients:
         with ExitStack() as slow:
-            for _ in range(throttle.CONCURRENT_HASHES):
+            for _ in range(CONCURRENT_HASHES):
                 slow.enter_context(throttle.hashing)  # as if a password took for ever to check
             logins = [
                 clients.enter_context(begin_login(server, f"name{index}", f"203.0.113.{index}")) for index in range(200)

@@ -1,9 +1,11 @@
 """The process is there at once, and says when it can train."""
 
-import pytest
+import datetime as dt
+
 from fastapi.testclient import TestClient
 
 from app.web.edge.deps import Services
+from tests.factories import add_trainer
 
 
 def test_the_server_is_healthy_at_once(client: TestClient) -> None:
@@ -12,13 +14,16 @@ def test_the_server_is_healthy_at_once(client: TestClient) -> None:
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-@pytest.mark.tensorflow
-def test_it_is_ready_once_the_trainer_is_warm(client: TestClient, services: Services) -> None:
+def test_it_is_ready_once_a_trainer_is(client: TestClient, services: Services) -> None:
+    now = dt.datetime.now(dt.UTC)
     before = client.get("/readyz")
-    services.trainer.warm_up()
+    add_trainer(services.database, state="loading", now=now)
+    meanwhile = client.get("/readyz")
+    add_trainer(services.database, now=now)
     after = client.get("/readyz")
 
     assert (before.status_code, before.json()) == (503, {"status": "loading"})
+    assert meanwhile.status_code == 503
     assert (after.status_code, after.json()) == (200, {"status": "ok"})
 
 

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from app.trainer import Trainer
 from app.web.edge.assets import static_url
 from app.web.edge.deps import Services
 from tests.web.person import POOL, Person
@@ -78,7 +79,7 @@ def test_addresses_and_methods_that_strangers_think_of_make_no_new_counters(clie
 
 
 @pytest.mark.tensorflow
-def test_a_pool_is_measured_as_the_database_has_it(client: TestClient, services: Services, ada: Person) -> None:
+def test_a_pool_is_measured_as_the_database_has_it(client: TestClient, ada: Person, trainer: Trainer) -> None:
     assert of_pool(client) == {
         "human": 0,
         "oracle": 0,
@@ -92,7 +93,7 @@ def test_a_pool_is_measured_as_the_database_has_it(client: TestClient, services:
     ada.lease_and_label(8)
     client.post(f"{POOL}/oracle-labels", json={"count": 4}).raise_for_status()
     ada.lease(3)
-    services.trainer.run_one()
+    trainer.run_one()
 
     found = of_pool(client)
 
@@ -103,32 +104,34 @@ def test_a_pool_is_measured_as_the_database_has_it(client: TestClient, services:
 
 @pytest.mark.tensorflow
 def test_labels_that_wait_for_a_round_that_is_due_have_an_age(
-    client: TestClient, services: Services, ada: Person
+    client: TestClient, ada: Person, trainer: Trainer
 ) -> None:
     ada.lease_and_label(9)
     assert of_pool(client)["queue_age_seconds"] == 0  # nothing is due
     ada.lease_and_label(1)
     assert of_pool(client)["queue_age_seconds"] > 0
 
-    services.trainer.run_one()
+    trainer.run_one()
 
     assert of_pool(client)["queue_age_seconds"] == 0
 
 
 @pytest.mark.tensorflow
-def test_a_round_that_fails_is_counted_until_it_succeeds(client: TestClient, services: Services, ada: Person) -> None:
+def test_a_round_that_fails_is_counted_until_it_succeeds(
+    client: TestClient, services: Services, ada: Person, trainer: Trainer
+) -> None:
     with services.database.write() as session:
         intact = session.scalar(text("SELECT state FROM round"))
         session.execute(text("UPDATE round SET state = x'00'"))
     ada.lease_and_label()
-    services.trainer.run_one()
+    trainer.run_one()
     assert of_pool(client)["failed_rounds"] == 1
 
     with services.database.write() as session:
         session.execute(text("UPDATE round SET state = :state"), {"state": intact})
         session.execute(text("UPDATE failed_round SET failed_at = '2026-01-01 00:00:00'"))
-    services.trainer._retry_at.clear()
-    services.trainer.run_one()
+    trainer._retry_at.clear()
+    trainer.run_one()
 
     assert (of_pool(client)["failed_rounds"], of_pool(client)["rounds_total"]) == (0, 1)
 

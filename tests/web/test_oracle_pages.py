@@ -21,7 +21,7 @@ from app.web.edge.deps import Services
 from app.web.pages.oracle_form import FIELDS
 
 from ..factories import count_queries
-from .oracle_results import add_run, make_result
+from .oracle_results import add_run, make_result, run_oracle
 
 GOOD = {
     "experiments": ["", "active", "kmeans"],
@@ -266,7 +266,7 @@ def test_a_run_without_a_result_has_no_charts(client: TestClient, services: Serv
 @pytest.mark.tensorflow
 def test_a_small_run_from_the_form_to_its_result(client: TestClient, services: Services) -> None:
     client.post("/oracle", data=GOOD)
-    assert services.oracle_runner.run_one()
+    assert run_oracle(services)
     (run,) = stored_runs(services)
     text = text_of(client.get(f"/oracle/{run.id}").text)
     assert "done" in text
@@ -340,7 +340,7 @@ def test_the_form_knows_every_field_of_the_api() -> None:
 
 def test_the_limits_follow_the_data_set_once_it_is_loaded(client: TestClient, services: Services) -> None:
     client.post("/oracle", data=GOOD)
-    assert services.oracle_runner.run_one()
+    assert run_oracle(services)
 
     assert sizes_for(services) == Sizes(4000, 1000)
     assert sizes_for(replace(services, settings=services.settings.model_copy(update={"dataset": "auto"}))) == Sizes(

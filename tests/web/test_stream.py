@@ -1,5 +1,6 @@
 """Server-sent events from a real server: what changed is told as soon as it is committed."""
 
+import datetime as dt
 import json
 import socket
 import struct
@@ -11,12 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.live import Live
+from app import accounts, queries
+from app.limits import STREAMS_OF_ONE
 from app.web.api import stream
 from app.web.edge.deps import Services
-from tests.factories import race
-
-pytestmark = pytest.mark.tensorflow
+from tests.factories import add_account, ask, opened, race
 
 POOL = "/api/v1/pools/digits"
 
@@ -46,13 +46,16 @@ def oracle_labels(server: str, count: int) -> None:
     httpx2.post(f"{server}{POOL}/oracle-labels", json={"count": count}, timeout=60).raise_for_status()
 
 
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("training")
 def test_a_stream_begins_with_the_newest_round_and_tells_of_labels_and_the_next(server: str) -> None:
     with events_of(server) as events:
         assert next(events) == ("round", {"number": 0})
         oracle_labels(server, 10)
         assert next(events) == ("labels", {"number": None})
         assert next(events) == ("due", {"number": None})
-        assert next(events) == ("round", {"number": 1})
+        while next(events) != ("round", {"number": 1}):
+            pass  # the trainer tells when it is ready
     with events_of(server) as events:
         assert next(events) == ("round", {"number": 1})
 
@@ -97,7 +100,7 @@ def open_socket(server: str) -> socket.socket:
 
 def test_one_stream_too_many_is_refused_before_it_begins(server: str) -> None:
     with ExitStack() as streams:
-        for _ in range(Live.STREAMS_OF_ONE):
+        for _ in range(STREAMS_OF_ONE):
             streams.enter_context(events_of(server))
         refused = streams.enter_context(httpx2.stream("GET", f"{server}{POOL}/events", timeout=60))
         assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
@@ -109,20 +112,22 @@ def test_one_stream_too_many_is_refused_before_it_begins(server: str) -> None:
 
 @pytest.mark.parametrize("is_reset", [False, True])
 def test_streams_of_a_client_that_vanished_are_given_back(server: str, services: Services, is_reset: bool) -> None:
-    clients = [open_socket(server) for _ in range(Live.STREAMS_OF_ONE)]
+    clients = [open_socket(server) for _ in range(STREAMS_OF_ONE)]
     for client in clients:
         if is_reset:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
 
     deadline = time.monotonic() + 60
-    while services.live.n_streams and time.monotonic() < deadline:
+    while services.streams.n_open and time.monotonic() < deadline:
         httpx2.get(f"{server}/healthz", timeout=60)
     with events_of(server) as events:
         assert next(events) == ("round", {"number": 0})
-    assert services.live.n_streams <= 1
+    assert services.streams.n_open <= 1
 
 
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("training")
 def test_asking_waits_for_the_round_that_is_due(server: str) -> None:
     for number in range(1, 4):
         oracle_labels(server, 10)
@@ -131,3 +136,16 @@ def test_asking_waits_for_the_round_that_is_due(server: str) -> None:
                 pass
         asked = httpx2.post(f"{server}{POOL}/leases", json={"count": 1}, timeout=60).json()
         assert (asked["round"], asked["stale"]) == (number, False)
+
+
+def test_what_a_command_does_reaches_open_pages(server: str, services: Services) -> None:
+    with opened(services.database.path) as command, events_of(server) as events:
+        assert next(events) == ("round", {"number": 0})
+        account = add_account(command, "ada")
+        with command.read() as session:
+            (pool,) = queries.list_pools(session)[0]
+        ask(command, pool, account, 3, now=dt.datetime.now(dt.UTC))
+        with command.write() as session:
+            accounts.set_disabled(session, "ada", True, now=dt.datetime.now(dt.UTC))
+
+        assert next(events) == ("leases", {"number": None})

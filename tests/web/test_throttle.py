@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from app.errors import TooManyAttempts, TooManyLogins, WrongLogin
+from app.limits import CONCURRENT_HASHES, WAITING_LOGINS
 from app.web.edge.throttle import (
     MAX_REMEMBERED,
     PER_ACCOUNT,
@@ -232,7 +233,7 @@ def test_a_name_that_looks_like_an_address_is_still_a_name(throttle: LoginThrott
 
 
 def test_so_many_have_a_place_and_whoever_comes_then_is_turned_away_at_once(throttle: LoginThrottle) -> None:
-    n_places = LoginThrottle.CONCURRENT_HASHES + LoginThrottle.MAX_WAITING
+    n_places = CONCURRENT_HASHES + WAITING_LOGINS
     with ExitStack() as places:
         for _ in range(n_places):
             places.enter_context(throttle.place())

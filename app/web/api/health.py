@@ -6,8 +6,9 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from app import training_status
 from app.web.edge.auth import InAdmin
-from app.web.edge.deps import InServices
+from app.web.edge.deps import InServices, Now
 from app.web.edge.problems import responses
 
 router = APIRouter(tags=["health"])
@@ -20,16 +21,17 @@ class Health(BaseModel):
 
 
 @router.get("/healthz")
-def get_health() -> Health:
-    """200 as soon as the server answers at all."""
+async def get_health() -> Health:
+    """200 as soon as the server answers at all; no thread is asked for, for all of them may be busy."""
     return Health(status="ok")
 
 
 @router.get("/readyz", responses={503: {"model": Health, "description": "TensorFlow is still being loaded"}})
-def get_readiness(services: InServices, response: Response) -> Health:
-    """200 once the trainer is warm, 503 before."""
-    if services.trainer.is_warm:
-        return Health(status="ok")
+def get_readiness(services: InServices, response: Response, now: Now) -> Health:
+    """200 once a trainer is ready, 503 before."""
+    with services.database.read() as session:
+        if training_status.is_ready(session, now=now):
+            return Health(status="ok")
     response.status_code = 503
     return Health(status="loading")
 

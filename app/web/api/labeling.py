@@ -9,7 +9,7 @@ from typing import TypeVar
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from app import labeling, leases, revising, rounds
+from app import labeling, leases, revising, rounds, training_status
 from app.events import LabelEventView
 from app.labeling import GivenLabel
 from app.models import ORACLE, Annotator, Pool
@@ -51,7 +51,7 @@ def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: I
 
     Nobody holds more than three batches (30 images at least), so as many come at most. Answering makes room.
     """
-    _wait_for_due_round(services, slug)
+    _wait_for_due_round(services, slug, now)
     seconds = services.settings.lease_seconds
     act = partial(labeling.ask, count=body.count, now=now, lease_seconds=seconds)
     return LeaseOut.of(_act(services, slug, credentials, body, now, act))
@@ -132,7 +132,7 @@ def label_by_oracle(
     now: Now,
 ) -> LabelsOut:
     """The oracle answers the next images from the known truth, through the same code as a person."""
-    _wait_for_due_round(services, slug)
+    _wait_for_due_round(services, slug, now)
     with services.database.write() as session:
         pool = services.pools.get(session, slug)
         oracle = labeling.get_annotator(session, ORACLE, role="oracle", now=now)
@@ -176,11 +176,13 @@ def _logged(slug: str, event: LabelEventView) -> EventOut:
     return EventOut.model_validate(event)
 
 
-def _wait_for_due_round(services: Services, slug: str) -> None:
+def _wait_for_due_round(services: Services, slug: str, now: dt.datetime) -> None:
     """Give the trainer its moment, outside any transaction; without it the older ranking serves."""
     with services.database.read() as session:
         pool = services.pools.get(session, slug)
-        newest, is_due = rounds.find_newest(session, pool), rounds.is_due(session, pool)
-    if is_due and services.trainer.training(pool.id).status != "failed":
+        newest = rounds.find_newest(session, pool)
+        is_due = rounds.is_due(session, pool)
+        is_awaited = is_due and training_status.read_training(session, pool, now=now).status == "running"
+    if is_awaited:
         seconds = services.settings.round_wait_seconds
         services.live.wait_for_round(pool.id, after=newest.number, seconds=seconds)

@@ -23,7 +23,6 @@ def request_run(body: OracleRunIn, response: Response, services: InServices, now
     """Queue a run; one runs at a time. `Location` says where to watch it."""
     with services.database.write() as session:
         run = runs.request_run(session, body.parameters(), now=now)
-    services.oracle_runner.wake()
     response.headers["Location"] = f"/api/v1/oracle-runs/{run.id}"
     return OracleRunOut.model_validate(run)
 

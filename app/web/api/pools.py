@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app import export, queries
+from app import export, queries, training_status
 from app.pools import get_pool
 from app.web.api.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
 from app.web.api.stream import Stream, open_stream, stream_changes
@@ -31,7 +31,8 @@ def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
     """Counts, classes, the newest round, what the trainer does, and which data set it is."""
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
-    return PoolDetail.of_view(view, services.trainer.training(view.pool.id))
+        training = training_status.read_training(session, view.pool, now=now)
+    return PoolDetail.of_view(view, training)
 
 
 @router.get("/{slug}/rounds", responses=responses(404))

@@ -8,6 +8,7 @@ from typing import Any, Self
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
+from starlette.concurrency import run_in_threadpool
 
 from app.datasets.mnist import MNIST_SHAPES
 from app.datasets.sample import N_DIGITS, N_TRAIN
@@ -35,9 +36,10 @@ MOST = Sizes(MNIST_SHAPES["x_train"][0], MNIST_SHAPES["x_test"][0])  # the large
 
 def sizes_for(services: Services) -> Sizes:
     """Those of the data set that runs use; before one has loaded it, the most that the settings allow."""
-    data = services.oracle_runner.data
+    with services.database.read() as session:
+        data = runs.find_data(session)
     if data is not None:
-        return Sizes(len(data.train.images), len(data.test.images))
+        return Sizes(data.n_train, data.n_test)
     return Sizes(N_TRAIN, N_DIGITS - N_TRAIN) if services.settings.dataset == "sample" else MOST
 
 
@@ -45,7 +47,8 @@ _known_sizes: ContextVar[Sizes] = ContextVar("known_sizes", default=MOST)
 
 
 async def _know_sizes(services: InServices) -> None:
-    _known_sizes.set(sizes_for(services))  # a plain function would be run in a thread, and set it there alone
+    # Set here: a plain function would be run in a thread, and set it there alone.
+    _known_sizes.set(await run_in_threadpool(sizes_for, services))
 
 
 # For routes that read an `OracleRunIn`: FastAPI validates bodies after dependencies, so that the data set's faults come

@@ -1,7 +1,7 @@
 """The bodies of the REST API. Every accuracy comes with its count and interval."""
 
 import datetime as dt
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -11,7 +11,7 @@ from app.learning.ranking import Rule
 from app.leases import LeasedImage
 from app.models import AskedBy, EventKind, Learner, Round, Source
 from app.queries import PoolView
-from app.trainer import Training
+from app.training_status import Status, Training
 from app.web.edge.image_urls import image_url
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class CountsOut(BaseModel):
 class TrainingOut(BaseModel):
     """What the trainer does for this pool just now."""
 
-    status: Literal["loading", "idle", "running", "failed"]
+    status: Status
     message: str | None
 
     model_config = ConfigDict(from_attributes=True)
@@ -302,9 +302,8 @@ class EventOut(BaseModel):
     asked_by: AskedBy | None
     round: int
     confidence: float | None
-    undoes: int | None = Field(
-        validation_alias=AliasChoices("undoes", "undoes_id")
-    )  # the event that was taken back or changed
+    # The event that was taken back or changed.
+    undoes: int | None = Field(validation_alias=AliasChoices("undoes", "undoes_id"))
     remark: str | None
     key: str | None
     created_at: dt.datetime

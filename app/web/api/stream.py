@@ -10,7 +10,7 @@ from fastapi import Depends
 from fastapi.sse import ServerSentEvent
 
 from app import rounds
-from app.live import Change
+from app.changes import Change
 from app.pools import get_pool
 from app.web.edge.auth import InCaller
 from app.web.edge.deps import InServices, Slug
@@ -53,10 +53,9 @@ async def open_stream(
     Raises:
         TooManyStreams: the caller, or all callers together, have as many as there may be.
     """
-    live = services.live
-    with live.stream(watched.pool_id, caller.name) as changes:
+    with services.streams.open(watched.pool_id, caller.name) as changes:
         # Subscribed by now: a round stored since it was looked up is in `live`.
-        yield Stream(max(watched.number, live.newest_round(watched.pool_id)), changes)
+        yield Stream(max(watched.number, services.live.newest_round(watched.pool_id)), changes)
 
 
 async def stream_changes(stream: Stream) -> AsyncIterator[ServerSentEvent]:

@@ -9,14 +9,15 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 
 from app.db import Database
+from app.feed import Feed
+from app.keeper import TrainerKeeper
 from app.live import Live
-from app.oracle.runs import OracleRunner
 from app.pools import SLUG, Pools
 from app.settings import Settings
-from app.trainer import Trainer
 from app.web.edge.gate import Gate
 from app.web.edge.metrics import Metrics
 from app.web.edge.pace import Pace
+from app.web.edge.streams import Streams
 from app.web.edge.throttle import LoginThrottle
 
 MAX_PAGE = 1000
@@ -30,8 +31,9 @@ class Services:
     database: Database
     pools: Pools
     live: Live
-    trainer: Trainer
-    oracle_runner: OracleRunner
+    streams: Streams
+    feed: Feed
+    keeper: TrainerKeeper | None
     gate: Gate
     login_throttle: LoginThrottle
     pace: Pace

@@ -9,11 +9,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import AppError, NotLoggedIn
+from app.errors import AppError, DatabaseUnavailable, NotLoggedIn
 from app.web.edge.templates import templates
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,6 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(OperationalError, _on_database_trouble)
 
 
 def responses(*statuses: int, ok: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
@@ -106,6 +104,8 @@ def _wants_page(request: Request) -> bool:
 
 def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
+    if isinstance(error, DatabaseUnavailable):
+        logger.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, NotLoggedIn) and request.method == "GET" and _wants_page(request):
         return RedirectResponse(f"/login?{urlencode({'next': _path_with_query(request)})}", 303)
     response = _respond(request, error.status, type(error).__name__, str(error), error.context, on_page=error.message)
@@ -155,13 +155,6 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     response = _respond(request, error.status_code, code, detail, on_page=on_page)
     response.headers.update(error.headers or {})
     return response
-
-
-def _on_database_trouble(request: Request, error: Exception) -> Response:
-    assert isinstance(error, OperationalError)
-    logger.error("the database failed: %s", error.orig)
-    detail = "The database cannot be used just now (disk full, or locked). Nothing was stored; send the request again."
-    return _respond(request, 503, "DatabaseUnavailable", detail)
 
 
 class BugGuard:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.errors import TooManyAttempts, TooManyLogins
+from app.limits import CONCURRENT_HASHES, WAITING_LOGINS
 
 WINDOW = dt.timedelta(minutes=15)
 # Failures within the window:
@@ -40,16 +41,12 @@ class Attempt:
 class LoginThrottle:
     """Failed logins of the last minutes. One lock around a hash keeps Argon2's memory bounded, too."""
 
-    # 64 MB and four threads each: two at once are no quicker on two cores, and slow all else down.
-    CONCURRENT_HASHES = 1
-    MAX_WAITING = 30  # for one of these, each in one of the server's 120 threads: three seconds' work
-
     def __init__(self) -> None:
         self._failures: OrderedDict[_Key, list[dt.datetime]] = OrderedDict()
         self._own: OrderedDict[tuple[str, str], None] = OrderedDict()  # names with sources that logged in as them
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(self.CONCURRENT_HASHES + self.MAX_WAITING)
-        self.hashing = threading.BoundedSemaphore(self.CONCURRENT_HASHES)
+        self._places = threading.BoundedSemaphore(CONCURRENT_HASHES + WAITING_LOGINS)
+        self.hashing = threading.BoundedSemaphore(CONCURRENT_HASHES)
 
     @contextmanager
     def place(self) -> Iterator[None]:

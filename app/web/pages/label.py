@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import queries
+from app import queries, training_status
 from app.errors import NotFound
 from app.pools import get_pool
 from app.web.api.schemas import PoolDetail
@@ -50,7 +50,8 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
     """Where people answer."""
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
-    pool = PoolDetail.of_view(view, services.trainer.training(view.pool.id))
+        training = training_status.read_training(session, view.pool, now=now)
+    pool = PoolDetail.of_view(view, training)
     page = LabelPage(pool, annotator=caller.name, lease_seconds=services.settings.lease_seconds)
     # The service worker reads whose page it keeps, so that nobody is shown another's (static/worker.js).
     owner = {"Inkling-Annotator": quote(caller.name)}

@@ -56,7 +56,6 @@ def start_run(form: InForm, request: Request, services: InServices, now: Now) ->
         full = replace(form_of(body.model_dump()), other_errors=(error.message,))
         page = _build_page(services, full, cursor=None)
         return templates.TemplateResponse(request, "oracle.html", {"page": page}, error.status)
-    services.oracle_runner.wake()
     return RedirectResponse(f"/oracle/{run_id}", 303)
 
 
@@ -138,7 +137,7 @@ def get_center(run_id: PathId, number: int, services: InServices) -> Response:
 def _build_page(services: Services, form: OracleForm, cursor: int | None) -> OraclePage:
     with services.database.read() as session:
         found, older = queries.list_oracle_runs(session, before=cursor, limit=RUNS_A_PAGE)
-    data = services.oracle_runner.data
+        data = runs.find_data(session)
     return OraclePage(
         form=form,
         limits=limits_of(sizes_for(services)),

@@ -1,0 +1,115 @@
+"""Keeps a trainer running as a child of the server: one that dies or hangs is started again."""
+
+import datetime as dt
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+
+from app import training_status
+from app.db import Database
+from app.loops import BackgroundLoop
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+HEAD_START_SECONDS = 0.3  # for the first page: starting a process would share its processor
+SHORT_LIFE_SECONDS = 10.0  # a trainer that ends sooner is started again only after a pause
+LOOK_SECONDS = 0.2
+HANG_LOOK_SECONDS = 5.0
+GRACE_SECONDS = 5.0
+COMMAND = (sys.executable, "-P", "-m", "app.cli", "train", "--child")
+
+
+class TrainerKeeper:
+    """Starts the trainer and watches it, in a thread. The trainer ends when this end of its pipe does."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings, self._database = settings, database
+        self._loop = BackgroundLoop("keeper", self._look, poll_seconds=LOOK_SECONDS)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._started_at = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._start_at = 0.0
+        self._looked_at = 0.0
+        self._patience_seconds = training_status.SILENCE_SECONDS
+
+    @property
+    def pid(self) -> int | None:
+        """Of the trainer, if one runs."""
+        return self._child.pid if self._child else None
+
+    def start(self) -> None:
+        """Start the trainer in a moment."""
+        self._start_at = time.monotonic() + HEAD_START_SECONDS
+        self._loop.start()
+
+    def stop(self) -> None:
+        """End the trainer. What it was computing is computed at the next start."""
+        self._loop.stop()
+        if self._child is not None:
+            self._end(self._child)
+
+    def _look(self) -> bool:
+        if self._child is None:
+            if time.monotonic() >= self._start_at:
+                self._start_child()
+        elif (code := self._child.poll()) is not None:
+            self._bury(self._child, code)
+        elif time.monotonic() - self._looked_at >= HANG_LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            self._look_for_hang(self._child)
+        return False
+
+    def _start_child(self) -> None:
+        environment = os.environ | as_environment(self._settings)
+        # A session of its own: Ctrl+C is for the server, which ends its trainer itself.
+        self._child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, env=environment, start_new_session=True)  # noqa: S603
+        self._started_at = dt.datetime.now(dt.UTC)
+        self._looked_at = time.monotonic()
+
+    def _bury(self, child: subprocess.Popen[bytes], code: int) -> None:
+        self._child = None
+        lived = (dt.datetime.now(dt.UTC) - self._started_at).total_seconds()
+        pause = self._settings.retry_seconds if lived < SHORT_LIFE_SECONDS else 0.0
+        self._start_at = time.monotonic() + pause
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        logger.error("the trainer (process %d) %s; it is started again in %g s", child.pid, how, pause)
+        _close_pipe(child)
+        with self._database.write() as session:
+            training_status.drop_trainers(session, pid=child.pid, now=dt.datetime.now(dt.UTC))
+
+    def _look_for_hang(self, child: subprocess.Popen[bytes]) -> None:
+        now = dt.datetime.now(dt.UTC)
+        with self._database.read() as session:
+            silence = training_status.find_silence(session, child.pid, since=self._started_at, now=now)
+            hangs = silence > self._patience_seconds and training_status.is_round_due(session)
+        if hangs:
+            logger.error("the trainer (process %d) says nothing for %.0f s; it is killed", child.pid, silence)
+            self._patience_seconds *= 2  # a fit that really takes so long must end some time
+            child.kill()
+
+    def _end(self, child: subprocess.Popen[bytes]) -> None:
+        _close_pipe(child)
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        with self._database.write() as session:
+            training_status.drop_trainers(session, pid=child.pid, now=dt.datetime.now(dt.UTC))
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables from which another process reads the same settings."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {
+        f"INKLING_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }
+
+
+def _close_pipe(child: subprocess.Popen[bytes]) -> None:
+    if child.stdin is not None:
+        child.stdin.close()

@@ -1,0 +1,170 @@
+"""The trainer's process: it says how it is, trains what others commit, and gives way to people between two fits."""
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import select, text
+
+from app import training_status
+from app.changes import Change
+from app.datasets import DataSet
+from app.db import Database
+from app.feed import Feed
+from app.live import Live
+from app.models import Annotator, Pool, TrainerStatus
+from app.oracle import runs
+from app.oracle.scenarios import Parameters
+from app.training_process import TrainingProcess
+
+from .factories.acts import ask_and_answer
+from .factories.files import url_of
+from .factories.making import add_trainer, make_data_set
+from .factories.stored import newest_round
+
+pytestmark = pytest.mark.tensorflow
+
+
+@contextmanager
+def running(database: Database) -> Iterator[TrainingProcess]:
+    """A training process in a thread: on the same file, by a connection of its own."""
+    own = Database(url_of(database.path))
+    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    thread = threading.Thread(target=process.run)
+    thread.start()
+    try:
+        yield process
+    finally:
+        process.stop()
+        thread.join()
+        own.close()
+
+
+@pytest.fixture
+def live(database: Database) -> Iterator[Live]:
+    """What this process hears: its own commits, and by the feed those of the other."""
+    live = Live(database)
+    feed = Feed(database, live.publish)
+    feed.start()
+    yield live
+    feed.stop()
+
+
+def test_it_trains_what_another_process_commits_and_tells_it(
+    database: Database, pool: Pool, ada: Annotator, live: Live
+) -> None:
+    with running(database):
+        for number in (1, 2):
+            ask_and_answer(database, pool, ada, 10)
+            assert live.wait_for_round(pool.id, after=number - 1, seconds=60)
+            assert newest_round(database, pool).number == number
+
+
+def test_it_says_when_it_is_ready_and_is_gone_when_it_ends(database: Database, pool: Pool, live: Live) -> None:
+    ready = threading.Event()
+
+    def look(change: Change) -> None:
+        if change == Change("training", pool.id) and training_of(database, pool) == "idle":
+            ready.set()
+
+    live.listen(look)
+    with running(database):
+        assert ready.wait(60)
+
+    assert training_of(database, pool) == "absent"
+
+
+def training_of(database: Database, pool: Pool) -> str:
+    with database.read() as session:
+        return training_status.read_training(session, pool, now=dt.datetime.now(dt.UTC)).status
+
+
+class Told(logging.Handler):
+    """Tells that something was logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.event = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
+        self.event.set()
+
+
+def test_it_goes_on_after_a_failure_of_the_database(database: Database, pool: Pool, ada: Annotator, live: Live) -> None:
+    told = Told()
+    logging.getLogger("app.loops").addHandler(told)
+    with database.write() as session:
+        session.execute(text("ALTER TABLE pool RENAME TO lost"))
+    try:
+        with running(database):
+            assert told.event.wait(60)
+            with database.write() as session:
+                session.execute(text("ALTER TABLE lost RENAME TO pool"))
+            ask_and_answer(database, pool, ada, 10)
+            assert live.wait_for_round(pool.id, after=0, seconds=60)
+    finally:
+        logging.getLogger("app.loops").removeHandler(told)
+
+
+def test_it_runs_what_the_oracle_page_asks_for(database: Database, pool: Pool, live: Live) -> None:  # noqa: ARG001
+    with running(database):
+        with database.write() as session:
+            parameters = Parameters(pool_size=60, validation_size=20, budget=30, experiments=("random",))
+            run_id = runs.request_run(session, parameters, now=dt.datetime.now(dt.UTC)).id
+        done = threading.Event()
+        while not done.wait(0.01):
+            with database.read() as session:
+                if runs.get_run(session, run_id).status == "done":
+                    done.set()
+
+
+def test_a_round_that_falls_due_during_an_oracle_run_comes_after_the_fit_under_way(
+    database: Database, pool: Pool, ada: Annotator
+) -> None:
+    own = Database(url_of(database.path))
+
+    def load() -> DataSet:
+        ask_and_answer(database, pool, ada, 10)  # a person answers while the run is under way
+        return make_data_set()
+
+    process = TrainingProcess(own, load, retry_seconds=0.01)
+    try:
+        process._feed.start()
+        assert not process.run_one()  # warm, and nothing to do
+        with database.write() as session:
+            parameters = Parameters(pool_size=60, validation_size=20, budget=60, experiments=("active",))
+            run_id = runs.request_run(session, parameters, now=dt.datetime.now(dt.UTC)).id
+        assert process.run_one()
+
+        with database.read() as session:
+            run = runs.get_run(session, run_id)
+        assert run.status == "done"
+        assert run.finished_at is not None
+        assert newest_round(database, pool).number == 1
+        assert newest_round(database, pool).created_at < run.finished_at
+    finally:
+        process._feed.stop()
+        own.close()
+
+
+def test_who_was_taken_for_dead_enters_again(database: Database, pool: Pool) -> None:  # noqa: ARG001
+    own = Database(url_of(database.path))
+    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    process._heart.beat()
+    with database.write() as session:
+        session.execute(text("DELETE FROM trainer_status"))
+    process._heart._beaten_at = float("-inf")
+    process._heart.beat()
+
+    with database.read() as session:
+        assert session.scalars(select(TrainerStatus.id)).all() == [process._heart.trainer_id]
+    own.close()
+
+
+def test_trainers_that_were_not_heard_of_for_long_are_forgotten(database: Database, pool: Pool) -> None:  # noqa: ARG001
+    add_trainer(database)
+    with database.write() as session:
+        assert training_status.drop_trainers(session, now=dt.datetime.now(dt.UTC)) == 1
