@@ -54,7 +54,8 @@ class LeasedImage:
 class Shortage:
     """Why there is nothing to give: of the `unlabeled` images some are with others, some this annotator skipped.
 
-    What only a model labeled counts as unlabeled: annotators may answer it. `next_free_at` is when the first lease of somebody else ends, if it is not renewed.
+    What only a model labeled counts as unlabeled: annotators may answer it. `next_free_at` is when the first lease of
+    somebody else ends, if it is not renewed.
     """
 
     unlabeled: int

@@ -256,7 +256,7 @@ def test_what_stood_in_a_database_of_0_2_0_stands_after_the_migration(
 
     assert {table: rows_of(database, table) for table in before} == before
     assert rows_of(database, "label_event", f"{OLD_EVENT}, remark") == events
-    assert rows_of(database, "answer", "annotator_id, event_id")[:2] == [(ada.id, 6), (ada.id, 2)]
+    assert rows_of(database, "answer", "event_id, annotator_id") == [(2, ada.id), (4, ada.id), (6, ada.id)]
     check_whole(database)
 
 
