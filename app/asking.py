@@ -94,22 +94,31 @@ def read_asked(
     if not image_ids:
         return {}
     given = {"image_ids": image_ids, "pool_id": pool.id, "by": annotator.id, "now": now}
-    rows = {row["image_id"]: dict(row) for row in session.connection().execute(_ASKED, given).mappings()}
+    rows = {row.image_id: row for row in session.connection().execute(_ASKED, given)}
     missing = [image_id for image_id in image_ids if image_id not in rows]
     if missing:
         raise ImageNotFound(f"The pool {pool.slug} has no image {missing[0]} to label.", image_ids=missing)
-    ranks = rounds.read_ranks(session, newest, [image_id for image_id, row in rows.items() if row["round_id"] is None])
+    ranks = rounds.read_ranks(session, newest, [image_id for image_id, row in rows.items() if row.round_id is None])
     found = {}
     for image_id, row in rows.items():
-        is_held = row["round_id"] is not None
-        if not is_held:
-            rank, confidence = ranks.get(image_id, (None, None))
-            row |= {"round_id": newest.id, "round": newest.number, "rank": rank, "confidence": confidence}
-        n_answers, n_others, until = row["n_answers"], row.pop("n_others"), row.pop("others_until")
-        is_taken = not is_held and n_others > 0 and n_answers + n_others >= pool.answers_wanted
-        is_answered = bool(row.pop("has_answered")) or n_answers >= pool.answers_wanted
+        is_held = row.round_id is not None
+        rank, confidence = (row.rank, row.confidence) if is_held else ranks.get(image_id, (None, None))
+        is_taken = not is_held and row.n_others > 0 and row.n_answers + row.n_others >= pool.answers_wanted
         found[image_id] = AskedImage(
-            pool_id=pool.id, is_held=is_held, is_answered=is_answered, taken_until=until if is_taken else None, **row
+            pool_id=pool.id,
+            image_id=image_id,
+            position=row.position,
+            sha256=row.sha256,
+            is_held=is_held,
+            is_answered=bool(row.has_answered) or row.n_answers >= pool.answers_wanted,
+            taken_until=row.others_until if is_taken else None,
+            n_answers=row.n_answers,
+            event_id=row.event_id,
+            round_id=row.round_id if is_held else newest.id,
+            round=row.round if is_held else newest.number,
+            rank=rank,
+            confidence=confidence,
+            asked_by=row.asked_by,
         )
     return found
 

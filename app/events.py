@@ -64,8 +64,8 @@ EVENTS = (
     .join(Round, Round.id == LabelEvent.round_id)
 )
 _BY_ID = EVENTS.where(LabelEvent.id.in_(bindparam("ids", expanding=True)))
-_BY_KEY = EVENTS.where(
-    LabelEvent.annotator_id == bindparam("annotator_id"), LabelEvent.key.in_(bindparam("keys", expanding=True))
+_IDS_BY_KEY = select(_EVENTS.c.id).where(
+    _EVENTS.c.annotator_id == bindparam("annotator_id"), _EVENTS.c.key.in_(bindparam("keys", expanding=True))
 )
 
 
@@ -95,5 +95,6 @@ def read_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> 
     """The events that these keys of the annotator made already."""
     if not keys:
         return {}
-    rows = session.connection().execute(_BY_KEY, {"annotator_id": annotator.id, "keys": keys})
-    return {event.key: event for event in read(rows) if event.key is not None}
+    ids = session.connection().scalars(_IDS_BY_KEY, {"annotator_id": annotator.id, "keys": keys}).all()
+    # Almost always there is none, and an index alone knows that.
+    return {event.key: event for event in read_by_id(session, ids) if event.key is not None} if ids else {}

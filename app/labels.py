@@ -43,10 +43,11 @@ def append_answers(
         sqlalchemy.exc.IntegrityError: there is such an answer already, or a label that `labeled` does not name.
     """
     appended = events.append(session, answers)
-    session.connection().execute(_INSERT_ANSWERS, [_as_answer(event) for event in appended])
+    connection = session.connection()
+    connection.execute(_INSERT_ANSWERS, [_as_answer(event) for event in appended])
     first = [event for event in appended if event.image_id not in labeled]  # nothing to agree with
     if first:
-        session.connection().execute(_INSERT_LABELS, [_as_label(event) for event in first])
+        connection.execute(_INSERT_LABELS, [_as_label(event) for event in first])
     if labeled:
         let_stand(session, labeled)
     return appended

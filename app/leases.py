@@ -103,9 +103,12 @@ def _claiming(
     image_id: ColumnElement[int], ranked: Sequence[ColumnElement[Any]], where: ColumnElement[bool], order: Any
 ) -> Insert:
     """Lease the first `missing` images with a place left that the annotator neither holds, answered nor skipped."""
-    n_taken = [select(func.count()).where(each.image_id == image_id).scalar_subquery() for each in (Answer, Lease)]
+    n_answers, n_leases = (
+        select(func.count()).where(each.image_id == image_id).scalar_subquery() for each in (Answer, Lease)
+    )
     is_free = (
-        n_taken[0] + n_taken[1] < bindparam("wanted"),
+        n_answers < bindparam("wanted"),  # first, for most of what is looked at in vain is answered
+        n_answers + n_leases < bindparam("wanted"),
         *(
             ~select(each.image_id).where(each.image_id == image_id, each.annotator_id == bindparam("by")).exists()
             for each in (Answer, Lease, Skip)

@@ -80,7 +80,8 @@ def get_newest_round(session: Session, pool: Pool, *, with_state: bool = False) 
 
 def find_newest(session: Session, pool: Pool) -> NewestRound:
     """What ask and answer need to know of it, in one quick query."""
-    return NewestRound(**session.connection().execute(_NEWEST, {"pool_id": pool.id}).mappings().one())
+    row = session.connection().execute(_NEWEST, {"pool_id": pool.id}).one()
+    return NewestRound(id=row.id, number=row.number, n_new=row.n_new)
 
 
 def is_due(session: Session, pool: Pool) -> bool:
