@@ -13,14 +13,16 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
     queries, people, history,              read-only answers: of pools; of who works in them; of one image; of what
     training_status                        the trainers say of themselves
-    labels, leases, pools, accounts        events and their fold; claims; images; who may come in
-    rounds, backup                         is one due, its training set, its outcome; copies
+    labels, leases, asking, pools,         what stands after the events; claims; what is known of an image that is acted
+    accounts                               on; images; who may come in
+    events, rounds, backup                 label events; is a round due, its training set, its outcome; copies
     models, live, feed, schema             tables; announcements; those of other processes; is a database one of ours
     db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; people's
                                            names and the hashes of their passwords
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
-    errors, settings, accuracy, private,   files for their owner alone
-    changes, limits, learning              what a transaction announces; how much at once; NumPy and TensorFlow, pure
+    settings                               from the environment
+    errors, accuracy, private, changes,    files for their owner alone
+    limits, learning                       what a transaction announces; how much at once; NumPy and TensorFlow, pure
 
 A server is two processes. The web process answers people; the trainer fits models, and is started again if it dies.
 They share the database and nothing else: each tells the other in the table `change` what it has committed.

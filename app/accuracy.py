@@ -1,7 +1,7 @@
 """Counts of right answers and differences between them, never shown without an interval."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import nan, sqrt
 from statistics import NormalDist
 
 _Z = NormalDist().inv_cdf(0.975)
@@ -9,7 +9,7 @@ _Z = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """`correct` of `total` images; `total` is at least 1."""
+    """`correct` of `total` images. Of no images nothing is known: the share is NaN, and anywhere from 0 to 1."""
 
     correct: int
     total: int
@@ -17,7 +17,7 @@ class Accuracy:
     @property
     def value(self) -> float:
         """The share of right answers, 0 to 1."""
-        return self.correct / self.total
+        return self.correct / self.total if self.total else nan
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -26,6 +26,8 @@ class Accuracy:
         Written out, for `scipy.stats` alone takes longer to import than the first page may take to appear;
         a test compares the two.
         """
+        if not self.total:
+            return 0.0, 1.0
         n, p, z2 = self.total, self.value, _Z * _Z
         centre = (p + z2 / (2 * n)) / (1 + z2 / n)
         half = _Z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n))

@@ -5,12 +5,14 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-ChangeKind = Literal["labels", "due", "round", "leases", "training", "oracle"]
+ChangeKind = Literal["labels", "due", "round", "leases", "training", "oracle", "pool"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A pool has new labels, a round due, a new round (`number`), images given back, or a training that changed.
+
+    "pool" is of the pool itself: more images, more classes, another name.
 
     "oracle" is of no pool: a run was requested.
     """

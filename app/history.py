@@ -5,21 +5,22 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.labels import RECORDED, Recorded
+from app import events
+from app.events import EVENTS, LabelEventView
 from app.models import Image, Label, LabelEvent, RankedImage
 
 
 def list_image_events(
     session: Session, image_id: int, *, annotator_id: int | None, after: int = 0, limit: int = 100
-) -> tuple[Sequence[Recorded], int | None]:
+) -> tuple[Sequence[LabelEventView], int | None]:
     """The history of an image, oldest first, and the cursor of the next page; only one annotator's, if one is named."""
     query = (
-        RECORDED.where(LabelEvent.image_id == image_id, LabelEvent.id > after).order_by(LabelEvent.id).limit(limit + 1)
+        EVENTS.where(LabelEvent.image_id == image_id, LabelEvent.id > after).order_by(LabelEvent.id).limit(limit + 1)
     )
     if annotator_id is not None:
         query = query.where(LabelEvent.annotator_id == annotator_id)
-    rows = [Recorded(*tuple(row)) for row in session.execute(query)]
-    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
+    found = events.read(session.execute(query))
+    return (found, None) if len(found) <= limit else (found[:limit], found[limit - 1].id)
 
 
 def read_guesses(session: Session, event_ids: Sequence[int]) -> dict[int, int]:

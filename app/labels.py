@@ -1,201 +1,142 @@
-"""Label events are appended, never changed; the label that stands is their fold, kept in the same transaction."""
+"""What stands: answers and labels are folds of the events, kept in the same transaction."""
 
-import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import cast
 
-from sqlalchemy import Table, bindparam, delete, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BindParameter, Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
-from app.models import Annotator, EventKind, Image, Label, LabelEvent, Lease, Pool, Round, Source
+from app import events
+from app.events import EVENTS, LabelEventView
+from app.models import Answer, Label, LabelEvent
 
-E = TypeVar("E", LabelEvent, "Recorded")
-
-# Statements of the way from a click to the disk are built once: building one takes longer than running it.
-_EVENTS, _LABELS = cast(Table, LabelEvent.__table__), cast(Table, Label.__table__)
-_INSERT_EVENTS = insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
-_INSERT_LABELS = insert(_LABELS)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event as it is shown. `position` is the image's, `round` the number of the round that asked for it."""
-
-    id: int
-    pool_id: int
-    kind: EventKind
-    image_id: int
-    position: int
-    value: int | None
-    source: Source
-    annotator: str
-    round: int
-    rank: int | None
-    confidence: float | None
-    undoes_id: int | None  # the event that was taken back or changed
-    remark: str | None
-    key: str | None
-    created_at: dt.datetime
-
-
-RECORDED = (
-    select(
-        LabelEvent.id,
-        LabelEvent.pool_id,
-        LabelEvent.kind,
-        LabelEvent.image_id,
-        Image.position,
-        LabelEvent.value,
-        LabelEvent.source,
-        Annotator.name,
-        Round.number,
-        LabelEvent.rank,
-        LabelEvent.confidence,
-        LabelEvent.undoes_id,
-        LabelEvent.remark,
-        LabelEvent.key,
-        LabelEvent.created_at,
-    )
-    .join(Image, Image.id == LabelEvent.image_id)
-    .join(Annotator, Annotator.id == LabelEvent.annotator_id)
-    .join(Round, Round.id == LabelEvent.round_id)
-)
-_BY_ID = RECORDED.where(LabelEvent.id.in_(bindparam("ids", expanding=True)))
-_BY_KEY = RECORDED.where(
-    LabelEvent.annotator_id == bindparam("annotator_id"), LabelEvent.key.in_(bindparam("keys", expanding=True))
+_ANSWERS, _LABELS = cast(Table, Answer.__table__), cast(Table, Label.__table__)
+_INSERT_ANSWERS, _INSERT_LABELS = insert(_ANSWERS), insert(_LABELS)
+_OF_IMAGES: BindParameter[int] = bindparam("image_ids", expanding=True)
+_DROP_LABELS = delete(_LABELS).where(_LABELS.c.image_id.in_(_OF_IMAGES))
+_undo = aliased(LabelEvent)
+_IS_ANSWER = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
+_IS_UNDONE = select(_undo.id).where(_undo.image_id == LabelEvent.image_id, _undo.undoes_id == LabelEvent.id).exists()
+_STANDING = EVENTS.where(
+    LabelEvent.image_id.in_(_OF_IMAGES),
+    or_(_IS_ANSWER, and_(LabelEvent.source == "model", LabelEvent.kind == "label", ~_IS_UNDONE)),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A value for one image, with what was known when the image was asked."""
+def agree(standing: Iterable[LabelEventView]) -> LabelEventView | None:
+    """The event whose value is an image's label, of all that stand for it: this is the only place that decides.
 
-    image_id: int
-    value: int
-    key: str | None
-    round_id: int
-    rank: int | None
-    confidence: float | None
+    An annotator's answer goes before a model's; of several answers the one that has stood longest decides.
+    """
+    return min(standing, key=lambda event: (event.source == "model", event.id), default=None)
 
 
-def append_labels(
-    session: Session, pool: Pool, annotator: Annotator, answers: Sequence[Answer], *, now: dt.datetime
-) -> list[int]:
-    """Events and standing labels for images that have none; the events' ids in the order of the answers.
+def append_answers(
+    session: Session, answers: Sequence[LabelEventView], labeled: Collection[int]
+) -> list[LabelEventView]:
+    """Append answers of annotators who have no answer for these images; the events with their ids.
+
+    `labeled` are those of the images that have a label already: a model's, or one that others agree on.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: one of the images has a label already.
+        sqlalchemy.exc.IntegrityError: there is such an answer already, or a label that `labeled` does not name.
     """
-    source = source_of(annotator)
-    events = [
-        {
-            "pool_id": pool.id,
-            "image_id": answer.image_id,
-            "annotator_id": annotator.id,
-            "kind": "label",
-            "value": answer.value,
-            "source": source,
-            "round_id": answer.round_id,
-            "rank": answer.rank,
-            "confidence": answer.confidence,
-            "key": answer.key,
-            "created_at": now,
-        }
-        for answer in answers
-    ]
-    connection = session.connection()  # Core: the ORM would take as long again
-    event_ids: list[int] = list(connection.scalars(_INSERT_EVENTS, events))
-    folded = [
-        {
-            "image_id": answer.image_id,
-            "pool_id": pool.id,
-            "event_id": event_id,
-            "value": answer.value,
-            "source": source,
-        }
-        for answer, event_id in zip(answers, event_ids, strict=True)
-    ]
-    connection.execute(_INSERT_LABELS, folded)
-    return event_ids
+    appended = events.append(session, answers)
+    connection = session.connection()
+    connection.execute(_INSERT_ANSWERS, [_as_answer(event) for event in appended])
+    first = [event for event in appended if event.image_id not in labeled]  # nothing to agree with
+    if first:
+        connection.execute(_INSERT_LABELS, [_as_label(event) for event in first])
+    if labeled:
+        let_stand(session, labeled)
+    return appended
 
 
-def source_of(annotator: Annotator) -> Source:
-    """Whose labels these are: the oracle's are never mistaken for a person's."""
-    return "oracle" if annotator.role == "oracle" else "human"
+def replace_answer(session: Session, old: LabelEventView, new: LabelEventView | None) -> None:
+    """Let another event give an answer its value, or no event: then the answer is gone. Labels follow."""
+    answer = Answer.event_id == old.id
+    if new is None:
+        session.execute(delete(Answer).where(answer))
+    else:
+        session.execute(update(Answer).where(answer).values(event_id=new.id, value=new.value))
+    let_stand(session, [old.image_id])
 
 
-def append_event(
-    session: Session, annotator: Annotator, kind: EventKind, asked: LabelEvent | Lease, **values: Any
-) -> LabelEvent:
-    """An event about an image, with what was known when it was asked; the fold is the caller's."""
-    event = LabelEvent(
-        annotator_id=annotator.id,
-        kind=kind,
-        source=source_of(annotator),
-        image_id=asked.image_id,
-        round_id=asked.round_id,
-        rank=asked.rank,
-        confidence=asked.confidence,
-        **values,
-    )
-    session.add(event)
-    session.flush()
-    return event
+def let_stand(session: Session, image_ids: Collection[int]) -> None:
+    """Make what the answers agree on the labels of these images; a model's stands where there are none."""
+    connection = session.connection()
+    connection.execute(_DROP_LABELS, {"image_ids": image_ids})
+    by_image = defaultdict(list)
+    for event in events.read(connection.execute(_STANDING, {"image_ids": image_ids})):
+        by_image[event.image_id].append(event)
+    agreed = [each for standing in by_image.values() if (each := agree(standing)) is not None]
+    if agreed:
+        connection.execute(_INSERT_LABELS, [_as_label(event) for event in agreed])
 
 
-def let_stand(session: Session, event: LabelEvent) -> None:
-    """Make this event's value the label of its image, in the place of any other."""
-    assert event.value is not None  # a CHECK of the table says so for labels and changes
-    session.execute(delete(Label).where(Label.image_id == event.image_id))
-    label = Label(
-        image_id=event.image_id,
-        pool_id=event.pool_id,
-        event_id=event.id,
-        value=event.value,
-        source=event.source,
-    )
-    session.add(label)
-    session.flush()
+class Fold:
+    """What stands after the events that were added: what `Answer` and `Label` must hold.
 
-
-class Fold(Generic[E]):
-    """The events whose values stand, by image: what `Label` must hold after the events that were added."""
+    `answers` has the events that give an answer its value, by image and then by the annotator whose answer it is; a
+    model's is that of None. `labels` has the event that was agreed on, by image.
+    """
 
     def __init__(self) -> None:
-        self.standing: dict[int, E] = {}
-        self._by_id: dict[int, E] = {}
+        self.answers: dict[int, dict[int | None, LabelEventView]] = defaultdict(dict)
+        self.labels: dict[int, LabelEventView] = {}
+        self._by_id: dict[int, LabelEventView] = {}
+        self._whose: dict[int, int | None] = {}  # by event
 
-    def add(self, event: E) -> None:
-        """The next event; events come in their order."""
+    def add(self, event: LabelEventView) -> None:
+        """The next event; events come in their order.
+
+        Raises:
+            KeyError: it changes or takes back what is not there.
+        """
         self._by_id[event.id] = event
-        if event.kind in ("label", "change"):
-            self.standing[event.image_id] = event
+        if event.kind == "label":
+            self._put(event, event.annotator_id)
+        elif event.kind == "change" and event.undoes_id is not None:
+            self._put(event, self._whose[event.undoes_id])
         elif event.kind == "undo" and event.undoes_id is not None:
-            undone = self._by_id[event.undoes_id]
-            if undone.kind == "label":
-                del self.standing[undone.image_id]
-            elif undone.kind == "change" and undone.undoes_id is not None:
-                self.standing[undone.image_id] = self._by_id[undone.undoes_id]
+            self._take_back(self._by_id[event.undoes_id])
+
+    def _take_back(self, undone: LabelEventView) -> None:
+        if undone.kind == "label":
+            del self.answers[undone.image_id][undone.annotator_id]
+            self._agree(undone.image_id)
+        elif undone.kind == "change" and undone.undoes_id is not None:
+            self._put(self._by_id[undone.undoes_id], self._whose[undone.id])
+
+    def _put(self, event: LabelEventView, whose: int | None) -> None:
+        self._whose[event.id] = whose
+        self.answers[event.image_id][whose] = event
+        self._agree(event.image_id)
+
+    def _agree(self, image_id: int) -> None:
+        agreed = agree(self.answers[image_id].values())
+        if agreed is None:
+            self.labels.pop(image_id, None)
+        else:
+            self.labels[image_id] = agreed
 
 
-def fold(events: Iterable[E]) -> dict[int, E]:
-    """What stands after all of these events."""
-    folded = Fold[E]()
-    for event in events:
-        folded.add(event)
-    return folded.standing
+def _as_answer(event: LabelEventView) -> dict[str, object]:
+    return {
+        "image_id": event.image_id,
+        "annotator_id": event.annotator_id,
+        "pool_id": event.pool_id,
+        "event_id": event.id,
+        "value": event.value,
+    }
 
 
-def events_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> dict[str, Recorded]:
-    """The events that these keys of the annotator made already."""
-    if not keys:
-        return {}
-    rows = session.connection().execute(_BY_KEY, {"annotator_id": annotator.id, "keys": keys})
-    return {event.key: event for event in (Recorded(*tuple(row)) for row in rows) if event.key is not None}
-
-
-def read_events(session: Session, event_ids: Sequence[int]) -> list[Recorded]:
-    """Events in the order of the ids."""
-    found = {row.id: Recorded(*tuple(row)) for row in session.connection().execute(_BY_ID, {"ids": event_ids})}
-    return [found[event_id] for event_id in event_ids]
+def _as_label(event: LabelEventView) -> dict[str, object]:
+    return {
+        "image_id": event.image_id,
+        "pool_id": event.pool_id,
+        "event_id": event.id,
+        "value": event.value,
+        "source": event.source,
+    }

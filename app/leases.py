@@ -6,7 +6,7 @@ how often a lease is renewed before the image is free for a moment.
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -21,6 +21,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     null,
     select,
     update,
@@ -28,8 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.changes import Change, note
-from app.models import Annotator, Image, Label, Lease, Pool, RankedImage, Skip
-from app.rounds import Newest
+from app.events import LabelEventView
+from app.models import Annotator, Answer, Image, Lease, Pool, RankedImage, Skip
+from app.rounds import NewestRound
 
 HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
 HELD_IMAGES = 30  # or so many, where batches are small
@@ -42,7 +44,7 @@ class LeasedImage:
 
     image_id: int
     position: int
-    pixels: bytes
+    sha256: str
     confidence: float | None
     prediction: int | None
     expires_at: dt.datetime
@@ -52,7 +54,8 @@ class LeasedImage:
 class Shortage:
     """Why there is nothing to give: of the `unlabeled` images some are with others, some this annotator skipped.
 
-    `next_free_at` is when the first lease of somebody else ends, if it is not renewed.
+    What only a model labeled counts as unlabeled: annotators may answer it. `next_free_at` is when the first lease of
+    somebody else ends, if it is not renewed.
     """
 
     unlabeled: int
@@ -66,16 +69,17 @@ _LEASES = cast(Table, Lease.__table__)
 _MINE = (Lease.pool_id == bindparam("in_pool"), Lease.annotator_id == bindparam("by"))
 _IN_ORDER = (Lease.round_id, Lease.rank.nulls_last(), Lease.image_id)
 _HELD = select(Lease.image_id).where(*_MINE).order_by(*_IN_ORDER).limit(bindparam("most"))
-_LEASED = (
-    select(Lease.image_id, Image.position, Image.pixels, Lease.confidence, Lease.prediction, Lease.expires_at)
+_SHOWN = [field.name for field in fields(LeasedImage)]
+_LEASE_OF = (
+    select(*((getattr(Image, n) if n in ("position", "sha256") else getattr(Lease, n)).label(n) for n in _SHOWN))
     .join(Image, Image.id == Lease.image_id)
     .where(*_MINE)
-    .order_by(*_IN_ORDER)
-    .limit(bindparam("most"))
 )
+_LEASED = _LEASE_OF.order_by(*_IN_ORDER).limit(bindparam("most"))
+_LEASED_IMAGE = _LEASE_OF.where(Lease.image_id == bindparam("of_image"))
 _N_OUT = select(func.count()).where(Lease.pool_id == bindparam("in_pool"))
 _NAMED = _LEASES.c.image_id.in_(bindparam("image_ids", expanding=True))
-_IS_OVER = _LEASES.c.expires_at <= bindparam("now")
+_IS_OVER = _LEASES.c.expires_at <= bindparam("now", type_=_LEASES.c.expires_at.type)
 # An ended lease that nobody took starts anew; a running one is extended unless it is older than LONGEST_HOLD.
 _HOLD = (
     update(_LEASES)
@@ -87,7 +91,7 @@ _HOLD = (
     )
 )
 _HOLD_NAMED = _HOLD.where(_NAMED)
-_END = delete(_LEASES).where(_NAMED)
+_END = delete(_LEASES).where(_NAMED, (_LEASES.c.annotator_id == bindparam("by")) | _IS_OVER)
 _DROP_EXPIRED = delete(_LEASES).where(
     _LEASES.c.pool_id == bindparam("in_pool"),
     _IS_OVER,
@@ -98,16 +102,23 @@ _DROP_EXPIRED = delete(_LEASES).where(
 def _claiming(
     image_id: ColumnElement[int], ranked: Sequence[ColumnElement[Any]], where: ColumnElement[bool], order: Any
 ) -> Insert:
-    """Lease the first `missing` images that nobody labeled, nobody holds, and the annotator did not skip."""
+    """Lease the first `missing` images with a place left that the annotator neither holds, answered nor skipped."""
+    n_answers, n_leases = (
+        select(func.count()).where(each.image_id == image_id).scalar_subquery() for each in (Answer, Lease)
+    )
     is_free = (
-        ~select(Label.image_id).where(Label.image_id == image_id).exists(),
-        ~select(Lease.image_id).where(Lease.image_id == image_id).exists(),
-        ~select(Skip.image_id).where(Skip.image_id == image_id, Skip.annotator_id == bindparam("by")).exists(),
+        n_answers < bindparam("wanted"),  # first, for most of what is looked at in vain is answered
+        n_answers + n_leases < bindparam("wanted"),
+        *(
+            ~select(each.image_id).where(each.image_id == image_id, each.annotator_id == bindparam("by")).exists()
+            for each in (Answer, Lease, Skip)
+        ),
     )
     values = {
         "image_id": image_id,
         "pool_id": bindparam("in_pool", type_=Lease.pool_id.type),
         "annotator_id": bindparam("by", type_=Lease.annotator_id.type),
+        "asked_by": literal("strategy"),
         "round_id": bindparam("in_round", type_=Lease.round_id.type),
         **dict(zip(("rank", "confidence", "prediction"), ranked, strict=True)),
         "expires_at": bindparam("until", type_=Lease.expires_at.type),
@@ -135,7 +146,7 @@ _CLAIM_UNRANKED = _claiming(
 def claim(
     session: Session,
     pool: Pool,
-    newest: Newest,
+    newest: NewestRound,
     annotator: Annotator,
     count: int | None,
     *,
@@ -152,7 +163,12 @@ def claim(
     """
     connection = session.connection()
     most = pool.n_images if count is None else min(count, max_held(pool, annotator))
-    given = {**_holding(pool, annotator, now, seconds), "in_round": newest.id, "most": most}
+    given = {
+        **_holding(pool, annotator, now, seconds),
+        "in_round": newest.id,
+        "most": most,
+        "wanted": pool.answers_wanted,
+    }
     held = connection.scalars(_HELD, given).all()
     if held:
         connection.execute(_HOLD_NAMED, {**given, "image_ids": held})
@@ -163,7 +179,14 @@ def claim(
         missing -= connection.execute(_CLAIM_RANKED, {**given, "missing": missing}).rowcount
     if missing:
         connection.execute(_CLAIM_UNRANKED, {**given, "missing": missing})
-    return [LeasedImage(*row) for row in connection.execute(_LEASED, given)]
+    return [LeasedImage(**row) for row in connection.execute(_LEASED, given).mappings()]
+
+
+def find_leased(session: Session, pool: Pool, annotator: Annotator, image_id: int) -> LeasedImage | None:
+    """The image, if the annotator holds it."""
+    given = {"in_pool": pool.id, "by": annotator.id, "of_image": image_id}
+    row = session.connection().execute(_LEASED_IMAGE, given).mappings().one_or_none()
+    return None if row is None else LeasedImage(**row)
 
 
 def max_held(pool: Pool, annotator: Annotator) -> int:
@@ -177,9 +200,26 @@ def has_room(session: Session, pool: Pool, annotator: Annotator) -> bool:
     return (session.scalar(mine) or 0) < max_held(pool, annotator)
 
 
-def give(session: Session, lease: Lease) -> None:
-    """Hold one image for an annotator, whoever had it."""
-    session.execute(delete(Lease).where(Lease.image_id == lease.image_id))
+def give_back(
+    session: Session, pool: Pool, annotator: Annotator, event: LabelEventView, *, now: dt.datetime, seconds: int
+) -> None:
+    """Lease the image of an answer that was taken back as it was asked then, to the annotator who gave it."""
+    end(session, annotator, [event.image_id], now=now)
+    prediction = session.scalar(
+        select(RankedImage.prediction).where(RankedImage.round_id == event.round_id, RankedImage.rank == event.rank)
+    )
+    lease = Lease(
+        image_id=event.image_id,
+        annotator_id=annotator.id,
+        pool_id=pool.id,
+        asked_by=event.asked_by or "strategy",  # of what was not asked: not by chance, so no estimate counts it
+        round_id=event.round_id,
+        rank=event.rank,
+        confidence=event.confidence,
+        prediction=prediction,
+        expires_at=now + dt.timedelta(seconds=seconds),
+        given_at=now,
+    )
     session.add(lease)
     session.flush()
 
@@ -207,22 +247,23 @@ def release(session: Session, pool: Pool, annotator: Annotator, image_ids: Seque
 
 def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime) -> Shortage:
     """What keeps the annotator from getting an image."""
-    n_labeled = session.scalar(select(func.count()).where(Label.pool_id == pool.id)) or 0
+    is_full = func.count() >= pool.answers_wanted
+    answered = select(Answer.image_id).where(Answer.pool_id == pool.id).group_by(Answer.image_id).having(is_full)
     others = (Lease.pool_id == pool.id, Lease.annotator_id != annotator.id, Lease.expires_at > now)
     with_others, next_free_at = session.execute(select(func.count(), func.min(Lease.expires_at)).where(*others)).one()
-    is_labeled = select(Label.image_id).where(Label.image_id == Skip.image_id).exists()
-    skipped = select(func.count()).where(Skip.pool_id == pool.id, Skip.annotator_id == annotator.id, ~is_labeled)
+    mine = (Skip.pool_id == pool.id, Skip.annotator_id == annotator.id)
+    skipped = select(func.count()).where(*mine, Skip.image_id.not_in(answered))
     return Shortage(
-        unlabeled=pool.n_images - n_labeled,
+        unlabeled=pool.n_images - (session.scalar(select(func.count()).select_from(answered.subquery())) or 0),
         with_others=with_others,
         skipped=session.scalar(skipped) or 0,
         next_free_at=next_free_at,
     )
 
 
-def end(session: Session, image_ids: Sequence[int]) -> None:
-    """The images are with nobody any more."""
-    session.connection().execute(_END, {"image_ids": image_ids})
+def end(session: Session, annotator: Annotator, image_ids: Sequence[int], *, now: dt.datetime) -> None:
+    """The images are not with the annotator any more, nor with others whose leases are over."""
+    session.connection().execute(_END, {"image_ids": image_ids, "by": annotator.id, "now": now})
 
 
 def _holding(pool: Pool, annotator: Annotator, now: dt.datetime, seconds: int) -> dict[str, Any]:

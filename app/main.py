@@ -51,11 +51,12 @@ def create_app(
     database.migrate()
     database.check_start()
     ensure_pool(database, settings, load_data or partial(datasets.load, settings))
-    live = Live(database)
+    live, pools = Live(database), Pools()
+    live.listen(pools.hear)
     services = Services(
         settings=settings,
         database=database,
-        pools=Pools(),
+        pools=pools,
         live=live,
         streams=Streams(live),
         feed=Feed(database, live.publish),

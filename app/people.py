@@ -10,7 +10,8 @@ from statistics import median
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from app.labels import RECORDED, Recorded
+from app import events
+from app.events import EVENTS, LabelEventView
 from app.models import (
     Annotator,
     AuditEntry,
@@ -93,10 +94,10 @@ def list_work(
 
 def list_flags(
     session: Session, pool: Pool, *, annotator_id: int | None = None, before: int | None = None, limit: int = 100
-) -> tuple[Sequence[Recorded], int | None]:
+) -> tuple[Sequence[LabelEventView], int | None]:
     """Flags, newest first, and the cursor of the next page; only one annotator's, if one is named."""
     query = (
-        RECORDED.where(LabelEvent.pool_id == pool.id, LabelEvent.kind == "flag")
+        EVENTS.where(LabelEvent.pool_id == pool.id, LabelEvent.kind == "flag")
         .order_by(LabelEvent.id.desc())
         .limit(limit + 1)
     )
@@ -104,7 +105,7 @@ def list_flags(
         query = query.where(LabelEvent.annotator_id == annotator_id)
     if before is not None:
         query = query.where(LabelEvent.id < before)
-    rows = [Recorded(*tuple(row)) for row in session.execute(query)]
+    rows = events.read(session.execute(query))
     return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
 
 
@@ -143,7 +144,7 @@ def _standing(session: Session, pool: Pool) -> dict[int, tuple[int, int, int, in
         .where(Label.pool_id == pool.id)
         .group_by(LabelEvent.annotator_id)
     )
-    return {row[0]: (row[1], row[2], row[3], row[4], row[5]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3], row[4], row[5]) for row in rows if row[0] is not None}
 
 
 def _acts(session: Session, pool: Pool) -> dict[int, tuple[int, int, dt.datetime]]:
@@ -158,7 +159,7 @@ def _acts(session: Session, pool: Pool) -> dict[int, tuple[int, int, dt.datetime
         .where(LabelEvent.pool_id == pool.id)
         .group_by(LabelEvent.annotator_id)
     )
-    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3]) for row in rows if row[0] is not None}
 
 
 def _pace(session: Session, pool: Pool, now: dt.datetime) -> dict[int, tuple[int, float | None]]:
@@ -174,7 +175,8 @@ def _pace(session: Session, pool: Pool, now: dt.datetime) -> dict[int, tuple[int
     )
     times = defaultdict(list)
     for annotator_id, at in rows:
-        times[annotator_id].append(at)
+        if annotator_id is not None:
+            times[annotator_id].append(at)
     pace = {}
     for annotator_id, ats in times.items():
         gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(ats)]

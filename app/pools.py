@@ -1,6 +1,7 @@
 """Make a pool from the splits of a data set, and read it back as arrays."""
 
 import datetime as dt
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -10,18 +11,20 @@ from sqlalchemy import bindparam, column, func, insert, select, table
 from sqlalchemy.orm import Session
 
 from app import models
+from app.changes import Change
 from app.datasets import DataSet
 from app.datasets.splits import Splits, split
 from app.db import Database
 from app.errors import NotFound, SlugInvalid, SlugTaken
 from app.learning.learner import LabeledImages, count_right_untrained
-from app.learning.learners import PAPERS, LearnerName, make_learner
-from app.learning.strategies import Strategy
+from app.learning.learners import make_learner
+from app.learning.names import PAPERS, LearnerName, Strategy
 from app.models import Image, Pool, RankedImage, Round
 from app.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
 INSERT_CHUNK = 5000  # rows a statement: bounds the memory
+UNKNOWN = -1  # as the true class of an image, in arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def make_pool(database: Database, data: DataSet, settings: Settings, *, slug: st
             splits,
             slug=slug,
             name="Handwritten digits",
-            ranking=settings.ranking,
+            strategy=settings.ranking,
             batch_size=settings.batch_size,
             queue_size=settings.queue_size,
             now=dt.datetime.now(dt.UTC),
@@ -68,7 +71,7 @@ def create_pool(
     *,
     slug: str,
     name: str,
-    ranking: Strategy,
+    strategy: Strategy,
     batch_size: int,
     queue_size: int,
     now: dt.datetime,
@@ -84,7 +87,7 @@ def create_pool(
         raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
     if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
         raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
-    n_images, height, width = splits.pool.images.shape
+    n_images, height, width, *colours = splits.pool.images.shape
     pool = Pool(
         slug=slug,
         name=name,
@@ -95,8 +98,10 @@ def create_pool(
         n_images=n_images,
         height=height,
         width=width,
-        model=learner,
-        ranking=ranking,
+        channels=colours[0] if colours else 1,
+        answers_wanted=1,
+        learner=learner,
+        strategy=strategy,
         batch_size=batch_size,
         queue_size=queue_size,
         created_at=now,
@@ -125,7 +130,7 @@ def get_pool(session: Session, slug: str) -> Pool:
 
 
 class Pools:
-    """Pools by slug, each read once: the row of a pool never changes. Safe to use from any thread.
+    """Pools by slug, each read once, and again when it has changed. Safe to use from any thread.
 
     For the acts of annotators, where each query counts; whatever looks something up uses `get_pool`.
     """
@@ -146,17 +151,24 @@ class Pools:
             self._read[slug] = pool
         return pool
 
+    def hear(self, change: Change) -> None:
+        """Read a pool anew when it is needed next, if it is the pool that has changed."""
+        if change.kind != "pool":
+            return
+        for slug, pool in list(self._read.items()):
+            if pool.id == change.pool_id:
+                self._read.pop(slug, None)
+
 
 def read_arrays(session: Session, pool: Pool) -> PoolArrays:
     """The whole pool, uint8: 47 MB for 60,000 digits."""
     image_ids, of_pool = _read_split(session, pool, "pool")
-    _, validation = _read_split(session, pool, "validation")
-    _, test = _read_split(session, pool, "test")
+    validation, test = (_read_known(session, pool, name) for name in ("validation", "test"))
     return PoolArrays(image_ids, of_pool.images, validation, test)
 
 
 # Core, and without types: the first page waits for 14,000 rows, and looking at each value takes as long as storing it.
-_INSERT_IMAGES = insert(table("image", *map(column, ("pool_id", "split", "position", "truth", "pixels"))))
+_INSERT_IMAGES = insert(table("image", *map(column, ("pool_id", "split", "position", "truth", "sha256", "pixels"))))
 
 
 def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
@@ -173,30 +185,32 @@ def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
                     "pool_id": pool.id,
                     "split": name,
                     "position": position,
-                    "truth": true_class,
-                    "pixels": pixels.tobytes(),
+                    "truth": None if true_class == UNKNOWN else true_class,
+                    "sha256": hashlib.sha256(pixels).hexdigest(),
+                    "pixels": pixels,
                 }
                 for position, (pixels, true_class) in enumerate(
-                    zip(images[chunk], truth[chunk].tolist(), strict=True), start
+                    zip((each.tobytes() for each in images[chunk]), truth[chunk].tolist(), strict=True), start
                 )
             ]
             session.connection().execute(_INSERT_IMAGES, rows)
 
 
 def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.datetime) -> None:
+    validation, test = _only_known(splits.validation), _only_known(splits.test)
     first = Round(
         pool_id=pool.id,
         number=0,
         last_event_id=0,
         n_labels=0,
         steps=0,
-        validation_correct=count_right_untrained(splits.validation),
-        validation_total=len(splits.validation),
-        test_correct=count_right_untrained(splits.test),
-        test_total=len(splits.test),
+        validation_correct=count_right_untrained(validation) if len(validation) else None,
+        validation_total=len(validation),
+        test_correct=count_right_untrained(test),
+        test_total=len(test),
         fit_ms=0.0,
         rank_ms=0.0,
-        state=make_learner(pool.model, len(pool.classes), (pool.height, pool.width)).initial(),
+        state=make_learner(pool.learner, len(pool.classes), pool.image_shape).initial(),
         created_at=now,
     )
     session.add(first)
@@ -207,17 +221,27 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
     session.execute(insert(RankedImage).from_select(["round_id", "rank", "image_id"], head))
 
 
+def _read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:
+    return _only_known(_read_split(session, pool, name)[1])
+
+
+def _only_known(images: LabeledImages) -> LabeledImages:
+    """The images whose class is known: against the others nothing is right or wrong."""
+    is_known = images.truth != UNKNOWN
+    return images if is_known.all() else LabeledImages(images.images[is_known], images.truth[is_known])
+
+
 def _read_split(session: Session, pool: Pool, name: models.Split) -> tuple[NDArray[np.int64], LabeledImages]:
     of_split = (Image.pool_id == pool.id, Image.split == name)
     count = session.scalar(select(func.count()).where(*of_split)) or 0
     image_ids, truth = np.empty(count, np.int64), np.empty(count, np.int64)
-    x = np.empty((count, pool.height * pool.width), np.uint8)
+    x = np.empty((count, pool.n_inputs), np.uint8)
     rows = session.execute(
         select(Image.id, Image.truth, Image.pixels).where(*of_split).order_by(Image.position),
         execution_options={"yield_per": INSERT_CHUNK},
     )
     for index, (image_id, true_class, pixels) in enumerate(rows):
         image_ids[index] = image_id
-        truth[index] = -1 if true_class is None else true_class
+        truth[index] = UNKNOWN if true_class is None else true_class
         x[index] = np.frombuffer(pixels, np.uint8)
-    return image_ids, LabeledImages(x.reshape(count, pool.height, pool.width), truth)
+    return image_ids, LabeledImages(x.reshape(count, *pool.image_shape), truth)

@@ -8,14 +8,12 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
-from app import rounds
+from app import events, rounds
 from app.errors import NotFound
-from app.labels import RECORDED, Recorded
-from app.models import Annotator, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
+from app.events import EVENTS, LabelEventView
+from app.models import Annotator, Answer, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
 
 T = TypeVar("T")
-
-EXPORT_CHUNK = 1000  # labels read in one session while an export streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +47,17 @@ class PoolView:
     until_round: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedLabel:
-    """One standing label with all that is known about it. `round` is the round that asked for it."""
-
-    image_id: int
-    position: int
-    value: int
-    class_name: str
-    source: str
-    annotator: str
-    created_at: dt.datetime
-    round: int
-    rank: int | None
-    confidence: float | None
-
-
 def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
     """The pool with its counts and newest round."""
     by_source = dict(
         session.execute(select(Label.source, func.count()).where(Label.pool_id == pool.id).group_by(Label.source)).all()
     )
-    held = session.scalar(select(func.count()).where(Lease.pool_id == pool.id, Lease.expires_at > now)) or 0
+    held = (
+        session.scalar(
+            select(func.count(Lease.image_id.distinct())).where(Lease.pool_id == pool.id, Lease.expires_at > now)
+        )
+        or 0
+    )
     counts = Counts(
         images=pool.n_images,
         human=by_source.get("human", 0),
@@ -147,32 +134,28 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
 
 def list_labels(
     session: Session, pool: Pool, *, annotator_id: int | None = None, after: int = 0, limit: int = 100
-) -> tuple[Sequence[Recorded], int | None]:
+) -> tuple[Sequence[LabelEventView], int | None]:
     """The events of the labels that stand, oldest first; only one annotator's, if one is named."""
     whose = LabelEvent.annotator_id == annotator_id if annotator_id is not None else true()
     rows = session.execute(
-        RECORDED.join(Label, Label.event_id == LabelEvent.id)
+        EVENTS.join(Label, Label.event_id == LabelEvent.id)
         .where(Label.pool_id == pool.id, Label.event_id > after, whose)
         .order_by(Label.event_id)
         .limit(limit + 1)
     )
-    return _page([Recorded(*tuple(row)) for row in rows], limit, lambda event: event.id)
+    return _page(events.read(rows), limit, lambda event: event.id)
 
 
-def list_last_labels(
+def list_last_answers(
     session: Session, pool: Pool, annotator_id: int, *, before: int | None = None, limit: int = 100
-) -> tuple[Sequence[Recorded], int | None]:
-    """The events of an annotator's labels that stand, newest first."""
-    query = (
-        RECORDED.join(Label, Label.event_id == LabelEvent.id)
-        .where(Label.pool_id == pool.id, LabelEvent.annotator_id == annotator_id)
-        .order_by(Label.event_id.desc())
-        .limit(limit + 1)
-    )
+) -> tuple[Sequence[LabelEventView], int | None]:
+    """The events of an annotator's answers that stand, newest first."""
+    stands = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
+    query = EVENTS.where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator_id, stands)
+    query = query.order_by(LabelEvent.id.desc()).limit(limit + 1)
     if before is not None:
-        query = query.where(Label.event_id < before)
-    events = [Recorded(*tuple(row)) for row in session.execute(query)]
-    return _page(events, limit, lambda event: event.id)
+        query = query.where(LabelEvent.id < before)
+    return _page(events.read(session.execute(query)), limit, lambda event: event.id)
 
 
 def list_oracle_runs(
@@ -185,17 +168,29 @@ def list_oracle_runs(
     return _page(session.scalars(query).all(), limit, lambda run: run.id)
 
 
-def get_pixels(session: Session, image_id: int, *, with_held_out: bool) -> tuple[bytes, int, int]:
-    """An image's pixels with height and width. `with_held_out` finds validation and test images, too.
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """An image's content: uint8 (height, width, channels), and the hash of its original."""
+
+    data: bytes
+    height: int
+    width: int
+    channels: int
+    sha256: str
+
+
+def get_pixels(session: Session, image_id: int, *, with_held_out: bool) -> Pixels:
+    """The pixels of an image. `with_held_out` finds validation and test images, too.
 
     Raises:
         NotFound: there is no such image.
     """
-    query = select(Image.pixels, Pool.height, Pool.width).join(Pool, Pool.id == Image.pool_id)
-    row = session.execute(query.where(*_is_image(image_id, with_held_out))).one_or_none()
+    query = select(Image.pixels.label("data"), Pool.height, Pool.width, Pool.channels, Image.sha256)
+    query = query.join(Pool, Pool.id == Image.pool_id)
+    row = session.execute(query.where(*_is_image(image_id, with_held_out))).mappings().one_or_none()
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
-    return row.pixels, row.height, row.width
+    return Pixels(**row)
 
 
 def get_image(session: Session, image_id: int, *, with_held_out: bool) -> tuple[Image, Pool, int | None]:
@@ -222,37 +217,6 @@ def _is_image(image_id: int, with_held_out: bool) -> tuple[ColumnElement[bool], 
 def find_annotator_id(session: Session, name: str) -> int | None:
     """Whose name it is; None if nobody of this name has done anything yet."""
     return session.scalar(select(Annotator.id).where(Annotator.name == name))
-
-
-def read_pixels(session: Session, image_ids: Sequence[int]) -> dict[int, bytes]:
-    """The pixels of several images by id."""
-    rows = session.execute(select(Image.id, Image.pixels).where(Image.id.in_(image_ids)))
-    return dict(rows.all())
-
-
-def export_chunk(session: Session, pool: Pool, *, after: int) -> list[ExportedLabel]:
-    """The next labels by position in the pool, at most EXPORT_CHUNK of them behind position `after`."""
-    rows = session.execute(
-        select(
-            Image.id,
-            Image.position,
-            Label.value,
-            Label.source,
-            Annotator.name,
-            LabelEvent.created_at,
-            Round.number,
-            LabelEvent.rank,
-            LabelEvent.confidence,
-        )
-        .join(Label, Label.image_id == Image.id)
-        .join(LabelEvent, LabelEvent.id == Label.event_id)
-        .join(Annotator, Annotator.id == LabelEvent.annotator_id)
-        .join(Round, Round.id == LabelEvent.round_id)
-        .where(Image.pool_id == pool.id, Image.split == "pool", Image.position > after)
-        .order_by(Image.position)
-        .limit(EXPORT_CHUNK)
-    )
-    return [ExportedLabel(row[0], row[1], row[2], pool.classes[row[2]], *row[3:]) for row in rows]
 
 
 def _page(rows: Sequence[T], limit: int, cursor: Callable[[T], int]) -> tuple[Sequence[T], int | None]:

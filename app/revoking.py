@@ -6,11 +6,12 @@ import logging
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import accounts, revising, rounds
+from app import accounts, events, revising, rounds
 from app.changes import Change, note
 from app.db import Database
 from app.errors import NotFound
-from app.models import Annotator, Label, LabelEvent, Pool
+from app.events import EVENTS, LabelEventView
+from app.models import Annotator, Answer, LabelEvent, Pool
 
 logger = logging.getLogger(__name__)
 
@@ -34,23 +35,23 @@ def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *
     n_revoked = 0
     while True:
         with database.write() as session:
-            events = _next_chunk(session, pool, annotator.id, last)
-            for event in events:
+            standing = _next_chunk(session, pool, annotator.id, last)
+            for event in standing:
                 revising.take_back(session, admin, event, now=now)
-            if events:
+            if standing:
                 note(session, Change("labels", pool.id))
                 note(session, Change("leases", pool.id))
             else:
                 accounts.note_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
                 if rounds.is_due(session, pool):
                     note(session, Change("due", pool.id))
-        if not events:
+        if not standing:
             logger.info("%s: %s revoked all %d labels of %s", pool.slug, admin.name, n_revoked, annotator.name)
             return n_revoked
-        n_revoked += len(events)
+        n_revoked += len(standing)
 
 
-def _next_chunk(session: Session, pool: Pool, annotator_id: int, last: int) -> list[LabelEvent]:
-    standing = select(LabelEvent).join(Label, Label.event_id == LabelEvent.id).where(Label.pool_id == pool.id)
+def _next_chunk(session: Session, pool: Pool, annotator_id: int, last: int) -> list[LabelEventView]:
+    standing = EVENTS.join(Answer, Answer.event_id == LabelEvent.id).where(Answer.pool_id == pool.id)
     theirs = standing.where(LabelEvent.annotator_id == annotator_id, LabelEvent.id <= last)
-    return list(session.scalars(theirs.order_by(LabelEvent.id.desc()).limit(CHUNK)))
+    return events.read(session.execute(theirs.order_by(LabelEvent.id.desc()).limit(CHUNK)))

@@ -50,7 +50,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class NewestRound:
     """A pool's newest round, and the standing labels by people or the oracle that it has not seen."""
 
     id: int
@@ -68,7 +68,7 @@ _N_NEW = (
     .where(Label.pool_id == Round.pool_id, Label.event_id > Round.last_event_id, Label.source != "model")
     .scalar_subquery()
 )
-_NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, _N_NEW)
+_NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, _N_NEW.label("n_new"))
 # Into the table, not the class: everybody who answers waits for these rows, and that takes a third less.
 _INSERT_RANKED = insert(cast(Table, RankedImage.__table__))
 
@@ -79,9 +79,10 @@ def get_newest_round(session: Session, pool: Pool, *, with_state: bool = False) 
     return session.scalars(query, {"pool_id": pool.id}).one()
 
 
-def find_newest(session: Session, pool: Pool) -> Newest:
+def find_newest(session: Session, pool: Pool) -> NewestRound:
     """What ask and answer need to know of it, in one quick query."""
-    return Newest(*session.connection().execute(_NEWEST, {"pool_id": pool.id}).one())
+    row = session.connection().execute(_NEWEST, {"pool_id": pool.id}).one()
+    return NewestRound(id=row.id, number=row.number, n_new=row.n_new)
 
 
 def is_due(session: Session, pool: Pool) -> bool:
@@ -101,19 +102,22 @@ def _has_to_forget(session: Session, pool: Pool) -> bool:
         .where(undone.id <= newest.last_event_id, undone.kind != "skip", undone.annotator_id != undo.annotator_id)
     )
     return (n_revoked or 0) >= pool.batch_size and bool(
-        session.scalar(select(exists().where(Label.pool_id == pool.id)))
+        session.scalar(select(exists().where(Label.pool_id == pool.id, Label.source != "model")))
     )
 
 
 def read_training_set(session: Session, pool: Pool) -> TrainingSet:
-    """All standing labels, and the newest event that made them so. Both are read from one state."""
+    """All labels of annotators that stand, and the newest event that made them so. Both are read from one state.
+
+    A model does not learn from labels of models.
+    """
     last = session.scalar(select(func.max(LabelEvent.id)).where(LabelEvent.pool_id == pool.id)) or 0
     rows = session.execute(
         select(Image.position, Label.value)
         .join(LabelEvent, LabelEvent.id == Label.event_id)
         .join(Round, Round.id == LabelEvent.round_id)
         .join(Image, Image.id == Label.image_id)
-        .where(Label.pool_id == pool.id)
+        .where(Label.pool_id == pool.id, Label.source != "model")
         .order_by(Round.number, LabelEvent.rank.nulls_last(), Image.position)
     ).all()
     # Plain tuples: NumPy takes fifty times as long to make sense of rows.
@@ -132,7 +136,7 @@ def note_failure(session: Session, pool: Pool, number: int, error: str, *, now: 
     failed.failed_at = now
 
 
-def read_ranks(session: Session, newest: Newest, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
+def read_ranks(session: Session, newest: NewestRound, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
     """Rank and confidence of those of the images that the stored head of the ranking has."""
     if not image_ids:
         return {}
@@ -171,7 +175,7 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
         last_event_id=training.last_event_id,
         n_labels=len(training.positions),
         steps=outcome.steps,
-        validation_correct=outcome.validation_correct or 0,
+        validation_correct=outcome.validation_correct,
         validation_total=outcome.validation_total,
         test_correct=None if outcome.test_total else 0,
         test_total=outcome.test_total,

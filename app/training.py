@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.learning import strategies
 from app.learning.learner import LabeledImages, Learner, PoolImages, find_right, fit_and_rank
 from app.learning.learners import make_learner
 from app.models import Pool
@@ -36,7 +35,7 @@ def prepare(
     Raises:
         ValueError: the pool names a learner that this program does not know.
     """
-    learner = make(pool.model, len(pool.classes), (pool.height, pool.width))
+    learner = make(pool.learner, len(pool.classes), pool.image_shape)
     return PreparedPool(pool, arrays, learner, PoolImages(arrays.images, learner.prepare(arrays.images)))
 
 
@@ -64,7 +63,7 @@ def train(prepared: PreparedPool, state: bytes, training: TrainingSet, *, number
         training.positions,
         training.values,
         arrays.validation,
-        strategy=_strategy(pool),
+        strategy=pool.strategy,
         count=pool.queue_size,
         seed=(pool.id, number),
         clock=time.perf_counter,
@@ -82,10 +81,3 @@ def train(prepared: PreparedPool, state: bytes, training: TrainingSet, *, number
         prediction=ranked.batch.prediction,
         numerics=prepared.learner.numerics(),
     )
-
-
-def _strategy(pool: Pool) -> strategies.Strategy:
-    for strategy in strategies.STRATEGIES:
-        if strategy == pool.ranking:
-            return strategy
-    raise ValueError(f"the pool {pool.slug} names a ranking that this program does not know: {pool.ranking}")

@@ -5,18 +5,20 @@ amplifies them. Such a round is evaluated instead: its labels, and how its store
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, undefer
 
-from app import labels
+from app import events
 from app.db import Database
-from app.labels import Fold, Recorded
+from app.events import EVENTS, LabelEventView
+from app.labels import Fold
 from app.learning.learner import count_right_untrained
-from app.models import Label, LabelEvent, Pool, RankedImage, Round, Skip
+from app.models import Answer, Label, LabelEvent, Pool, RankedImage, Round, Skip
 from app.pools import read_arrays
 from app.rounds import Outcome, TrainingSet
 from app.training import PreparedPool, prepare, train
@@ -76,12 +78,12 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
     """
     with database.read() as session:
         arrays = read_arrays(session, pool)
-        events = _read_events(session, pool)
-        if (difference := _compare_labels(session, pool, events)) is not None:
+        history = _read_events(session, pool)
+        if (difference := _compare_standing(session, pool, history)) is not None:
             return Verdict(difference)
         last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
     prepared = prepare(pool, arrays)
-    rounds = _Rounds(prepared, _History(events))
+    rounds = _Rounds(prepared, _History(history))
     state = prepared.learner.initial()
     gaps = []
     for number in range(last + 1):
@@ -99,23 +101,23 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
 class _History:
     """The events of a pool, folded up to the last one that a round saw; the next round goes on from there."""
 
-    def __init__(self, events: Sequence[Recorded]) -> None:
-        self._events = events
-        self._fold = Fold[Recorded]()
+    def __init__(self, history: Sequence[LabelEventView]) -> None:
+        self._events = history
+        self._fold = Fold()
         self._n_folded = 0
 
     def training_set(self, last_event_id: int) -> TrainingSet:
         """What stood after that event, from the events alone, in the order of training."""
         n_seen = bisect_right(self._events, last_event_id, key=lambda event: event.id)
         if n_seen < self._n_folded:  # only a damaged round saw less than the one before it
-            self._fold, self._n_folded = Fold[Recorded](), 0
+            self._fold, self._n_folded = Fold(), 0
         for event in self._events[self._n_folded : n_seen]:
             self._fold.add(event)
         self._n_folded = n_seen
         rows = sorted(
             (event.round, NO_RANK if event.rank is None else event.rank, event.position, event.value)
-            for event in self._fold.standing.values()
-            if event.value is not None
+            for event in self._fold.labels.values()
+            if event.value is not None and event.source != "model"
         )
         table = np.array(rows, np.int64).reshape(len(rows), 4)  # (n, 4)
         return TrainingSet(table[:, 2], table[:, 3], last_event_id)
@@ -195,7 +197,8 @@ def _round_0(
     pool, arrays = prepared.pool, prepared.arrays
     yield f"{place}, the model's state", stored.state, prepared.learner.initial()
     yield f"{place}, labels", stored.n_labels, 0
-    yield f"{place}, right on validation", stored.validation_correct, count_right_untrained(arrays.validation)
+    right = count_right_untrained(arrays.validation) if len(arrays.validation) else None
+    yield f"{place}, right on validation", stored.validation_correct, right
     yield f"{place}, right on test", stored.test_correct, count_right_untrained(arrays.test)
     found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
     computed = [(image_id, None, None) for image_id in arrays.image_ids[: pool.queue_size].tolist()]
@@ -204,39 +207,57 @@ def _round_0(
         yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
 
 
-def _read_events(session: Session, pool: Pool) -> list[Recorded]:
-    rows = session.execute(labels.RECORDED.where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id))
-    return [Recorded(*tuple(row)) for row in rows]
+def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
+    return events.read(session.execute(EVENTS.where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id)))
 
 
-def _compare_labels(session: Session, pool: Pool, events: Sequence[Recorded]) -> Difference | None:
-    """Whether the labels that stand are those that the events leave."""
-    fold = Fold[Recorded]()
-    for event in events:
+def _compare_standing(session: Session, pool: Pool, history: Sequence[LabelEventView]) -> Difference | None:
+    """Whether the labels, answers and skips that stand are those that the events leave."""
+    fold = Fold()
+    for event in history:
         try:
             fold.add(event)
         except KeyError:
             place = f"{pool.slug}, event {event.id}, what it takes back"
             return Difference(place, str(event.undoes_id), "nothing that stands")
-    folded = fold.standing
-    rows = session.execute(select(Label.image_id, Label.event_id, Label.value).where(Label.pool_id == pool.id))
-    stored = {image_id: (event_id, value) for image_id, event_id, value in rows}
-    for image_id in sorted({*folded, *stored}):
-        left = folded.get(image_id)
-        computed = (left.id, left.value) if left else None
-        if stored.get(image_id) != computed:
-            place = f"{pool.slug}, the label of image {image_id} (event, value)"
-            return Difference(place, str(stored.get(image_id)), str(computed))
-    skipped = sorted(_fold_skips(events).values())
+    labels = select(Label.image_id, Label.event_id, Label.value, Label.source).where(Label.pool_id == pool.id)
+    answers = select(Answer.image_id, Answer.annotator_id, Answer.event_id, Answer.value)
+    return (
+        _compare(
+            f"{pool.slug}, the label of image {{}} (event, value, source)",
+            {row[0]: tuple(row[1:]) for row in session.execute(labels)},
+            {image_id: (event.id, event.value, event.source) for image_id, event in fold.labels.items()},
+        )
+        or _compare(
+            f"{pool.slug}, the answer to an image by an annotator {{}} (event, value)",
+            {(row[0], row[1]): tuple(row[2:]) for row in session.execute(answers.where(Answer.pool_id == pool.id))},
+            {
+                (image_id, whose): (event.id, event.value)
+                for image_id, of_image in fold.answers.items()
+                for whose, event in of_image.items()
+                if whose is not None
+            },
+        )
+        or _compare_skips(session, pool, history)
+    )
+
+
+def _compare(place: str, stored: Mapping[Any, object], computed: Mapping[Any, object]) -> Difference | None:
+    keys = sorted({*stored, *computed})
+    return _first((place.format(key), stored.get(key), computed.get(key)) for key in keys)
+
+
+def _compare_skips(session: Session, pool: Pool, history: Sequence[LabelEventView]) -> Difference | None:
+    skipped = sorted(_fold_skips(history).values())
     standing = sorted(session.scalars(select(Skip.event_id).where(Skip.pool_id == pool.id)))
     return _first([(f"{pool.slug}, the skips that stand (events)", standing, skipped)])
 
 
-def _fold_skips(events: Sequence[Recorded]) -> dict[tuple[int, str], int]:
+def _fold_skips(history: Sequence[LabelEventView]) -> dict[tuple[int, int | None], int]:
     """The skips that stand, by image and annotator: the last of each, unless it was taken back."""
-    standing: dict[tuple[int, str], int] = {}
-    whose = {event.id: (event.image_id, event.annotator) for event in events if event.kind == "skip"}
-    for event in events:
+    standing: dict[tuple[int, int | None], int] = {}
+    whose = {event.id: (event.image_id, event.annotator_id) for event in history if event.kind == "skip"}
+    for event in history:
         if event.kind == "skip":
             standing[whose[event.id]] = event.id
         elif event.kind == "undo" and event.undoes_id in whose:  # an admin may have taken it back
@@ -249,7 +270,7 @@ def _fold_skips(events: Sequence[Recorded]) -> dict[tuple[int, str], int]:
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
     yield f"{place}, labels", stored.n_labels, len(training.positions)
     yield f"{place}, steps", stored.steps, outcome.steps
-    yield f"{place}, right on validation", stored.validation_correct, outcome.validation_correct or 0
+    yield f"{place}, right on validation", stored.validation_correct, outcome.validation_correct
     yield f"{place}, validation images", stored.validation_total, outcome.validation_total
     yield f"{place}, test images", stored.test_total, outcome.test_total
     yield f"{place}, the model's state", stored.state, outcome.state

@@ -11,7 +11,8 @@ from rich.console import Console
 from app.datasets import DataSet
 from app.datasets.splits import split
 from app.learning.learner import LabeledImages
-from app.learning.learners import PAPERS, make_learner
+from app.learning.learners import make_learner
+from app.learning.names import PAPERS
 from app.oracle import scenarios, table
 from app.oracle.results import DataSource, build_result
 from app.oracle.scenarios import Parameters, Results

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from sqlalchemy import select, text
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from app import accounts
@@ -18,8 +18,7 @@ from app.cli import COMMANDS, app, console, load_command
 from app.cli.oracle import _as_table
 from app.datasets.sample import SAMPLE_SHA256
 from app.db import Database
-from app.learning.strategies import STRATEGIES
-from app.models import LabelEvent
+from app.learning.names import STRATEGIES
 from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS
 from app.oracle.scenarios import Parameters
 from app.oracle.table import Row
@@ -29,7 +28,7 @@ from .factories.acts import ask_and_answer
 from .factories.files import opened, url_of
 from .factories.logins import PASSWORD, check_password, may_log_in
 from .factories.making import add_annotator, add_pool, make_trainer
-from .factories.stored import standing
+from .factories.stored import history, standing
 
 pytestmark = pytest.mark.usefixtures("_logging_as_before")
 
@@ -108,10 +107,9 @@ def test_labels_are_taken_back_by_the_only_admin_or_the_one_that_is_named(path: 
     assert wrong.exit_code == 1
     assert run(*command, "--as", "boss").exit_code == 0
     assert "There is no annotator nobody" in run(*command[:3], "--by", "nobody", "--yes", "--as", "boss").stderr
-    with opened(path) as database, database.read() as session:
-        last = session.scalars(select(LabelEvent).order_by(LabelEvent.id.desc())).first()
-        assert last is not None
-        assert (last.kind, last.annotator.name) == ("undo", "boss")
+    with opened(path) as database:
+        last = history(database)[-1]
+        assert (last.kind, last.annotator) == ("undo", "boss")
 
 
 def test_pools_are_made_and_listed(path: Path) -> None:

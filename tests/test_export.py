@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app import export, queries
+from app import export
 from app.db import Database
 from app.export import Format
 from app.models import Annotator, Pool
@@ -123,7 +123,7 @@ def test_the_pieces_join_without_a_gap(
 ) -> None:
     ask_and_answer(database, pool, ada, 10)
     whole = read_csv(write(database, pool, "csv"))
-    monkeypatch.setattr(queries, "EXPORT_CHUNK", chunk)
+    monkeypatch.setattr(export, "CHUNK", chunk)
 
     assert read_csv(write(database, pool, "csv")) == whole
     assert len(read_jsonl(write(database, pool, "jsonl"))) == len(whole) == 10
@@ -141,7 +141,7 @@ def test_labels_of_another_pool_stay_out(database: Database, pool: Pool, ada: An
 def test_writers_are_not_kept_waiting_while_an_export_streams(
     database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "EXPORT_CHUNK", 2)
+    monkeypatch.setattr(export, "CHUNK", 2)
     ask_and_answer(database, pool, ada, 6)
     pieces = export.stream(database, pool, "jsonl")
     first = next(pieces)
@@ -155,7 +155,7 @@ def test_writers_are_not_kept_waiting_while_an_export_streams(
 def test_a_reader_who_stalls_keeps_sqlites_log_from_nothing(
     database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch, format: Format
 ) -> None:
-    monkeypatch.setattr(queries, "EXPORT_CHUNK", 2)
+    monkeypatch.setattr(export, "CHUNK", 2)
     monkeypatch.setattr(export, "PIECE_BYTES", 100)
     ask_and_answer(database, pool, ada, 6)
     pieces = export.stream(database, pool, format)

@@ -4,7 +4,7 @@ import pytest
 
 from app import history
 from app.db import Database
-from app.labels import Recorded
+from app.events import LabelEventView
 from app.models import Annotator, Image, Pool
 
 from .factories.acts import answer, ask, change, flag, skip, undo
@@ -15,9 +15,9 @@ from .factories.watching import count_queries
 
 def events_of(
     database: Database, image_id: int, annotator: Annotator | None = None, limit: int = 100
-) -> list[Recorded]:
+) -> list[LabelEventView]:
     """The whole history, page by page."""
-    events: list[Recorded] = []
+    events: list[LabelEventView] = []
     after: int | None = 0
     while after is not None:
         with database.read() as session:

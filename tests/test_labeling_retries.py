@@ -68,7 +68,7 @@ def test_a_key_belongs_to_one_answer(database: Database, pool: Pool, ada: Annota
         "pool": (other, GivenLabel(image_ids(database, other)[0], 3, "key")),
     }[changed]
 
-    with pytest.raises(KeyReused, match=f"The key key belongs to the answer 3 for image {image_id}"):
+    with pytest.raises(KeyReused, match=f"The key key belongs to another request: the label 3 of image {image_id}"):
         give(database, second[0], ada, second[1])
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from app import labeling
 from app.db import Database
 from app.errors import TruthUnknown
-from app.labels import Recorded
+from app.events import LabelEventView
 from app.models import Annotator, Pool
 
 from .factories.acts import ask
@@ -14,7 +14,7 @@ from .factories.making import LEASE_SECONDS, NOW, add_pool, add_round
 from .factories.stored import held_by, image_ids, standing, truth_of
 
 
-def answer_by_truth(database: Database, pool: Pool, oracle: Annotator, count: int = 10) -> list[Recorded]:
+def answer_by_truth(database: Database, pool: Pool, oracle: Annotator, count: int = 10) -> list[LabelEventView]:
     with database.write() as session:
         answered = labeling.answer_by_truth(session, pool, oracle, count, now=NOW, lease_seconds=LEASE_SECONDS)
         return answered.events

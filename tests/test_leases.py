@@ -1,5 +1,7 @@
 """Who has which image: the head of the ranking first, nobody's twice, and nothing is lost when time is up."""
 
+import hashlib
+
 import pytest
 from sqlalchemy import func, select
 
@@ -34,10 +36,11 @@ def test_the_first_batch_is_the_first_of_the_pool_and_without_a_prediction(
     assert {(image.confidence, image.prediction) for image in images} == {(None, None)}
 
 
-def test_the_pixels_are_those_of_the_image(database: Database, pool: Pool, ada: Annotator) -> None:
+def test_the_hash_is_that_of_the_image(database: Database, pool: Pool, ada: Annotator) -> None:
     (leased,) = ask(database, pool, ada, 1).images
     with database.read() as session:
-        assert leased.pixels == session.get_one(Image, leased.image_id).pixels
+        pixels = session.get_one(Image, leased.image_id).pixels
+    assert leased.sha256 == hashlib.sha256(pixels).hexdigest()
 
 
 def test_others_get_what_nobody_holds(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:

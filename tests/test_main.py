@@ -22,7 +22,7 @@ def test_a_new_database_gets_its_first_pool_from_the_settings(tmp_path: Path) ->
     pool = TestClient(app, base_url="http://localhost").get("/api/v1/pools/digits").json()
     app.state.services.database.close()
 
-    assert (pool["counts"]["images"], pool["batch_size"], pool["ranking"]) == (30, 4, "margin")
+    assert (pool["counts"]["images"], pool["batch_size"], pool["strategy"]) == (30, 4, "margin")
 
 
 def test_a_pool_that_is_there_keeps_the_settings_of_its_making(settings: Settings) -> None:

@@ -17,13 +17,19 @@ from app.models import Annotator, Base, Pool
 
 from .factories import (
     add_account,
+    add_annotator,
+    add_pool,
     answer,
     ask_and_answer,
     change,
+    check_whole,
     flag,
+    image_ids,
+    label_by_model,
     make_alembic_config,
     move,
     move_up_to,
+    release,
     skip,
     undo,
     url_of,
@@ -37,13 +43,18 @@ OLD_ROUND = (
     "id, pool_id, number, last_event_id, n_labels, steps, validation_correct, validation_total, test_correct, "
     "test_total, fit_ms, rank_ms, state, created_at"
 )
+OLD_POOL = (
+    "id, slug, name, dataset, dataset_description, dataset_sha256, classes, n_images, height, width, batch_size, "
+    "queue_size, created_at"
+)
+OLD_IMAGE = "id, pool_id, split, position, truth, pixels"
 OLD_LEASE = "image_id, pool_id, annotator_id, round_id, rank, confidence, prediction, expires_at"
 OLD_ROWS = (
     "INSERT INTO pool VALUES (1, 'patterns', 'Patterns', 'patterns', '', '', '[\"0\", \"1\"]', 3, 1, 2, 'softmax', "
     "'random', 10, 500, '2026-01-01 00:00:00')",
     "INSERT INTO image VALUES (1, 1, 'pool', 0, 1, x'0102'), (2, 1, 'pool', 1, 0, x'03'), (3, 1, 'pool', 2, 0, x'05')",
     "INSERT INTO annotator VALUES (1, 'ada', 'annotator', '2026-01-01 00:00:00')",
-    "INSERT INTO round VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, x'00', '2026-01-01 00:00:00')",
+    "INSERT INTO round VALUES (1, 1, 0, 0, 0, 0, 1, 2, 0, 0, 0.0, 0.0, x'00', '2026-01-01 00:00:00')",
     "INSERT INTO label_event VALUES "
     "(1, 1, 1, 1, 'label', 1, 'human', NULL, 1, 0, NULL, 'key one', '2026-01-01 00:00:01'), "
     "(2, 1, 2, 1, 'label', 0, 'human', NULL, 1, 1, 0.25, NULL, '2026-01-01 00:00:02'), "
@@ -151,15 +162,21 @@ def test_the_rules_are_the_models_word_for_word(database: Database) -> None:
 
 
 def test_a_database_of_the_first_version_keeps_its_rows(old: Database) -> None:
-    tables = {"pool": "*", "image": "*", "round": OLD_ROUND, "label": "*", "lease": OLD_LEASE}
+    models = rows_of(old, "pool", "model, ranking")
+    tables = {"pool": OLD_POOL, "image": OLD_IMAGE, "round": OLD_ROUND, "label": "*", "lease": OLD_LEASE}
     before = {table: rows_of(old, table, columns) for table, columns in tables.items()}
     events = rows_of(old, "label_event", OLD_EVENT)
 
     old.migrate()
 
     assert {table: rows_of(old, table, columns) for table, columns in tables.items()} == before
+    assert rows_of(old, "pool", "learner, strategy") == models
+    assert rows_of(old, "pool", "channels, answers_wanted, description, archived_at") == [(1, 1, None, None)]
     assert rows_of(old, "round", "numerics") == [(None,)]
     assert rows_of(old, "label_event", f"{OLD_EVENT}, remark") == [(*event, None) for event in events]
+    assert set(rows_of(old, "label_event", "asked_by, autolabel_id")) == {("strategy", None)}
+    assert rows_of(old, "lease", "asked_by") == [("strategy",)]
+    assert rows_of(old, "answer") == [(1, 1, 1, 1, 1)]
     assert rows_of(old, "annotator", "name, role, password_hash, is_disabled") == [("ada", "annotator", None, 0)]
     with old.read() as session:
         assert session.execute(text("PRAGMA foreign_key_check")).all() == []
@@ -213,6 +230,54 @@ def test_the_way_back_is_refused_rather_than_lose_what_the_first_version_does_no
 
     with pytest.raises(DatabaseError, match="CHECK constraint failed"):
         move(database, OLD)
+
+    assert rows_of(database, "label_event") == before
+
+
+def test_what_stood_in_a_database_of_0_2_0_stands_after_the_migration(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator
+) -> None:
+    admin = add_annotator(database, "boss", role="admin")
+    first, second, third, fourth = ask_and_answer(database, pool, ada, 4)
+    changed = change(database, pool, ada, first.id, 1)
+    change(database, pool, admin, changed.id, 2)  # ada's answer, by the admin, and changed twice
+    change(database, pool, ada, second.id, 3)
+    undo(database, pool, ada)  # the change
+    undo(database, pool, ada, third.id)
+    release(database, pool, ada)
+    skip(database, pool, ben, third.image_id)
+    flag(database, pool, ben, fourth.image_id)
+    before = {table: rows_of(database, table) for table in ("label", "answer", "skip")}
+    events = rows_of(database, "label_event", f"{OLD_EVENT}, remark")
+
+    move(database, "0002")
+    assert "answer" not in inspect(database.engine).get_table_names()
+    database.migrate()
+
+    assert {table: rows_of(database, table) for table in before} == before
+    assert rows_of(database, "label_event", f"{OLD_EVENT}, remark") == events
+    assert rows_of(database, "answer", "event_id, annotator_id") == [(2, ada.id), (4, ada.id), (6, ada.id)]
+    check_whole(database)
+
+
+def test_images_get_the_hash_of_their_pixels_and_rounds_without_validation_images_no_count(database: Database) -> None:
+    add_pool(database, n_validation=0)
+    images = rows_of(database, "image")
+
+    move(database, "0002")
+    assert rows_of(database, "round", "validation_correct, validation_total") == [(0, 0)]
+    database.migrate()
+
+    assert rows_of(database, "image") == images
+    assert rows_of(database, "round", "validation_correct, validation_total") == [(None, 0)]
+
+
+def test_the_way_back_is_refused_where_a_model_has_labeled(database: Database, pool: Pool) -> None:
+    label_by_model(database, pool, image_ids(database, pool, [0]))
+    before = rows_of(database, "label_event")
+
+    with pytest.raises(DatabaseError, match="NOT NULL constraint failed"):
+        move(database, "0002")
 
     assert rows_of(database, "label_event") == before
 

@@ -11,6 +11,8 @@ from app.db import Database
 from app.models import (
     AccessToken,
     Annotator,
+    Answer,
+    Autolabel,
     Base,
     Image,
     Label,
@@ -22,7 +24,7 @@ from app.models import (
     ServerSecret,
 )
 
-from .factories import NOW, add_pool, after, answer, ask_and_answer, image_ids
+from .factories import NOW, add_pool, after, answer, ask_and_answer, flag, image_ids
 
 TOKEN = {"annotator_id": 1, "name": "script", "sha256": "0" * 64, "created_at": NOW}
 
@@ -34,6 +36,8 @@ def event_of(database: Database, pool: Pool, annotator: Annotator, **values: Any
         "pool_id": pool.id,
         "image_id": image_ids(database, pool)[0],
         "annotator_id": annotator.id,
+        "autolabel_id": None,
+        "asked_by": "strategy",
         "kind": "label",
         "value": 3,
         "source": "human",
@@ -58,13 +62,38 @@ def pool_of(**values: Any) -> dict[str, Any]:
         "n_images": 1,
         "height": 4,
         "width": 4,
-        "model": "softmax",
-        "ranking": "random",
+        "channels": 1,
+        "learner": "softmax",
+        "strategy": "random",
+        "answers_wanted": 1,
         "batch_size": 10,
         "queue_size": 10,
         "created_at": NOW,
     }
     return pool | values
+
+
+def image_of(pool: Pool, **values: Any) -> dict[str, Any]:
+    image = {"pool_id": pool.id, "split": "pool", "position": 99, "truth": 1, "sha256": "0" * 64, "name": None}
+    return image | {"pixels": b"\0" * 16} | values
+
+
+def autolabel_of(pool: Pool, **values: Any) -> dict[str, Any]:
+    autolabel: dict[str, Any] = {
+        "pool_id": pool.id,
+        "round_id": 1,
+        "status": "auditing",
+        "n_images": 20,
+        "image_ids": b"",
+        "target": 0.02,
+        "confidence_level": 0.95,
+        "n_audited": 10,
+        "n_wrong": 1,
+        "bound": 0.1,
+        "created_at": NOW,
+        "ended_at": None,
+    }
+    return autolabel | values
 
 
 def round_of(pool: Pool, **values: Any) -> dict[str, Any]:
@@ -99,6 +128,11 @@ def round_of(pool: Pool, **values: Any) -> dict[str, Any]:
         ({"kind": "skip", "value": None, "remark": "smudged"}, "a_flag_has_a_remark"),
         ({"kind": "guess", "value": None}, "kind_is_known"),
         ({"source": "parrot"}, "source_is_known"),
+        ({"asked_by": "parrot"}, "asked_by_is_known"),
+        ({"source": "model", "autolabel_id": 1}, "a_model_is_no_annotator"),
+        ({"annotator_id": None}, "a_model_is_no_annotator"),
+        ({"source": "model", "annotator_id": None}, "a_model_names_its_autolabel"),
+        ({"autolabel_id": 1}, "a_model_names_its_autolabel"),
     ],
 )
 def test_a_label_event_keeps_to_the_rules(
@@ -147,15 +181,20 @@ def test_an_image_has_one_label(database: Database, pool: Pool, ada: Annotator) 
         session.execute(insert(Label), again)
 
 
-def test_an_image_is_with_one_annotator(database: Database, pool: Pool, ada: Annotator, ben: Annotator) -> None:
-    image_id = image_ids(database, pool)[0]
+def test_an_annotator_holds_and_answers_an_image_once(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator
+) -> None:
+    (first,) = ask_and_answer(database, pool, ada, 1)
+    flagged = flag(database, pool, ada, first.image_id)
+    lease = {"image_id": first.image_id, "pool_id": pool.id, "round_id": first.round_id, "expires_at": NOW}
+    answered = {"image_id": first.image_id, "pool_id": pool.id, "event_id": flagged.id, "value": 1}
     with database.write() as session:
-        round_id = session.scalar(select(Round.id).where(Round.pool_id == pool.id))
-        lease = {"image_id": image_id, "pool_id": pool.id, "round_id": round_id, "expires_at": NOW}
-        session.execute(insert(Lease), lease | {"annotator_id": ada.id})
+        session.execute(insert(Lease), [lease | {"annotator_id": who.id, "asked_by": "chance"} for who in (ada, ben)])
 
-    with pytest.raises(IntegrityError, match=r"lease\.image_id"), database.write() as session:
-        session.execute(insert(Lease), lease | {"annotator_id": ben.id})
+    with pytest.raises(IntegrityError, match=r"lease\.image_id, lease\.annotator_id"), database.write() as session:
+        session.execute(insert(Lease), lease | {"annotator_id": ben.id, "asked_by": "strategy"})
+    with pytest.raises(IntegrityError, match=r"answer\.image_id, answer\.annotator_id"), database.write() as session:
+        session.execute(insert(Answer), answered | {"annotator_id": ada.id})
 
 
 @pytest.mark.parametrize(
@@ -165,6 +204,10 @@ def test_an_image_is_with_one_annotator(database: Database, pool: Pool, ada: Ann
         ({"height": 0}, "has_images"),
         ({"width": -1}, "has_images"),
         ({"batch_size": 0}, "batch_size_is_positive"),
+        ({"answers_wanted": 0}, "answers_are_wanted"),
+        ({"channels": 2}, "channels_are_grey_or_colour"),
+        ({"learner": "parrot"}, "learner_is_known"),
+        ({"strategy": "guess"}, "strategy_is_known"),
     ],
 )
 def test_a_pool_keeps_to_the_rules(database: Database, values: dict[str, Any], rule: str) -> None:
@@ -173,10 +216,23 @@ def test_a_pool_keeps_to_the_rules(database: Database, values: dict[str, Any], r
 
 
 def test_a_position_of_a_split_is_taken_once(database: Database, pool: Pool) -> None:
-    image = {"pool_id": pool.id, "split": "pool", "position": 0, "truth": 1, "pixels": b"\0" * 16}
-
     with pytest.raises(IntegrityError, match=r"image\.pool_id"), database.write() as session:
-        session.execute(insert(Image), image)
+        session.execute(insert(Image), image_of(pool, position=0))
+
+
+def test_a_file_is_in_a_pool_once_and_a_data_set_may_hold_an_image_twice(database: Database, pool: Pool) -> None:
+    other = add_pool(database, slug="other")
+    with database.write() as session:
+        session.execute(insert(Image), [image_of(pool, position=100 + n) for n in range(2)])
+        session.execute(insert(Image), [image_of(each, position=102, name="one.png") for each in (pool, other)])
+
+    with pytest.raises(IntegrityError, match=r"image\.pool_id, image\.sha256"), database.write() as session:
+        session.execute(insert(Image), image_of(pool, position=103, name="two.png"))
+
+
+def test_the_hash_of_an_image_is_a_whole_one(database: Database, pool: Pool) -> None:
+    with pytest.raises(IntegrityError, match="ck_image_sha256_is_hexadecimal"), database.write() as session:
+        session.execute(insert(Image), image_of(pool, sha256="0" * 8))
 
 
 @pytest.mark.parametrize(
@@ -185,6 +241,8 @@ def test_a_position_of_a_split_is_taken_once(database: Database, pool: Pool) -> 
         ({"validation_correct": 21}, "validation_is_a_share"),
         ({"validation_correct": -1}, "validation_is_a_share"),
         ({"test_correct": 1}, "test_is_a_share"),
+        ({"validation_correct": None}, "validation_is_counted"),
+        ({"validation_total": 0}, "validation_is_counted"),
     ],
 )
 def test_a_round_counts_no_more_right_answers_than_images(
@@ -201,6 +259,36 @@ def test_a_round_number_is_given_once_a_pool(database: Database, pool: Pool) -> 
 
     with pytest.raises(IntegrityError, match=r"round\.pool_id"), database.write() as session:
         session.execute(insert(Round), round_of(pool))
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"status": "lost"}, "status_is_known"),
+        ({"n_images": 0, "n_audited": 0, "n_wrong": 0}, "has_images"),
+        ({"n_audited": 21}, "the_audit_is_of_its_images"),
+        ({"n_wrong": 11}, "wrong_is_a_share"),
+        ({"target": 0}, "target_is_a_share"),
+        ({"confidence_level": 1}, "confidence_level_is_a_share"),
+        ({"bound": 1.1}, "bound_is_a_share"),
+        ({"ended_at": NOW}, "an_audit_ends"),
+        ({"status": "accepted"}, "an_audit_ends"),
+    ],
+)
+def test_a_set_that_a_model_labels_keeps_to_the_rules(
+    database: Database, pool: Pool, values: dict[str, Any], rule: str
+) -> None:
+    with pytest.raises(IntegrityError, match=f"ck_autolabel_{rule}"), database.write() as session:
+        session.execute(insert(Autolabel), autolabel_of(pool, **values))
+
+
+def test_a_pool_has_one_audit_at_a_time(database: Database, pool: Pool) -> None:
+    with database.write() as session:
+        session.execute(insert(Autolabel), autolabel_of(pool, status="rejected", ended_at=NOW))
+        session.execute(insert(Autolabel), autolabel_of(pool))
+
+    with pytest.raises(IntegrityError, match=r"autolabel\.pool_id"), database.write() as session:
+        session.execute(insert(Autolabel), autolabel_of(pool))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def count_by_hand(database: Database, pool: Pool, name: str) -> tuple[tuple[int,
     model, truth = [], []
     labels = standing(database)
     with database.read() as session:
+        whose = session.scalar(select(Annotator.id).where(Annotator.name == name))
         for event in session.scalars(select(LabelEvent).where(LabelEvent.pool_id == pool.id)):
             is_standing = session.scalar(
                 select(LabelEvent.id)
@@ -33,7 +34,7 @@ def count_by_hand(database: Database, pool: Pool, name: str) -> tuple[tuple[int,
                 .order_by(LabelEvent.id.desc())
                 .limit(1)
             )
-            if event.image_id not in labels or is_standing != event.id or event.annotator.name != name:
+            if event.image_id not in labels or is_standing != event.id or event.annotator_id != whose:
                 continue
             ranked = session.get(RankedImage, (event.round_id, event.rank)) if event.rank is not None else None
             if ranked is not None and ranked.prediction is not None:

@@ -1,20 +1,35 @@
 """A pool is made whole or not at all, and comes back as the arrays it was made of."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from app import datasets
 from app.accuracy import Accuracy
+from app.changes import Change, note
 from app.db import Database
 from app.errors import NotEnoughImages, NotFound, SlugTaken
-from app.models import Image, Pool, RankedImage, Round
-from app.pools import create_pool, get_pool, make_pool, read_arrays
+from app.live import Live
+from app.models import Annotator, Image, Pool, RankedImage, Round
+from app.pools import UNKNOWN, Pools, create_pool, get_pool, make_pool, read_arrays
 from app.rounds import get_newest_round
 from app.settings import Settings
 from app.training import prepare
 
-from .factories import NOW, add_pool, image_ids, make_data_set, make_settings, make_splits, ranked_ids
+from .factories import (
+    NOW,
+    add_pool,
+    ask_and_answer,
+    count_queries,
+    image_ids,
+    make_data_set,
+    make_settings,
+    make_splits,
+    ranked_ids,
+)
 
 
 def count_rows(database: Database) -> dict[str, int]:
@@ -51,11 +66,102 @@ def test_a_pool_without_test_images_has_empty_arrays_and_no_test_accuracy(databa
     assert (newest.test_correct, newest.test_total) == (0, 0)
 
 
-def test_an_unknown_truth_reads_back_as_minus_one(database: Database, pool: Pool) -> None:
+def test_images_of_unknown_class_neither_validate_nor_test(database: Database) -> None:
+    data = make_data_set(n_test=50)
+    data.test.truth[[3, 4, 25]] = UNKNOWN
+    data.train.truth[7] = UNKNOWN
     with database.write() as session:
-        session.execute(text("UPDATE image SET truth = NULL WHERE split = 'test' AND position = 3"))
+        pool = create_pool(
+            session,
+            data,
+            make_splits(data),
+            slug="known",
+            name="Known in part",
+            strategy="random",
+            batch_size=10,
+            queue_size=10,
+            now=NOW,
+        )
     with database.read() as session:
-        assert read_arrays(session, pool).test.truth[3] == -1
+        arrays = read_arrays(session, pool)
+        unknown = session.scalars(select(Image.position).where(Image.truth.is_(None)).order_by(Image.id)).all()
+        newest = get_newest_round(session, pool)
+
+    assert unknown == [7, 3, 4, 5]  # the 26th image is the 6th test image
+    assert arrays.validation.truth.tolist() == [t for t in data.test.truth[:20].tolist() if t != UNKNOWN]
+    np.testing.assert_array_equal(arrays.test.images, np.delete(data.test.images[20:], 5, axis=0))
+    assert (newest.validation_total, newest.test_total) == (18, 29)
+
+
+def test_a_pool_without_validation_images_has_no_validation_accuracy(database: Database) -> None:
+    pool = add_pool(database, n_validation=0)
+    with database.read() as session:
+        arrays = read_arrays(session, pool)
+        newest = get_newest_round(session, pool)
+
+    assert (arrays.validation.images.shape, arrays.validation.truth.shape) == ((0, 4, 4), (0,))
+    assert (newest.validation_correct, newest.validation_total) == (None, 0)
+
+
+def test_colours_are_kept_with_the_pixels(database: Database) -> None:
+    grey = make_data_set(n_train=6, n_test=4)
+    data = replace(
+        grey,
+        train=replace(grey.train, images=np.stack([grey.train.images] * 3, axis=3)),
+        test=replace(grey.test, images=np.stack([grey.test.images] * 3, axis=3)),
+    )
+    with database.write() as session:
+        pool = create_pool(
+            session,
+            data,
+            make_splits(data, n_validation=2),
+            slug="colours",
+            name="Colours",
+            strategy="random",
+            batch_size=10,
+            queue_size=10,
+            now=NOW,
+        )
+    with database.read() as session:
+        images = read_arrays(session, pool).images
+
+    assert (pool.channels, pool.n_inputs) == (3, 48)
+    np.testing.assert_array_equal(images, data.train.images)
+
+
+def test_an_image_has_the_hash_of_its_pixels(database: Database) -> None:
+    add_pool(database)
+    with database.read() as session:
+        rows = session.execute(select(Image.sha256, Image.pixels, Image.name)).all()
+
+    assert all(sha256 == hashlib.sha256(pixels).hexdigest() for sha256, pixels, _ in rows)
+    assert {name for *_, name in rows} == {None}
+
+
+def test_a_pool_that_has_changed_is_read_anew(database: Database, pool: Pool) -> None:
+    pools, live = Pools(), Live(database)
+    live.listen(pools.hear)
+    with database.read() as session:
+        assert pools.get(session, pool.slug) is pools.get(session, pool.slug)
+    with database.write() as session:
+        stored = get_pool(session, pool.slug)
+        stored.classes = [*stored.classes, "ten"]
+        note(session, Change("pool", stored.id))
+    with database.read() as session, count_queries(database) as statements:
+        found = [pools.get(session, pool.slug) for _ in range(3)]
+
+    assert found[0].classes[-1] == "ten"
+    assert sum("FROM pool" in statement for statement in statements) == 1
+
+
+def test_a_pool_that_only_got_labels_is_not_read_anew(database: Database, pool: Pool, ada: Annotator) -> None:
+    pools, live = Pools(), Live(database)
+    live.listen(pools.hear)
+    with database.read() as session:
+        before = pools.get(session, pool.slug)
+    ask_and_answer(database, pool, ada)
+    with database.read() as session:
+        assert pools.get(session, pool.slug) is before
 
 
 def test_two_pools_keep_their_images_apart(database: Database) -> None:
@@ -110,7 +216,7 @@ def test_a_pool_that_fails_halfway_leaves_nothing(database: Database) -> None:
                 make_splits(data),
                 slug="half",
                 name="Half",
-                ranking="margin",
+                strategy="margin",
                 batch_size=10,
                 queue_size=10,
                 now=NOW,

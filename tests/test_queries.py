@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app import queries
+from app import export, queries
 from app.db import Database
 from app.errors import NotFound
 from app.models import Annotator, Image, Pool
 from app.oracle import runs
 from app.oracle.scenarios import Parameters
 from app.pools import get_pool
+from app.queries import Pixels
 from app.training_status import Training
 from app.web.api.schemas import EventOut, PoolDetail, RoundOut
 
@@ -141,11 +142,11 @@ def test_pixels_come_with_their_size_from_every_split(database: Database) -> Non
     pool = add_pool(database, height=3, width=5)
     with database.read() as session:
         (image_id,) = image_ids(database, pool, [9])
-        stored = session.get_one(Image, image_id).pixels
+        stored = session.get_one(Image, image_id)
 
-        assert queries.get_pixels(session, image_id, with_held_out=False) == (stored, 3, 5)
-        assert queries.read_pixels(session, [image_id]) == {image_id: stored}
-        assert len(queries.get_pixels(session, 110, with_held_out=True)[0]) == 15  # the last test image
+        expected = Pixels(stored.pixels, height=3, width=5, channels=1, sha256=stored.sha256)
+        assert queries.get_pixels(session, image_id, with_held_out=False) == expected
+        assert len(queries.get_pixels(session, 110, with_held_out=True).data) == 15  # the last test image
         with pytest.raises(NotFound, match="There is no image 111"):
             queries.get_pixels(session, 111, with_held_out=True)
 
@@ -162,11 +163,11 @@ def show_rounds(session: Session, pool: Pool) -> object:
 
 
 def show_labels(session: Session, pool: Pool) -> object:
-    return [EventOut.of(event) for event in queries.list_labels(session, pool)[0]]
+    return [EventOut.model_validate(event) for event in queries.list_labels(session, pool)[0]]
 
 
 def show_export(session: Session, pool: Pool) -> object:
-    return queries.export_chunk(session, pool, after=-1)
+    return export.read_chunk(session, pool, after=-1)
 
 
 @pytest.mark.parametrize("show", [show_pool, show_rounds, show_labels, show_export])

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from app import labels
 from app.changes import Change
 from app.db import Database
 from app.errors import ImageNotFound, KeyReused, NotFound, NothingToUndo
 from app.labeling import GivenLabel
 from app.live import Live
-from app.models import Annotator, Image, LabelEvent, Pool
+from app.models import Annotator, Image, Pool
 from app.pools import read_arrays
 
 from .factories.acts import answer, ask, ask_and_answer, change, flag, give, skip, undo
 from .factories.making import add_pool
-from .factories.stored import count_events, held_by, image_ids, standing, training_set
+from .factories.stored import count_events, fold_of, held_by, image_ids, read_history, standing, training_set
 
 # Flags
 
@@ -136,8 +135,7 @@ def test_the_training_set_is_what_the_fold_of_the_events_leaves(
     change(database, pool, ada, first.id, 2)
     undo(database, pool, ada)
     with database.read() as session:
-        events = session.scalars(select(LabelEvent).order_by(LabelEvent.id)).all()
-        folded = labels.fold(events)
+        folded = fold_of(read_history(session)).labels
         ids = read_arrays(session, pool).image_ids
 
     used = training_set(database, pool)

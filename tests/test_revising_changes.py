@@ -5,7 +5,7 @@ import pytest
 from app import rounds
 from app.db import Database
 from app.errors import KeyReused, NotFound, NothingToUndo, ValueNotAClass
-from app.labels import Recorded
+from app.events import LabelEventView
 from app.models import Annotator, Pool
 
 from .factories.acts import answer, ask, ask_and_answer, change, flag, skip, undo, undo_and_hold
@@ -106,7 +106,7 @@ def test_a_skip_a_flag_an_undo_and_another_pools_answer_are_nothing_to_change(
     other = add_pool(database, slug="other")
     first, second = image_ids(database, pool, [0, 1])
     answer(database, pool, ada, [first])
-    events: list[Recorded] = [
+    events: list[LabelEventView] = [
         undo(database, pool, ada),
         skip(database, pool, ada, second),
         flag(database, pool, ada, second),

@@ -7,15 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app import labels
 from app.db import Database
 from app.errors import AppError
-from app.models import Annotator, Label, LabelEvent, Pool, Skip
+from app.models import Annotator, Label, Pool, Skip
 
 from .factories.acts import answer, ask, change, flag, skip, undo
 from .factories.files import fresh_pool
 from .factories.making import add_annotator, after
-from .factories.stored import image_ids
+from .factories.stored import fold_of, image_ids, read_history
 
 N_IMAGES = 5
 NAMES = ("ada", "ben", "boss")
@@ -48,11 +47,11 @@ def test_the_tables_are_the_fold_of_the_events_whatever_people_do(
             with suppress(AppError):  # refused, and so without a trace: that is what the fold shows
                 do(database, pool, people, ids, step, seconds=turn * 200)
         with database.read() as session:
-            events = session.scalars(select(LabelEvent).order_by(LabelEvent.id)).all()
+            events = read_history(session)
             stored = {row.image_id: row.event_id for row in session.scalars(select(Label))}
             skipped = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Skip))}
         undone = {event.undoes_id for event in events if event.kind == "undo"}
-        assert stored == {image_id: event.id for image_id, event in labels.fold(events).items()}
+        assert stored == {image_id: event.id for image_id, event in fold_of(events).labels.items()}
         last = {(event.image_id, event.annotator_id): event.id for event in events if event.kind == "skip"}
         assert skipped == {whose: event_id for whose, event_id in last.items() if event_id not in undone}
         assert len(undone) == sum(event.kind == "undo" for event in events)

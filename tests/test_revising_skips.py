@@ -176,7 +176,7 @@ def test_two_may_skip_the_same_image(database: Database, pool: Pool, ada: Annota
 def test_a_labeled_image_cannot_be_skipped(database: Database, pool: Pool, ada: Annotator) -> None:
     (event,) = ask_and_answer(database, pool, ada, 1)
 
-    with pytest.raises(AlreadyLabeled, match=f"Image {event.image_id} has a label already"):
+    with pytest.raises(AlreadyLabeled, match=f"Image {event.image_id} has the label {event.value} by ada already"):
         skip(database, pool, ada, event.image_id)
 
 

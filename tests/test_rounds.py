@@ -4,16 +4,16 @@ import random
 
 import numpy as np
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from app import rounds
 from app.changes import Change
 from app.db import Database
 from app.live import Live
-from app.models import Annotator, Label, LabelEvent, Pool, RankedImage, Round
+from app.models import Annotator, Pool, RankedImage, Round
 from app.rounds import TrainingSet
 
-from .factories.acts import answer, ask, ask_and_answer, ids_of, undo
+from .factories.acts import answer, ask, ask_and_answer, ids_of, label_by_model, undo
 from .factories.making import NOW, add_pool, add_round, after, make_outcome
 from .factories.stored import image_ids, ranked_ids, truth_of
 from .factories.watching import race
@@ -27,26 +27,6 @@ def is_due(database: Database, pool: Pool) -> bool:
 def training_set(database: Database, pool: Pool) -> TrainingSet:
     with database.read() as session:
         return rounds.read_training_set(session, pool)
-
-
-def label_by_model(database: Database, pool: Pool, annotator: Annotator, ids: list[int]) -> None:
-    with database.write() as session:
-        round_id = rounds.get_newest_round(session, pool).id
-        for image_id in ids:
-            event = LabelEvent(
-                pool_id=pool.id,
-                image_id=image_id,
-                annotator_id=annotator.id,
-                kind="label",
-                value=1,
-                source="model",
-                round_id=round_id,
-                created_at=NOW,
-            )
-            session.add(event)
-            session.flush()
-            label = {"image_id": image_id, "pool_id": pool.id, "event_id": event.id, "value": 1, "source": "model"}
-            session.execute(insert(Label), label)
 
 
 def test_a_round_is_due_after_as_many_new_labels_as_a_batch_has(database: Database, ada: Annotator) -> None:
@@ -79,13 +59,22 @@ def test_labels_that_were_undone_do_not_count(database: Database, ada: Annotator
     assert is_due(database, pool)
 
 
-def test_labels_by_the_model_do_not_count(database: Database, ada: Annotator, oracle: Annotator) -> None:
+def test_labels_by_the_model_do_not_count(database: Database, oracle: Annotator) -> None:
     pool = add_pool(database, batch_size=4)
-    label_by_model(database, pool, ada, image_ids(database, pool, [0, 1, 2, 3, 4]))
+    label_by_model(database, pool, image_ids(database, pool, [0, 1, 2, 3, 4]))
 
     assert not is_due(database, pool)
     ask_and_answer(database, pool, oracle, 4)
     assert is_due(database, pool)
+
+
+def test_a_model_does_not_learn_from_labels_of_models(database: Database, pool: Pool, ada: Annotator) -> None:
+    first, second = image_ids(database, pool, [0, 1])
+    label_by_model(database, pool, [first, second], value=1)
+    answer(database, pool, ada, [second], value=2)
+
+    assert training_set(database, pool).positions.tolist() == [1]
+    assert training_set(database, pool).values.tolist() == [2]
 
 
 def test_labels_of_another_pool_do_not_count(database: Database, pool: Pool, ada: Annotator) -> None:

@@ -26,19 +26,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
-from app import labeling, labels, leases, queries, revising, rounds
+from app import labeling, leases, queries, revising, rounds
 from app.db import Database
 from app.errors import AppError
+from app.events import LabelEventView
 from app.labeling import GivenLabel
-from app.models import Annotator, Label, LabelEvent, Lease, Pool, Skip
+from app.models import Annotator, Answer, Label, Lease, Pool, Skip
 from app.pools import get_pool
 
 from .factories.acts import ids_of
 from .factories.files import copy_database, url_of
 from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, make_outcome
-from .factories.stored import image_ids
+from .factories.stored import answers_of, fold_of, image_ids, read_history
 from .labeling_rules import Done, Rules
 
 T = TypeVar("T")
@@ -282,13 +282,8 @@ class Labeling(RuleBasedStateMachine):
     def what_is_stored_is_what_the_rules_say(self) -> None:
         """Labels, skips and leases; and the labels are the fold of the events."""
         with self.database.read() as session:
-            events = list(
-                session.scalars(
-                    select(LabelEvent)
-                    .order_by(LabelEvent.id)
-                    .options(joinedload(LabelEvent.annotator), joinedload(LabelEvent.round))
-                )
-            )
+            events = read_history(session)
+            answers = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Answer))}
             stored = {row.image_id: (row.event_id, row.value) for row in session.scalars(select(Label))}
             skips = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Skip))}
             held = {
@@ -298,7 +293,9 @@ class Labeling(RuleBasedStateMachine):
             view = queries.view_pool(session, self.pool, now=self.now)
         ids = {name: person.id for name, person in self.people.items()}
         assert stored == {image: (each, self.model.events[each - 1].value) for image, each in self.model.label.items()}
-        assert stored == {image: (each.id, each.value) for image, each in labels.fold(events).items()}
+        fold = fold_of(events)
+        assert stored == {image: (each.id, each.value) for image, each in fold.labels.items()}
+        assert answers == answers_of(fold)
         assert skips == {(image, ids[name]): each for (image, name), each in self.model.skips.items()}
         assert held == {
             image: (ids[lease.name], lease.since, lease.until, lease.rank) for image, lease in self.model.held.items()
@@ -311,11 +308,10 @@ class Labeling(RuleBasedStateMachine):
         assert view.until_round == max(0, BATCH_SIZE - self.model.n_new)
         assert view.newest.number == len(self.model.rankings) - 1
 
-    def check_events(self, events: list[LabelEvent]) -> None:
+    def check_events(self, events: list[LabelEventView]) -> None:
         """They are the model's, they only grow, and nobody labels what has a label."""
         told = [
-            Done(e.id, e.kind, e.image_id, e.annotator.name, e.value, e.undoes_id, e.round.number, e.rank)
-            for e in events
+            Done(e.id, e.kind, e.image_id, e.annotator or "", e.value, e.undoes_id, e.round, e.rank) for e in events
         ]
         assert told == self.model.events
         rows = [(e.id, e.kind, e.value, e.annotator_id, e.key, e.remark, e.created_at) for e in events]

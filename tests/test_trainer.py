@@ -12,7 +12,7 @@ from app.db import Database
 from app.learning import strategies
 from app.learning.learner import Features, PoolImages, find_right
 from app.learning.learners import make_learner
-from app.learning.strategies import STRATEGIES, Strategy
+from app.learning.names import STRATEGIES, Strategy
 from app.models import Annotator, Pool, RankedImage, Round
 from app.pools import read_arrays
 from app.trainer import Trainer
@@ -37,7 +37,7 @@ def trace(database: Database, pool: Pool) -> Trace:
         for row in session.scalars(query):
             ranked = session.scalars(select(RankedImage).where(RankedImage.round_id == row.id)).all()
             head = [(image.image_id, image.confidence or 0.0, image.prediction or 0) for image in ranked]
-            counts = (row.number, row.n_labels, row.steps, row.validation_correct, row.test_correct or 0)
+            counts = (row.number, row.n_labels, row.steps, row.validation_correct or 0, row.test_correct or 0)
             found.append((*counts, row.state, head))
     return found
 
@@ -71,8 +71,8 @@ def test_all_new_labels_go_into_one_round(database: Database, pool: Pool, ada: A
 def test_a_round_is_what_the_model_computes_from_its_labels(
     database: Database, ada: Annotator, trainer: Trainer, strategy: Strategy
 ) -> None:
-    pool = add_pool(database, ranking=strategy, queue_size=15)
-    learner = make_learner(pool.model, 10, (4, 4))
+    pool = add_pool(database, strategy=strategy, queue_size=15)
+    learner = make_learner(pool.learner, 10, (4, 4))
     state = learner.initial()
     with database.read() as session:
         arrays = read_arrays(session, pool)
@@ -119,11 +119,11 @@ def test_a_pool_without_validation_images_is_trained(database: Database, ada: An
 
 
 def test_the_model_gets_better_with_labels(database: Database, pool: Pool, ada: Annotator, trainer: Trainer) -> None:
-    before = newest_round(database, pool).validation_correct
+    before = newest_round(database, pool).validation_correct or 0
     ask_and_answer(database, pool, ada, 30)
     trainer.run_one()
 
-    assert newest_round(database, pool).validation_correct > before + 5
+    assert (newest_round(database, pool).validation_correct or 0) > before + 5
 
 
 def test_the_ranking_leaves_out_what_is_labeled(

@@ -26,8 +26,11 @@ from .factories import (
     copy_database,
     flag,
     image_ids,
+    label_by_model,
     make_trainer,
+    move,
     skip,
+    standing,
     undo,
     url_of,
 )
@@ -103,6 +106,54 @@ def value_of(path: Path, query: str) -> bytes:
 
 
 def test_what_was_trained_comes_out_the_same(verify: Callable[[], Difference | None]) -> None:
+    assert verify() is None
+
+
+def test_what_0_2_0_trained_comes_out_the_same_after_the_migration(
+    path: Path, verify: Callable[[], Difference | None]
+) -> None:
+    database = Database(url_of(path))
+    move(database, "0002")
+    database.migrate()
+    database.close()
+
+    assert verify() is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        ("UPDATE answer SET value = 9 - value WHERE image_id = 1", "the answer to an image by an annotator (1, 1)"),
+        ("DELETE FROM answer WHERE image_id = 1", "the answer to an image by an annotator (1, 1)"),
+        ("UPDATE answer SET annotator_id = 2 WHERE image_id = 1", "the answer to an image by an annotator (1, 1)"),
+        ("UPDATE label SET source = 'oracle' WHERE image_id = 1", "the label of image 1"),
+    ],
+)
+def test_an_answer_that_the_events_do_not_leave_is_found(
+    path: Path, verify: Callable[[], Difference | None], statement: str, place: str
+) -> None:
+    spoil(path, statement)
+
+    difference = verify()
+
+    assert difference is not None
+    assert place in difference.place
+
+
+def test_labels_of_models_are_verified_and_no_round_has_learned_from_them(
+    path: Path, verify: Callable[[], Difference | None]
+) -> None:
+    database = Database(url_of(path))
+    with database.read() as session:
+        pool = get_pool(session, "patterns")
+    first, *others = [each for each in image_ids(database, pool) if each not in standing(database)][:3]
+    label_by_model(database, pool, [first, *others])
+    cyd = add_annotator(database, "cyd")
+    answer(database, pool, cyd, [first])
+    ask_and_answer(database, pool, cyd, 10)
+    train(make_trainer(database))
+    database.close()
+
     assert verify() is None
 
 
@@ -210,7 +261,7 @@ def test_a_label_that_its_events_do_not_leave_is_found(
     difference = verify()
 
     assert difference is not None
-    assert difference.place == f"patterns, the label of image {image_id!s} (event, value)"
+    assert difference.place == f"patterns, the label of image {image_id!s} (event, value, source)"
 
 
 def test_a_label_out_of_nowhere_is_found(path: Path, verify: Callable[[], Difference | None]) -> None:
@@ -244,7 +295,8 @@ def test_an_event_that_was_rewritten_is_found_though_its_label_was_rewritten_too
     assert difference is not None
     assert "the label of image" in difference.place
 
-    spoil(path, "UPDATE label SET value = 9 - value WHERE event_id = ?", event_id)
+    for table in ("label", "answer"):
+        spoil(path, f"UPDATE {table} SET value = 9 - value WHERE event_id = ?", event_id)
     difference = verify()
     assert difference is not None
     assert difference.place.startswith("patterns, round 1, ")

@@ -15,8 +15,8 @@ from rich.table import Table
 from app import datasets
 from app.accuracy import Accuracy
 from app.cli.console import failures_in_words, get_settings, notes, screen
-from app.learning.learners import PAPERS, make_learner
-from app.learning.strategies import STRATEGIES, Strategy
+from app.learning.learners import make_learner
+from app.learning.names import PAPERS, STRATEGIES, Strategy
 from app.oracle import runs, table
 from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, about, as_named
 from app.oracle.results import RunResult

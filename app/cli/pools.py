@@ -20,10 +20,10 @@ def list_all_pools() -> None:
     """The pools of the database."""
     with failures_in_words(), open_database().read() as session:
         pools, _ = list_pools(session, limit=1000)
-        shown = Table("pool", "images", "batch", "ranking", "data")
+        shown = Table("pool", "images", "batch", "strategy", "data")
         for pool in pools:
             shown.add_row(
-                pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.ranking, escape(pool.dataset_description)
+                pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.strategy, escape(pool.dataset_description)
             )
     screen.print(shown)
 

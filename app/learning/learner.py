@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.learning.strategies import Batch, Strategy, find_rest
+from app.learning.names import Strategy
+from app.learning.strategies import Batch, find_rest
 
 Float32 = NDArray[np.float32]
 Images = NDArray[np.uint8]

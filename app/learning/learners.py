@@ -1,14 +1,10 @@
-"""The table of learners. A new one is a module beside this one, and a line here."""
+"""The table of learners. A new one is a module beside this one, a line here, and its name in `names`."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
 
 from app.learning.learner import Learner
+from app.learning.names import LEARNERS, LearnerName
 from app.learning.softmax import SoftmaxRegression
-
-LearnerName = Literal["softmax"]
-LEARNERS: tuple[LearnerName, ...] = get_args(LearnerName)
-PAPERS: LearnerName = "softmax"
 
 _LEARNERS: dict[LearnerName, Callable[[int, tuple[int, ...]], Learner]] = {"softmax": SoftmaxRegression}
 

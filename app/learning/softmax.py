@@ -33,7 +33,8 @@ from app.learning.learner import (
     TrainingDiverged,
     predict_rest,
 )
-from app.learning.strategies import Batch, Strategy
+from app.learning.names import Strategy
+from app.learning.strategies import Batch
 
 if TYPE_CHECKING:
     from app.learning.softmax_tf import Graph

@@ -6,13 +6,12 @@ settled by position in the pool. N images, n of them labeled, K classes; probabi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Strategy = Literal["least_confidence", "margin", "entropy", "random"]
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+from app.learning.names import Strategy
 
 Scores = NDArray[np.floating[Any]]
 

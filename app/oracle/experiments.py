@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from app.learning.strategies import Strategy
+from app.learning.names import Strategy
 
 Experiment = Literal["ground_truth", "random", "random_curve", "active", "auto_naive", "auto_confident", "kmeans"]
 

@@ -21,8 +21,8 @@ from app.errors import NotEnoughImages
 from app.learning import strategies
 from app.learning.clusters import Clusters, find_clusters
 from app.learning.learner import Fit, LabeledImages, Learner, PoolImages, find_right, fit_and_rank, predict_rest
-from app.learning.learners import PAPERS, make_learner
-from app.learning.strategies import Strategy
+from app.learning.learners import make_learner
+from app.learning.names import PAPERS, Strategy
 from app.oracle.experiments import EXPERIMENTS, Experiment
 
 

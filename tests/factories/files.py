@@ -69,7 +69,7 @@ def make_alembic_config() -> Config:
 def move(database: Database, revision: str) -> None:
     """Migrate up or down to a version."""
     config = make_alembic_config()
-    move_to = command.downgrade if revision in ("base", "0001") else command.upgrade
+    move_to = command.downgrade if revision in ("base", "0001", "0002") else command.upgrade
     with database.engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)

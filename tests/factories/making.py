@@ -14,8 +14,8 @@ from app.datasets import DataSet
 from app.datasets.splits import Splits, split
 from app.db import Database
 from app.learning.learner import LabeledImages
-from app.learning.learners import PAPERS, LearnerName, make_learner
-from app.learning.strategies import Strategy
+from app.learning.learners import make_learner
+from app.learning.names import PAPERS, LearnerName, Strategy
 from app.models import Annotator, Pool, Role, Round, TrainerState
 from app.pools import create_pool
 from app.rounds import Outcome, TrainingSet
@@ -84,7 +84,7 @@ def add_pool(
     width: int = 4,
     classes: Sequence[str] = CLASSES,
     learner: LearnerName = PAPERS,
-    ranking: Strategy = "least_confidence",
+    strategy: Strategy = "least_confidence",
     batch_size: int = 10,
     queue_size: int = 40,
     seed: int = 0,
@@ -101,7 +101,7 @@ def add_pool(
             make_splits(data, n_validation=n_validation),
             slug=slug,
             name=name,
-            ranking=ranking,
+            strategy=strategy,
             batch_size=batch_size,
             queue_size=queue_size,
             now=now,

@@ -1,12 +1,15 @@
 """What the database holds, read past the code that is tested."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
-from app import labels, rounds
+from app import events, rounds
 from app.db import Database
-from app.models import Annotator, Image, Label, LabelEvent, Lease, Pool, RankedImage, Round, Skip
+from app.events import EVENTS, LabelEventView
+from app.labels import Fold
+from app.models import Annotator, Answer, Image, Label, LabelEvent, Lease, Pool, RankedImage, Round, Skip
 from app.rounds import TrainingSet
 
 
@@ -69,11 +72,42 @@ def training_set(database: Database, pool: Pool) -> TrainingSet:
         return rounds.read_training_set(session, pool)
 
 
+def read_history(session: Session) -> list[LabelEventView]:
+    """All events in their order."""
+    return events.read(session.execute(EVENTS.order_by(LabelEvent.id)))
+
+
+def history(database: Database) -> list[LabelEventView]:
+    """All events in their order, in a session of its own."""
+    with database.read() as session:
+        return read_history(session)
+
+
+def fold_of(events: Iterable[LabelEventView]) -> Fold:
+    """What stands after all of these events."""
+    fold = Fold()
+    for event in events:
+        fold.add(event)
+    return fold
+
+
+def answers_of(fold: Fold) -> dict[tuple[int, int], int]:
+    """The events of the answers of a fold, by image and annotator; without those of models."""
+    return {
+        (image_id, whose): event.id
+        for image_id, of_image in fold.answers.items()
+        for whose, event in of_image.items()
+        if whose is not None
+    }
+
+
 def check_whole(database: Database) -> None:
     """What stands is the fold of the events, and SQLite finds nothing wrong."""
     with database.read() as session:
-        folded = labels.fold(session.scalars(select(LabelEvent).order_by(LabelEvent.id)))
+        fold = fold_of(read_history(session))
         stored = {row.image_id: row.event_id for row in session.scalars(select(Label))}
-        assert stored == {image_id: each.id for image_id, each in folded.items()}
+        assert stored == {image_id: each.id for image_id, each in fold.labels.items()}
+        answers = {(row.image_id, row.annotator_id): row.event_id for row in session.scalars(select(Answer))}
+        assert answers == answers_of(fold)
         assert session.scalar(text("PRAGMA integrity_check")) == "ok"
         assert session.execute(text("PRAGMA foreign_key_check")).all() == []

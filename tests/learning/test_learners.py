@@ -18,8 +18,9 @@ from app.learning.learner import (
     fit_and_rank,
     predict_rest,
 )
-from app.learning.learners import LEARNERS, LearnerName, make_learner
-from app.learning.strategies import STRATEGIES, Batch, Strategy
+from app.learning.learners import make_learner
+from app.learning.names import LEARNERS, STRATEGIES, LearnerName, Strategy
+from app.learning.strategies import Batch
 from tests.factories import make_images
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.parametrize("name", LEARNERS)]

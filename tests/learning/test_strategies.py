@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import entropy
 
 from app.learning import strategies
-from app.learning.strategies import STRATEGIES, Strategy
+from app.learning.names import STRATEGIES, Strategy
 
 
 def make_probabilities(n_images: int = 500, n_classes: int = 10, seed: int = 0) -> NDArray[np.float32]:

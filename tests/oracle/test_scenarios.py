@@ -10,8 +10,8 @@ from app.errors import NotEnoughImages
 from app.learning import strategies
 from app.learning.clusters import find_clusters
 from app.learning.learner import Features, PoolImages, find_right
-from app.learning.learners import PAPERS, make_learner
-from app.learning.strategies import STRATEGIES, Strategy
+from app.learning.learners import make_learner
+from app.learning.names import PAPERS, STRATEGIES, Strategy
 from app.oracle import scenarios
 from app.oracle.experiments import EXPERIMENTS, Experiment
 from app.oracle.scenarios import Parameters, Progress, Results

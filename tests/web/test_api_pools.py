@@ -37,7 +37,7 @@ def test_all_pools_are_listed(client: TestClient) -> None:
     (pool,) = page["items"]
     assert (pool["slug"], pool["name"], pool["dataset"]) == ("digits", "Handwritten digits", "sample")
     assert (pool["height"], pool["width"], pool["classes"]) == (28, 28, list("0123456789"))
-    assert (pool["batch_size"], pool["ranking"]) == (10, "least_confidence")
+    assert (pool["batch_size"], pool["strategy"]) == (10, "least_confidence")
     assert len(pool["dataset_sha256"]) == 64
 
 

@@ -17,17 +17,18 @@ router = APIRouter(tags=["images"])
 @router.get(
     "/images/{image_id}.png",
     response_class=Response,
-    responses=responses(401, 404, 422, ok={"content": {"image/png": {}}, "description": "The image, grey"}),
+    responses=responses(401, 404, 422, ok={"content": {"image/png": {}}, "description": "The image"}),
 )
 def get_image(image_id: PathId, services: InServices, caller: InCaller, v: str | None = None) -> Response:
-    """One image as a PNG, cached for ever if `v` is the checksum of its content, as in a lease's `url`.
+    """One image as a PNG, cached for ever if `v` is the version of its content, as in a lease's `url`.
 
     Validation and test images are for admins.
     """
     with services.database.read() as session:
-        pixels, height, width = queries.get_pixels(session, image_id, with_held_out=caller.is_admin)
+        pixels = queries.get_pixels(session, image_id, with_held_out=caller.is_admin)
+    mode = "L" if pixels.channels == 1 else "RGB"
     buffer = io.BytesIO()
-    Picture.frombytes("L", (width, height), pixels).save(buffer, "PNG")
-    is_this = v == image_version(pixels)
+    Picture.frombytes(mode, (pixels.width, pixels.height), pixels.data).save(buffer, "PNG")
+    is_this = v == image_version(pixels.sha256)
     headers = {"Cache-Control": "private, max-age=31536000, immutable" if is_this else "no-cache"}
     return Response(buffer.getvalue(), media_type="image/png", headers=headers)

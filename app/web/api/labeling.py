@@ -10,8 +10,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from app import labeling, leases, revising, rounds
+from app.events import LabelEventView
 from app.labeling import GivenLabel
-from app.labels import Recorded
 from app.models import ORACLE, Annotator, Pool
 from app.web.api.schemas import (
     Acting,
@@ -163,7 +163,7 @@ def _act(
     return services.database.write_together(work)
 
 
-def _log(slug: str, events: list[Recorded]) -> None:
+def _log(slug: str, events: list[LabelEventView]) -> None:
     """One line for each event, after its commit."""
     for event in events:
         name, value = event.annotator, "" if event.value is None else f" as {event.value}"
@@ -171,9 +171,9 @@ def _log(slug: str, events: list[Recorded]) -> None:
         logger.info("%s: %s: %s of image %d%s", slug, name, event.kind, event.image_id, value, extra=extra)
 
 
-def _logged(slug: str, event: Recorded) -> EventOut:
+def _logged(slug: str, event: LabelEventView) -> EventOut:
     _log(slug, [event])
-    return EventOut.of(event)
+    return EventOut.model_validate(event)
 
 
 def _wait_for_due_round(services: Services, slug: str, now: dt.datetime) -> None:

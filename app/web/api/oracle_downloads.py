@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Response
 
 from app.accuracy import Accuracy
-from app.learning.strategies import Strategy
+from app.learning.names import Strategy
 from app.oracle.experiments import TABLE, Experiment, as_named
 from app.oracle.results import CurveResult, RunResult
 

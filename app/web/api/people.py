@@ -65,7 +65,7 @@ def list_image_events(
         events, following = history.list_image_events(
             session, image_id, annotator_id=only, after=cursor or 0, limit=limit
         )
-        return Page(items=[EventOut.of(event) for event in events], next=following)
+        return Page(items=[EventOut.model_validate(event) for event in events], next=following)
 
 
 @router.get("/audit", responses=responses(403))

@@ -60,7 +60,7 @@ def list_labels(
     with services.database.read() as session:
         pool = get_pool(session, slug)
         events, following = queries.list_labels(session, pool, annotator_id=only, after=cursor or 0, limit=limit)
-    return Page(items=[EventOut.of(event) for event in events], next=following)
+    return Page(items=[EventOut.model_validate(event) for event in events], next=following)
 
 
 @router.get(

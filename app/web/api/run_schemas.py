@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.datasets.mnist import MNIST_SHAPES
 from app.datasets.sample import N_DIGITS, N_TRAIN
-from app.learning.strategies import Strategy
+from app.learning.names import Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
 from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, Experiment

@@ -3,13 +3,13 @@
 import datetime as dt
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.accuracy import Accuracy
-from app.labeling import Answered, Asked
-from app.labels import Recorded
+from app.labeling import AnswerResult, AskResult
+from app.learning.names import LearnerName, Strategy
 from app.leases import LeasedImage
-from app.models import EventKind, Round, Source
+from app.models import AskedBy, EventKind, Round, Source
 from app.queries import PoolView
 from app.training_status import Status, Training
 from app.web.edge.image_urls import image_url
@@ -69,12 +69,12 @@ class AccuracyOut(BaseModel):
 class RoundOut(BaseModel):
     """One training of a pool's model. `test` counts images that neither training nor stopping has seen.
 
-    It is null for a moment after the round is announced, and where there are no such images.
+    It is null for a moment after the round is announced. Both are null where there are no such images.
     """
 
     number: int
     n_labels: int
-    validation: AccuracyOut
+    validation: AccuracyOut | None
     test: AccuracyOut | None
     steps: int
     fit_ms: float
@@ -87,8 +87,8 @@ class RoundOut(BaseModel):
         return cls(
             number=round_.number,
             n_labels=round_.n_labels,
-            validation=AccuracyOut.of(round_.validation_correct, round_.validation_total),
-            test=_test_of(round_),
+            validation=_count(round_.validation_correct, round_.validation_total),
+            test=_count(round_.test_correct, round_.test_total),
             steps=round_.steps,
             fit_ms=round(round_.fit_ms, 2),
             rank_ms=round(round_.rank_ms, 2),
@@ -96,14 +96,12 @@ class RoundOut(BaseModel):
         )
 
 
-def _test_of(round_: Round) -> AccuracyOut | None:
-    if round_.test_correct is None or not round_.test_total:
-        return None
-    return AccuracyOut.of(round_.test_correct, round_.test_total)
+def _count(correct: int | None, total: int) -> AccuracyOut | None:
+    return None if correct is None or not total else AccuracyOut.of(correct, total)
 
 
 class PoolOut(BaseModel):
-    """A pool's unchanging side."""
+    """What a pool is. `learner` is what learns from its labels, `strategy` how it chooses what is asked next."""
 
     slug: str
     name: str
@@ -113,7 +111,9 @@ class PoolOut(BaseModel):
     classes: list[str]
     height: int
     width: int
-    ranking: str
+    channels: int
+    learner: LearnerName
+    strategy: Strategy
     batch_size: int
     created_at: dt.datetime
 
@@ -191,7 +191,7 @@ class LeasedImageOut(BaseModel):
         return cls(
             image_id=image.image_id,
             position=image.position,
-            url=image_url(image.image_id, image.pixels),
+            url=image_url(image.image_id, image.sha256),
             confidence=image.confidence,
             prediction=image.prediction,
             expires_at=image.expires_at,
@@ -218,7 +218,7 @@ class LeaseOut(BaseModel):
     shortage: ShortageOut | None
 
     @classmethod
-    def of(cls, asked: Asked) -> Self:
+    def of(cls, asked: AskResult) -> Self:
         """From what was asked."""
         images = [LeasedImageOut.of(image) for image in asked.images]
         shortage = ShortageOut.model_validate(asked.shortage) if asked.shortage else None
@@ -287,40 +287,28 @@ class ChangeIn(Acting):
 
 
 class EventOut(BaseModel):
-    """What somebody did. `round` and `confidence` are those when the image was asked."""
+    """What an annotator or a model did. `round`, `confidence` and `asked_by` are those when the image was asked.
 
-    event_id: int
+    `asked_by` is null for an image that was answered without being asked, `annotator` for a label of a model.
+    """
+
+    event_id: int = Field(validation_alias=AliasChoices("event_id", "id"))
     kind: EventKind
     image_id: int
     position: int
     value: int | None
     source: Source
-    annotator: str
+    annotator: str | None
+    asked_by: AskedBy | None
     round: int
     confidence: float | None
-    undoes: int | None  # the event that was taken back or changed
+    # The event that was taken back or changed.
+    undoes: int | None = Field(validation_alias=AliasChoices("undoes", "undoes_id"))
     remark: str | None
     key: str | None
     created_at: dt.datetime
 
-    @classmethod
-    def of(cls, event: Recorded) -> Self:
-        """From what was recorded."""
-        return cls(
-            event_id=event.id,
-            kind=event.kind,
-            image_id=event.image_id,
-            position=event.position,
-            value=event.value,
-            source=event.source,
-            annotator=event.annotator,
-            round=event.round,
-            confidence=event.confidence,
-            undoes=event.undoes_id,
-            remark=event.remark,
-            key=event.key,
-            created_at=event.created_at,
-        )
+    model_config = ConfigDict(from_attributes=True)
 
 
 class LabelsOut(BaseModel):
@@ -330,9 +318,11 @@ class LabelsOut(BaseModel):
     until_round: int
 
     @classmethod
-    def of(cls, answered: Answered) -> Self:
+    def of(cls, answered: AnswerResult) -> Self:
         """From what was answered."""
-        return cls(events=[EventOut.of(event) for event in answered.events], until_round=answered.until_round)
+        return cls(
+            events=[EventOut.model_validate(event) for event in answered.events], until_round=answered.until_round
+        )
 
 
 class UndoIn(Acting):

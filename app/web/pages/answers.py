@@ -95,12 +95,16 @@ def _build_answers(
     with services.database.read() as session:
         pool = get_pool(session, slug)
         whose = queries.find_annotator_id(session, caller.name)
-        found, older = queries.list_last_labels(session, pool, whose or 0, before=cursor, limit=ANSWERS_A_PAGE)
+        found, older = (
+            queries.list_last_answers(session, pool, whose, before=cursor, limit=ANSWERS_A_PAGE)
+            if whose
+            else ([], None)
+        )
         return AnswersPage(
             slug=slug,
             pool_name=pool.name,
             classes=pool.classes,
-            answers=view_events(session, pool, found),
+            answers=view_events(pool, found),
             older=older,
             cursor=cursor,
             changed=changed,

@@ -4,10 +4,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
-from app import queries
-from app.labels import Recorded
+from app.events import LabelEventView
 from app.models import EventKind, Pool
 from app.web.edge.image_urls import image_url
 
@@ -30,18 +27,16 @@ class EventView:
     remark: str | None
 
 
-def view_events(session: Session, pool: Pool, events: Iterable[Recorded]) -> list[EventView]:
-    """Events of a pool, with names loaded, as pages show them; one query for all their pictures."""
-    events = list(events)
-    pixels = queries.read_pixels(session, [event.image_id for event in events])
+def view_events(pool: Pool, events: Iterable[LabelEventView]) -> list[EventView]:
+    """Events of a pool as pages show them."""
     return [
         EventView(
             id=event.id,
             kind=event.kind,
             at=event.created_at,
-            annotator=event.annotator,
+            annotator=event.annotator or "the model",
             image_id=event.image_id,
-            image_url=image_url(event.image_id, pixels[event.image_id]),
+            image_url=image_url(event.image_id, event.sha256),
             value=event.value,
             value_name=None if event.value is None else pool.classes[event.value],
             round=event.round,

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app import history, labels, queries, revising
+from app import events, history, queries, revising
 from app.errors import AppError
 from app.models import Image, Pool
 from app.web.api.schemas import Id, Key
@@ -122,16 +122,16 @@ def _build_page(
         found, later = history.list_image_events(
             session, image_id, annotator_id=only, after=cursor or 0, limit=EVENTS_A_PAGE
         )
-        events = view_events(session, pool, found)
+        shown = view_events(pool, found)
         answer = _view_answer(session, pool, current_id, caller)
-        guesses = history.read_guesses(session, [event.id for event in events]) if answer else {}
+        guesses = history.read_guesses(session, [event.id for event in shown]) if answer else {}
         previous_id, next_id = history.find_neighbours(session, image, annotator_id=only)
         back, back_name = _find_origin(back, pool.slug, caller)
         return ImagePage(
             pool=pool,
             image=image,
-            url=image_url(image_id, image.pixels),
-            events=events,
+            url=image_url(image_id, image.sha256),
+            events=shown,
             later=later,
             is_first_page=cursor is None,
             answer=answer,
@@ -150,7 +150,7 @@ def _build_page(
 def _view_answer(session: Session, pool: Pool, event_id: int | None, caller: Caller) -> EventView | None:
     if event_id is None:
         return None
-    (answer,) = view_events(session, pool, labels.read_events(session, [event_id]))
+    (answer,) = view_events(pool, events.read_by_id(session, [event_id]))
     return answer if caller.is_admin or answer.annotator == caller.name else None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.learning.strategies import Strategy
+from app.learning.names import Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
 from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment, about

@@ -140,8 +140,9 @@ def show_me(
     with services.database.read() as session:
         pool = get_pool(session, slug)
         whose = queries.find_annotator_id(session, caller.name)
-        work = people.list_work(session, pool, annotator_id=whose or 0, with_truth=caller.is_admin, now=now)
-        flags, older = _read_flags(session, pool, whose or 0, cursor)
+        with_truth = caller.is_admin
+        work = people.list_work(session, pool, annotator_id=whose, with_truth=with_truth, now=now) if whose else []
+        flags, older = _read_flags(session, pool, whose, cursor) if whose else ([], None)
     page = MyPage(
         slug=slug,
         pool_name=pool.name,
@@ -170,4 +171,4 @@ def _read_flags(
     session: Session, pool: Pool, annotator_id: int | None, cursor: int | None
 ) -> tuple[list[EventView], int | None]:
     flags, older = people.list_flags(session, pool, annotator_id=annotator_id, before=cursor, limit=FLAGS_A_PAGE)
-    return view_events(session, pool, flags), older
+    return view_events(pool, flags), older

@@ -1,0 +1,100 @@
+"""Label events, as they are appended and read: one dataclass, and statements that are made from its fields.
+
+A further column of an event is a column of the table, a field here, and a field of the API's answer.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+from typing import Any, cast
+
+from sqlalchemy import Result, Table, bindparam, insert, select
+from sqlalchemy.orm import Session
+
+from app.models import Annotator, AskedBy, EventKind, Image, LabelEvent, Round, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelEventView:
+    """An event with its image and its annotator. `position` and `sha256` are the image's, `round` is a number.
+
+    `round_id`, `rank`, `confidence` and `asked_by` are as they were when the image was asked. The id is 0 until the
+    event is appended.
+    """
+
+    id: int = 0
+    pool_id: int
+    kind: EventKind
+    image_id: int
+    position: int
+    sha256: str
+    value: int | None = None
+    source: Source
+    annotator_id: int | None
+    annotator: str | None
+    autolabel_id: int | None = None
+    asked_by: AskedBy | None
+    round_id: int
+    round: int
+    rank: int | None
+    confidence: float | None
+    undoes_id: int | None = None  # the event that was taken back or changed
+    remark: str | None = None
+    key: str | None = None
+    created_at: dt.datetime
+
+
+# Statements of the way from a click to the disk are built once: building one takes longer than running it.
+_EVENTS = cast(Table, LabelEvent.__table__)
+_INSERT = insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
+_STORED = [column.name for column in _EVENTS.c if column.name != "id"]
+_get_stored = attrgetter(*_STORED)
+
+_JOINED = {
+    "position": Image.position,
+    "sha256": Image.sha256,
+    "annotator": Annotator.name,
+    "round": Round.number,
+}
+EVENTS = (
+    select(*((_JOINED.get(f.name) or getattr(LabelEvent, f.name)).label(f.name) for f in fields(LabelEventView)))
+    .join(Image, Image.id == LabelEvent.image_id)
+    .outerjoin(Annotator, Annotator.id == LabelEvent.annotator_id)  # a model is nobody
+    .join(Round, Round.id == LabelEvent.round_id)
+)
+_BY_ID = EVENTS.where(LabelEvent.id.in_(bindparam("ids", expanding=True)))
+_IDS_BY_KEY = select(_EVENTS.c.id).where(
+    _EVENTS.c.annotator_id == bindparam("annotator_id"), _EVENTS.c.key.in_(bindparam("keys", expanding=True))
+)
+
+
+def append(session: Session, events: Sequence[LabelEventView]) -> list[LabelEventView]:
+    """Store events that are new; the same with their ids. What they change of labels and skips is the caller's."""
+    rows = [dict(zip(_STORED, _get_stored(event), strict=True)) for event in events]
+    ids = session.connection().scalars(_INSERT, rows)  # Core: the ORM would take as long again
+    return [replace(event, id=event_id) for event, event_id in zip(events, ids, strict=True)]
+
+
+def read(rows: Result[Any]) -> list[LabelEventView]:
+    """The rows of EVENTS, or of a query that was made from it."""
+    return [LabelEventView(**row) for row in rows.mappings()]
+
+
+def read_by_id(session: Session, event_ids: Sequence[int]) -> list[LabelEventView]:
+    """Events in the order of the ids.
+
+    Raises:
+        KeyError: there is no event of one of the ids.
+    """
+    found = {event.id: event for event in read(session.connection().execute(_BY_ID, {"ids": event_ids}))}
+    return [found[event_id] for event_id in event_ids]
+
+
+def read_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> dict[str, LabelEventView]:
+    """The events that these keys of the annotator made already."""
+    if not keys:
+        return {}
+    ids = session.connection().scalars(_IDS_BY_KEY, {"annotator_id": annotator.id, "keys": keys}).all()
+    # Almost always there is none, and an index alone knows that.
+    return {event.key: event for event in read_by_id(session, ids) if event.key is not None} if ids else {}

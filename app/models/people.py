@@ -1,0 +1,67 @@
+"""Who may come in, and what happened to accounts."""
+
+import datetime as dt
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.types import String
+
+from app.models.base import Base, Role, TokenKind, one_of
+
+
+class Annotator(Base):
+    """Who answers: a person, a script, or the oracle."""
+
+    __tablename__ = "annotator"
+    __table_args__ = (one_of("role", "admin annotator oracle"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[Role]
+    password_hash: Mapped[str | None] = mapped_column(String(255))  # null: not an account, cannot log in
+    is_disabled: Mapped[bool] = mapped_column(default=False, server_default=false())
+    created_at: Mapped[dt.datetime]
+
+
+class AccessToken(Base):
+    """What a script or a logged-in browser shows instead of a password. Only its SHA-256 is stored."""
+
+    __tablename__ = "access_token"
+    __table_args__ = (
+        one_of("kind", "session api"),
+        Index("ix_access_token_annotator", "annotator_id"),  # all of somebody's, to revoke them
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    kind: Mapped[TokenKind]
+    name: Mapped[str] = mapped_column(String(64))  # what it is for, as its owner says
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime | None]
+    revoked_at: Mapped[dt.datetime | None]
+
+    annotator: Mapped[Annotator] = relationship()
+
+
+class ServerSecret(Base):
+    """The key that signs cookies: one row, made at the first need."""
+
+    __tablename__ = "server_secret"
+    __table_args__ = (CheckConstraint("id = 1", name="there_is_one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(String(64))
+
+
+class AuditEntry(Base):
+    """Who came in, who was kept out, what was done to accounts: for ever, like label events."""
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[dt.datetime]
+    action: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(64))  # as given; it need not be an account's
+    address: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(40))

@@ -1,0 +1,113 @@
+"""Pools, their images, and what was computed of these once."""
+
+import datetime as dt
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import String
+
+from app.learning.names import LEARNERS, STRATEGIES, LearnerName, Strategy
+from app.models.base import Base, Split, one_of
+
+
+class Pool(Base):
+    """One set of images to label, with the strategy that chooses what is asked next.
+
+    Images and classes are only ever appended: a position or an index into `classes` never changes its meaning.
+    """
+
+    __tablename__ = "pool"
+    __table_args__ = (
+        one_of("learner", " ".join(LEARNERS)),
+        one_of("strategy", " ".join(STRATEGIES)),
+        CheckConstraint("channels IN (1, 3)", name="channels_are_grey_or_colour"),
+        CheckConstraint("answers_wanted > 0", name="answers_are_wanted"),
+        CheckConstraint("n_images > 0 AND height > 0 AND width > 0", name="has_images"),
+        CheckConstraint("batch_size > 0", name="batch_size_is_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    dataset: Mapped[str] = mapped_column(String(64))
+    dataset_description: Mapped[str] = mapped_column(String(500))
+    dataset_sha256: Mapped[str] = mapped_column(String(64))
+    classes: Mapped[list[str]]
+    n_images: Mapped[int]  # of the split "pool"
+    height: Mapped[int]
+    width: Mapped[int]
+    channels: Mapped[int]  # 1 is grey, 3 is red, green, blue
+    learner: Mapped[LearnerName]
+    strategy: Mapped[Strategy]
+    batch_size: Mapped[int]
+    queue_size: Mapped[int]
+    answers_wanted: Mapped[int] = mapped_column(default=1)  # by so many annotators an image is answered
+    description: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[dt.datetime]
+    archived_at: Mapped[dt.datetime | None]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Of one image's array: (height, width), and three for colours."""
+        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
+
+    @property
+    def n_inputs(self) -> int:
+        """How many bytes the pixels of one image are."""
+        return self.height * self.width * self.channels
+
+
+class Image(Base):
+    """One image: pixels uint8 (height, width, channels) in C order. `position` counts from 0 within its split.
+
+    `sha256` is that of the original; for images of a data set that is of arrays, of the pixels. Such images have no
+    name, and a data set may hold one of them twice.
+    """
+
+    __tablename__ = "image"
+    __table_args__ = (
+        UniqueConstraint("pool_id", "split", "position"),
+        # A file that is brought again is known.
+        Index("ix_image_original", "pool_id", "sha256", unique=True, sqlite_where=text("name IS NOT NULL")),
+        one_of("split", "pool validation test"),
+        CheckConstraint("length(sha256) = 64", name="sha256_is_hexadecimal"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    split: Mapped[Split]
+    position: Mapped[int]
+    truth: Mapped[int | None]  # index into the pool's classes
+    sha256: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str | None] = mapped_column(String(255))  # of the file that it came in
+    pixels: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Blob(Base):
+    """The original of an image, by the SHA-256 of its bytes."""
+
+    __tablename__ = "blob"
+    __table_args__ = (CheckConstraint("length(sha256) = 64", name="sha256_is_hexadecimal"),)
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+
+
+class FeatureSet(Base):
+    """What a learner computed of a pool's first `n_images` images before any label: its input from then on."""
+
+    __tablename__ = "feature_set"
+    __table_args__ = (
+        UniqueConstraint("pool_id", "version"),
+        one_of("learner", " ".join(LEARNERS)),
+        CheckConstraint("n_images > 0", name="has_images"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    version: Mapped[int]
+    learner: Mapped[LearnerName]
+    n_images: Mapped[int]
+    arrays: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    prepare_ms: Mapped[float]
+    created_at: Mapped[dt.datetime]
