@@ -15,6 +15,13 @@ from app.events import EVENTS, LabelEventView
 from app.leases import LeasedImage
 from app.models import Annotator, Answer, EventKind, Label, LabelEvent, Pool, Skip
 
+_IS_ANSWER = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
+_STANDS = or_(
+    _IS_ANSWER,
+    select(Label.event_id).where(Label.event_id == LabelEvent.id).exists(),
+    select(Skip.event_id).where(Skip.event_id == LabelEvent.id).exists(),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
@@ -181,14 +188,6 @@ def _find_answer(session: Session, pool: Pool, annotator: Annotator, event_id: i
     named = EVENTS.where(LabelEvent.id == event_id, LabelEvent.pool_id == pool.id, LabelEvent.source != "model")
     named = named.where(LabelEvent.kind.in_(("label", "change")))
     return _find_one(session, pool, annotator, event_id, named, _IS_ANSWER)
-
-
-_IS_ANSWER = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
-_STANDS = or_(
-    _IS_ANSWER,
-    select(Label.event_id).where(Label.event_id == LabelEvent.id).exists(),
-    select(Skip.event_id).where(Skip.event_id == LabelEvent.id).exists(),
-)
 
 
 def _find_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEventView:

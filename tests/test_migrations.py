@@ -250,7 +250,7 @@ def test_what_stood_in_a_database_of_0_2_0_stands_after_the_migration(
     before = {table: rows_of(database, table) for table in ("label", "answer", "skip")}
     events = rows_of(database, "label_event", f"{OLD_EVENT}, remark")
 
-    move(database, "0002")
+    move(database, "0002", is_back=True)
     assert "answer" not in inspect(database.engine).get_table_names()
     database.migrate()
 
@@ -264,7 +264,7 @@ def test_images_get_the_hash_of_their_pixels_and_rounds_without_validation_image
     add_pool(database, n_validation=0)
     images = rows_of(database, "image")
 
-    move(database, "0002")
+    move(database, "0002", is_back=True)
     assert rows_of(database, "round", "validation_correct, validation_total") == [(0, 0)]
     database.migrate()
 
@@ -277,7 +277,7 @@ def test_the_way_back_is_refused_where_a_model_has_labeled(database: Database, p
     before = rows_of(database, "label_event")
 
     with pytest.raises(DatabaseError, match="NOT NULL constraint failed"):
-        move(database, "0002")
+        move(database, "0002", is_back=True)
 
     assert rows_of(database, "label_event") == before
 

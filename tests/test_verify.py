@@ -113,7 +113,7 @@ def test_what_0_2_0_trained_comes_out_the_same_after_the_migration(
     path: Path, verify: Callable[[], Difference | None]
 ) -> None:
     database = Database(url_of(path))
-    move(database, "0002")
+    move(database, "0002", is_back=True)
     database.migrate()
     database.close()
 

@@ -66,10 +66,10 @@ def make_alembic_config() -> Config:
     return config
 
 
-def move(database: Database, revision: str) -> None:
-    """Migrate up or down to a version."""
+def move(database: Database, revision: str, *, is_back: bool = False) -> None:
+    """Migrate to a version: up, or down to one of the first or if the version lies back."""
     config = make_alembic_config()
-    move_to = command.downgrade if revision in ("base", "0001", "0002") else command.upgrade
+    move_to = command.downgrade if revision in ("base", "0001") or is_back else command.upgrade
     with database.engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)

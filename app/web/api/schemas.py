@@ -61,7 +61,6 @@ class AccuracyOut(BaseModel):
 
     @classmethod
     def of(cls, correct: int, total: int) -> Self:
-        """From a count."""
         accuracy = Accuracy(correct, total)
         return cls(correct=correct, total=total, accuracy=accuracy.value, interval=accuracy.interval)
 
@@ -83,7 +82,6 @@ class RoundOut(BaseModel):
 
     @classmethod
     def of(cls, round_: Round) -> Self:
-        """From its row."""
         return cls(
             number=round_.number,
             n_labels=round_.n_labels,
@@ -153,7 +151,6 @@ class PoolDetail(PoolOut):
 
     @classmethod
     def of_view(cls, view: PoolView, training: Training) -> Self:
-        """From a query's answer and the trainer's."""
         return cls(
             **PoolOut.model_validate(view.pool).model_dump(),
             counts=CountsOut.model_validate(view.counts),
@@ -187,7 +184,6 @@ class LeasedImageOut(BaseModel):
 
     @classmethod
     def of(cls, image: LeasedImage) -> Self:
-        """From a leased image."""
         return cls(
             image_id=image.image_id,
             position=image.position,
@@ -219,7 +215,6 @@ class LeaseOut(BaseModel):
 
     @classmethod
     def of(cls, asked: AskResult) -> Self:
-        """From what was asked."""
         images = [LeasedImageOut.of(image) for image in asked.images]
         shortage = ShortageOut.model_validate(asked.shortage) if asked.shortage else None
         return cls(round=asked.round_number, stale=asked.is_stale, images=images, shortage=shortage)
@@ -319,7 +314,6 @@ class LabelsOut(BaseModel):
 
     @classmethod
     def of(cls, answered: AnswerResult) -> Self:
-        """From what was answered."""
         return cls(
             events=[EventOut.model_validate(event) for event in answered.events], until_round=answered.until_round
         )
