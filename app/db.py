@@ -245,15 +245,14 @@ class ChangeLog:
         (version,) = self._one("PRAGMA data_version")
         if version == self._version:
             return []
-        self._version = version
         found = self._connection.cursor().execute(
             "SELECT id, process, kind, pool_id, number FROM change WHERE id > ? ORDER BY id", (self._last,)
         )
-        changes = []
-        for self._last, process, kind, pool_id, number in found:
-            if process != self._process:
-                changes.append(Change(kind, pool_id, number))
-        return changes
+        rows = found.fetchall()
+        self._version = version  # only now: what could not be read is new the next time, too
+        if rows:
+            self._last = rows[-1][0]
+        return [Change(*told) for _, process, *told in rows if process != self._process]
 
     def close(self) -> None:
         """Give the connection back."""

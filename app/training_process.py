@@ -47,12 +47,16 @@ class TrainingProcess:
             self._loop.run()
         finally:
             self._feed.stop()
-            self._heart.end()
+            self.leave()
 
     def stop(self) -> None:
         """End after the fit under way."""
         self._runner.stop()
         self._loop.stop()
+
+    def leave(self) -> None:
+        """Tell the other processes that this one is gone."""
+        self._heart.end()
 
     def run_one(self) -> bool:
         """One turn of the loop; whether there was anything to do."""
@@ -99,6 +103,8 @@ class _Heart:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._beaten_at = float("-inf")
+        self._state: TrainerState = "loading"
+        self._failure: str | None = None
         self.trainer_id = 0  # none, before the first beat
 
     def beat(self) -> None:
@@ -110,11 +116,13 @@ class _Heart:
             training_status.drop_silent_trainers(session, now=now)
             if not training_status.note_heartbeat(session, self.trainer_id, now=now):
                 self.trainer_id = training_status.enter_trainer(session, os.getpid(), now=now)
+                training_status.note_state(session, self.trainer_id, self._state, self._failure, now=now)
         self._database.forget_old_changes()
         self._beaten_at = time.monotonic()
 
     def tell(self, state: TrainerState, failure: str | None = None) -> None:
         """The process is ready, or why it is not."""
+        self._state, self._failure = state, failure
         with self._database.write() as session:
             now = dt.datetime.now(dt.UTC)
             training_status.note_state(session, self.trainer_id, state, failure, now=now)

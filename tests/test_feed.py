@@ -1,10 +1,12 @@
 """What one process commits is told in another, once, in order, and not in its own by this way."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+import app.feed
 from app.changes import Change, note
 from app.db import KEPT_CHANGES, Database
 from app.feed import Feed
@@ -96,6 +98,40 @@ def test_the_thread_tells_of_it_as_soon_as_it_is_committed(database: Database, o
     feed.start()
     try:
         commit(other, LABELS)
+        assert told.wait(60)
+    finally:
+        feed.stop()
+
+
+def test_a_change_that_could_not_be_read_is_told_the_next_time(
+    database: Database, other: Database, feed: Feed, heard: list[Change]
+) -> None:
+    with database.write() as session:
+        session.connection().exec_driver_sql("ALTER TABLE change RENAME COLUMN number TO lost")
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        feed.read()
+    with database.write() as session:
+        session.connection().exec_driver_sql("ALTER TABLE change RENAME COLUMN lost TO number")
+    commit(other, LABELS)
+    feed.read()
+
+    assert heard == [LABELS]
+
+
+def test_a_quiet_feed_looks_rarely_and_is_awake_as_soon_as_this_process_does_something(
+    database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.feed, "QUIET_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(app.feed, "QUIET_POLL_SECONDS", 3600.0)
+    told = threading.Event()
+    feed = Feed(database, lambda _: told.set())
+    feed.start()
+    try:
+        while feed._loop.poll_seconds != 3600.0:
+            told.wait(0.005)
+        commit(other, LABELS)
+        assert not told.wait(0.1)
+        commit(database, LABELS)
         assert told.wait(60)
     finally:
         feed.stop()

@@ -1,7 +1,6 @@
 """A pool is made whole or not at all, and comes back as the arrays it was made of."""
 
 import hashlib
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from .factories import (
     ask_and_answer,
     count_queries,
     image_ids,
+    in_colour,
     make_data_set,
     make_settings,
     make_spec,
@@ -92,12 +92,7 @@ def test_a_pool_without_validation_images_has_no_validation_accuracy(database: D
 
 
 def test_colours_are_kept_with_the_pixels(database: Database) -> None:
-    grey = make_data_set(n_train=6, n_test=4)
-    data = replace(
-        grey,
-        train=replace(grey.train, images=np.stack([grey.train.images] * 3, axis=3)),
-        test=replace(grey.test, images=np.stack([grey.test.images] * 3, axis=3)),
-    )
+    data = in_colour(make_data_set(n_train=6, n_test=4))
     with database.write() as session:
         pool = make_pool(session, data, make_spec(size=6, validation_size=2), now=NOW)
     with database.read() as session:

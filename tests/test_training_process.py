@@ -164,6 +164,19 @@ def test_who_was_taken_for_dead_enters_again(database: Database, pool: Pool) -> 
     own.close()
 
 
+def test_who_enters_again_is_as_ready_as_before(database: Database, pool: Pool) -> None:
+    own = Database(url_of(database.path))
+    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    assert not process.run_one()  # warm, and nothing to do
+    with database.write() as session:
+        training_status.drop_trainers(session)  # as a server does that starts beside it
+    process._heart._beaten_at = float("-inf")
+    process.run_one()
+
+    assert training_of(database, pool) == "idle"
+    own.close()
+
+
 def test_trainers_that_were_not_heard_of_for_long_are_forgotten(database: Database, pool: Pool) -> None:  # noqa: ARG001
     add_trainer(database)
     with database.write() as session:

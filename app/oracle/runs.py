@@ -216,18 +216,17 @@ class OracleRunner:
         return run_oracle(data, parameters, store_progress, lambda result: claim.store(result=result.as_stored()))
 
     def _load(self, claim: "_Claim") -> DataSet:
-        """The data set, once; pages that check what is asked for learn its size."""
-        if self._data is None:
-            self._data = self._load_data()
-            loaded = {
-                "data_name": self._data.name,
-                "data_description": self._data.description,
-                "n_train": len(self._data.train.images),
-                "n_test": len(self._data.test.images),
-            }
-            with self._database.write() as session:
-                session.execute(update(TrainerStatus).where(TrainerStatus.id == claim.trainer_id).values(**loaded))
-        return self._data
+        """The data set, read once; pages that check what is asked for learn its size."""
+        data = self._data = self._data or self._load_data()
+        loaded = {
+            "data_name": data.name,
+            "data_description": data.description,
+            "n_train": len(data.train.images),
+            "n_test": len(data.test.images),
+        }
+        with self._database.write() as session:
+            session.execute(update(TrainerStatus).where(TrainerStatus.id == claim.trainer_id).values(**loaded))
+        return data
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -65,6 +66,15 @@ def make_data_set(
         train=LabeledImages(*make_images(n_train, seed=seed, **size)),
         test=LabeledImages(*make_images(n_test, seed=seed + 1, **size)),
     )
+
+
+def in_colour(grey: DataSet) -> DataSet:
+    """The same data set in red, green and blue, which differ."""
+
+    def paint(images: LabeledImages) -> LabeledImages:
+        return replace(images, images=np.stack([images.images, 255 - images.images, images.images // 2], axis=3))
+
+    return replace(grey, train=paint(grey.train), test=paint(grey.test))
 
 
 def make_splits(data: DataSet, *, n_validation: int = 20) -> Splits:
