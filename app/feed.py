@@ -8,7 +8,7 @@ from app.db import ChangeLog, Database
 from app.loops import BackgroundLoop
 
 POLL_SECONDS = 0.003  # who waits for a round waits half of it longer; a look costs some microseconds
-QUIET_POLL_SECONDS = 0.02  # a core's 2 % become 0.3 %
+QUIET_POLL_SECONDS = 0.02  # for 0.6 % of a core, not 2 %
 QUIET_AFTER_SECONDS = 60.0  # the slow ones of those who answer are quicker
 
 
