@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -27,7 +27,15 @@ T = TypeVar("T")
 
 CHECKED_AT_START_BYTES = 100_000_000  # larger files are checked behind the first page
 KEPT_CHANGES = 10_000  # for processes that look some seconds late
+PRUNED_AFTER = 1000  # changes of this process: older ones are deleted now and then
+_PRUNE = "DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?"
 _RECORD = "INSERT INTO change (process, kind, pool_id, number) VALUES (?, ?, ?, ?)"
+
+
+class Write(Protocol):
+    """Does a work in a transaction, as `Database.write_together` does; what it returns is committed."""
+
+    def __call__(self, work: Callable[[Session], T], /) -> T: ...
 
 
 class Database:
@@ -50,6 +58,7 @@ class Database:
         self._waiting: list[_Work] = []
         self._process = secrets.randbits(62)  # whose changes these are: others have theirs
         self._listeners: list[Callable[[Change], None]] = []
+        self._n_recorded = 0
 
     def on_commit(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` with each change that was noted here, after its commit, when others may write again."""
@@ -132,18 +141,16 @@ class Database:
         if changes:
             rows = [(self._process, change.kind, change.pool_id, change.number) for change in changes]
             session.connection().exec_driver_sql(_RECORD, rows)
+            self._n_recorded += len(rows)
+            if self._n_recorded >= PRUNED_AFTER:
+                self._n_recorded = 0
+                session.connection().exec_driver_sql(_PRUNE, (KEPT_CHANGES,))
         return changes
 
     def _announce(self, changes: list[Change]) -> None:
         for change in changes:
             for listener in self._listeners:
                 listener(change)
-
-    def forget_old_changes(self) -> None:
-        """Delete what every process has seen long ago."""
-        with self.write() as session:
-            newest = session.connection().exec_driver_sql("SELECT max(id) FROM change").scalar() or 0
-            session.connection().exec_driver_sql("DELETE FROM change WHERE id <= ?", (newest - KEPT_CHANGES,))
 
     def migrate(self) -> None:
         """Bring the schema to the newest version, in one transaction; nothing is locked if it is there already.
@@ -245,15 +252,14 @@ class ChangeLog:
         (version,) = self._one("PRAGMA data_version")
         if version == self._version:
             return []
-        self._version = version
         found = self._connection.cursor().execute(
             "SELECT id, process, kind, pool_id, number FROM change WHERE id > ? ORDER BY id", (self._last,)
         )
-        changes = []
-        for self._last, process, kind, pool_id, number in found:
-            if process != self._process:
-                changes.append(Change(kind, pool_id, number))
-        return changes
+        rows = found.fetchall()
+        self._version = version  # only now: what could not be read is new the next time, too
+        if rows:
+            self._last = rows[-1][0]
+        return [Change(*told) for _, process, *told in rows if process != self._process]
 
     def close(self) -> None:
         """Give the connection back."""

@@ -117,7 +117,7 @@ class NameTaken(AppError):
 
 
 class NameInvalid(AppError):
-    """A person's name that others could not tell from another one, or not write."""
+    """A name that others could not tell from another one, or not write."""
 
     status = 422
 

@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from app import training_status
 from app.db import Database
+from app.errors import DatabaseUnavailable
 from app.loops import BackgroundLoop
 from app.settings import Settings
 
@@ -19,7 +21,6 @@ HEAD_START_SECONDS = 0.3  # for the first page: starting a process would share i
 SHORT_LIFE_SECONDS = 10.0  # a trainer that ends sooner is started again only after a pause
 LOOK_SECONDS = 0.2
 HANG_LOOK_SECONDS = 5.0
-GRACE_SECONDS = 5.0
 COMMAND = (sys.executable, "-P", "-m", "app.cli", "train", "--child")
 
 
@@ -28,7 +29,9 @@ class TrainerKeeper:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
-        self._loop = BackgroundLoop("keeper", self._look, poll_seconds=LOOK_SECONDS)
+        self._loop = BackgroundLoop(
+            "keeper", self._look, poll_seconds=LOOK_SECONDS, retry_seconds=settings.retry_seconds
+        )
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._start_at = 0.0
@@ -48,10 +51,12 @@ class TrainerKeeper:
         self._loop.start()
 
     def stop(self) -> None:
-        """End the trainer. What it was computing is computed at the next start."""
+        """End the trainer, whatever it is doing. What it was computing is computed at the next start."""
         self._loop.stop()
         if self._child is not None:
-            self._end(self._child)
+            self._child.kill()
+            self._child.wait()
+            self._forget(self._child)
 
     def _look(self) -> bool:
         if self._child is None:
@@ -78,9 +83,13 @@ class TrainerKeeper:
         self._start_at = time.monotonic() + pause
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         logger.error("the trainer (process %d) %s; it is started again in %g s", child.pid, how, pause)
-        _close_pipe(child)
-        with self._database.write() as session:
-            training_status.drop_trainer(session, child.pid)
+        self._forget(child)
+
+    def _forget(self, child: subprocess.Popen[bytes]) -> None:
+        if child.stdin is not None:
+            child.stdin.close()
+        with suppress(DatabaseUnavailable), self._database.write() as session:  # its silence tells of it, too
+            training_status.drop_trainer(session, pid=child.pid)
 
     def _look_for_hang(self, child: subprocess.Popen[bytes]) -> None:
         now = dt.datetime.now(dt.UTC)
@@ -92,16 +101,6 @@ class TrainerKeeper:
             self._patience_seconds *= 2  # a fit that really takes so long must end some time
             child.kill()
 
-    def _end(self, child: subprocess.Popen[bytes]) -> None:
-        _close_pipe(child)
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        with self._database.write() as session:
-            training_status.drop_trainer(session, child.pid)
-
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The variables from which another process reads the same settings."""
@@ -110,8 +109,3 @@ def as_environment(settings: Settings) -> dict[str, str]:
         f"INKLING_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in values.items()
     }
-
-
-def _close_pipe(child: subprocess.Popen[bytes]) -> None:
-    if child.stdin is not None:
-        child.stdin.close()

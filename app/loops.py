@@ -17,7 +17,7 @@ class BackgroundLoop:
         self, name: str, run_one: Callable[[], bool], *, poll_seconds: float, retry_seconds: float | None = None
     ) -> None:
         self._name, self._run_one = name, run_one
-        self._poll_seconds = poll_seconds
+        self.poll_seconds = poll_seconds  # may change while it runs
         self._retry_seconds = poll_seconds if retry_seconds is None else retry_seconds
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -33,7 +33,7 @@ class BackgroundLoop:
             try:
                 if self._run_one():
                     continue
-                pause = self._poll_seconds
+                pause = self.poll_seconds
             except Exception:
                 logger.exception("the %s failed; it tries again in %s s", self._name, self._retry_seconds)
                 pause = self._retry_seconds

@@ -1,5 +1,6 @@
 """The one place where the application is put together."""
 
+import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from app.feed import Feed
 from app.keeper import TrainerKeeper
 from app.limits import THREADS
 from app.live import Live
-from app.pools import Pools, make_pool
+from app.pools import Pools, PoolSpec, make_pool
 from app.queries import list_pools
 from app.settings import Settings
 from app.web import api, pages
@@ -34,7 +35,7 @@ from app.web.pages.docs import DESCRIPTION, VERSION, describe
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_POOL = "digits"
+FIRST_POOL = {"slug": "digits", "name": "Handwritten digits"}
 
 
 def create_app(
@@ -93,7 +94,9 @@ def ensure_pool(database: Database, settings: Settings, load_data: Callable[[], 
     with database.read() as session:
         pools, _ = list_pools(session)
     if not pools:
-        make_pool(database, load_data(), settings, slug=DEFAULT_POOL)
+        data = load_data()
+        with database.write() as session:
+            make_pool(session, data, PoolSpec.of(settings, **FIRST_POOL), now=dt.datetime.now(dt.UTC))
         with database.read() as session:
             pools, _ = list_pools(session)
     for pool in pools:

@@ -14,8 +14,7 @@ from app import models
 from app.changes import Change
 from app.datasets import DataSet
 from app.datasets.splits import Splits, split
-from app.db import Database
-from app.errors import NotFound, SlugInvalid, SlugTaken
+from app.errors import NameInvalid, NotFound, SlugInvalid, SlugTaken
 from app.learning.learner import LabeledImages, count_right_untrained
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, LearnerName, Strategy
@@ -23,6 +22,7 @@ from app.models import Image, Pool, RankedImage, Round
 from app.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
+MAX_NAME_LENGTH = 200
 INSERT_CHUNK = 5000  # rows a statement: bounds the memory
 UNKNOWN = -1  # as the true class of an image, in arrays
 
@@ -37,60 +37,53 @@ class PoolArrays:
     test: LabeledImages
 
 
-def make_pool(database: Database, data: DataSet, settings: Settings, *, slug: str) -> None:
-    """Cut a pool from the data set by the sizes of the settings and store it, whole or not at all.
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """What a pool is to be: `size` training images of a data set from the image `start` on, and how they are asked.
 
-    Raises:
-        NotEnoughImages: the settings ask for more images than the data set has.
-        SlugTaken, SlugInvalid
+    The first `validation_size` test images of the data set validate, the others test.
     """
-    splits = split(
-        data,
-        pool_start=settings.pool_start,
-        pool_size=settings.pool_size,
-        validation_size=settings.validation_size,
-    )
-    with database.write() as session:
-        create_pool(
-            session,
-            data,
-            splits,
+
+    slug: str
+    name: str
+    start: int
+    size: int
+    validation_size: int
+    strategy: Strategy
+    batch_size: int
+    queue_size: int
+    learner: LearnerName = PAPERS
+
+    @classmethod
+    def of(cls, settings: Settings, *, slug: str, name: str) -> "PoolSpec":
+        """As the settings say."""
+        return cls(
             slug=slug,
-            name="Handwritten digits",
+            name=name,
+            start=settings.pool_start,
+            size=settings.pool_size,
+            validation_size=settings.validation_size,
             strategy=settings.ranking,
             batch_size=settings.batch_size,
             queue_size=settings.queue_size,
-            now=dt.datetime.now(dt.UTC),
         )
 
 
-def create_pool(
-    session: Session,
-    data: DataSet,
-    splits: Splits,
-    *,
-    slug: str,
-    name: str,
-    strategy: Strategy,
-    batch_size: int,
-    queue_size: int,
-    now: dt.datetime,
-    learner: LearnerName = PAPERS,
-) -> Pool:
-    """Store the images and round 0, which has no labels and ranks by position.
+def make_pool(session: Session, data: DataSet, spec: PoolSpec, *, now: dt.datetime) -> Pool:
+    """Cut a pool from the data set and store its images and round 0, which has no labels and ranks by position.
 
     Raises:
+        NotEnoughImages: the spec asks for more images than the data set has.
         SlugTaken: there is a pool of this slug.
         SlugInvalid: no address could hold it.
+        NameInvalid: no page could show the name.
     """
-    if not SLUG.fullmatch(slug):
-        raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
-    if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
-        raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
+    _check_names(session, spec)
+    splits = split(data, pool_start=spec.start, pool_size=spec.size, validation_size=spec.validation_size)
     n_images, height, width, *colours = splits.pool.images.shape
     pool = Pool(
-        slug=slug,
-        name=name,
+        slug=spec.slug,
+        name=spec.name,
         dataset=data.name,
         dataset_description=data.description,
         dataset_sha256=data.sha256,
@@ -100,10 +93,10 @@ def create_pool(
         width=width,
         channels=colours[0] if colours else 1,
         answers_wanted=1,
-        learner=learner,
-        strategy=strategy,
-        batch_size=batch_size,
-        queue_size=queue_size,
+        learner=spec.learner,
+        strategy=spec.strategy,
+        batch_size=spec.batch_size,
+        queue_size=spec.queue_size,
         created_at=now,
     )
     session.add(pool)
@@ -111,6 +104,19 @@ def create_pool(
     _insert_images(session, pool, splits)
     _insert_round_0(session, pool, splits, now)
     return pool
+
+
+def _check_names(session: Session, spec: PoolSpec) -> None:
+    slug, name = spec.slug, spec.name
+    if not SLUG.fullmatch(slug):
+        raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
+    if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable() or name.isspace():
+        raise NameInvalid(
+            f"{name!r} cannot name a pool. Take 1 to {MAX_NAME_LENGTH} characters in one line that can be seen.",
+            name=name,
+        )
+    if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
+        raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
 
 
 _BY_SLUG = select(Pool).where(Pool.slug == bindparam("slug"))
@@ -137,6 +143,7 @@ class Pools:
 
     def __init__(self) -> None:
         self._read: dict[str, Pool] = {}
+        self._n_heard = 0
 
     def get(self, session: Session, slug: str) -> Pool:
         """A pool that belongs to no session.
@@ -144,17 +151,19 @@ class Pools:
         Raises:
             NotFound: there is no such pool.
         """
-        pool = self._read.get(slug)
+        pool, n_heard = self._read.get(slug), self._n_heard
         if pool is None:
             pool = get_pool(session, slug)
             session.expunge(pool)
-            self._read[slug] = pool
+            if n_heard == self._n_heard:  # else what was read may be older than the change
+                self._read[slug] = pool
         return pool
 
     def hear(self, change: Change) -> None:
         """Read a pool anew when it is needed next, if it is the pool that has changed."""
         if change.kind != "pool":
             return
+        self._n_heard += 1
         for slug, pool in list(self._read.items()):
             if pool.id == change.pool_id:
                 self._read.pop(slug, None)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
@@ -170,12 +172,9 @@ def list_oracle_runs(
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """An image's content: uint8 (height, width, channels), and the hash of its original."""
+    """An image's content: uint8 (H, W), or (H, W, 3) with colours; and the hash of its original."""
 
-    data: bytes
-    height: int
-    width: int
-    channels: int
+    pixels: NDArray[np.uint8]
     sha256: str
 
 
@@ -185,12 +184,11 @@ def get_pixels(session: Session, image_id: int, *, with_held_out: bool) -> Pixel
     Raises:
         NotFound: there is no such image.
     """
-    query = select(Image.pixels.label("data"), Pool.height, Pool.width, Pool.channels, Image.sha256)
-    query = query.join(Pool, Pool.id == Image.pool_id)
-    row = session.execute(query.where(*_is_image(image_id, with_held_out))).mappings().one_or_none()
+    query = select(Image.pixels, Image.sha256, Pool).join(Pool, Pool.id == Image.pool_id)
+    row = session.execute(query.where(*_is_image(image_id, with_held_out))).one_or_none()
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
-    return Pixels(**row)
+    return Pixels(np.frombuffer(row.pixels, np.uint8).reshape(row.Pool.image_shape), row.sha256)
 
 
 def get_image(session: Session, image_id: int, *, with_held_out: bool) -> tuple[Image, Pool, int | None]:

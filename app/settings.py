@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.learning.names import Strategy
 
+Source = Literal["auto", "mnist", "sample"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -38,7 +40,7 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
-    dataset: Literal["auto", "mnist", "sample"] = Field(
+    dataset: Source = Field(
         default="auto",
         description="Where the images come from: MNIST, the embedded sample, or MNIST if it can be had.",
     )

@@ -6,10 +6,11 @@ import time
 from functools import cache
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import rounds
 from app.changes import Change, note
-from app.db import Database
+from app.db import Database, Write
 from app.learning.learners import make_learner
 from app.models import Pool, Round
 from app.pools import read_arrays
@@ -22,8 +23,9 @@ logger = logging.getLogger(__name__)
 class Trainer:
     """Trains the rounds of all pools, one after another; holds the pools in memory, for one thread."""
 
-    def __init__(self, database: Database, *, retry_seconds: float) -> None:
+    def __init__(self, database: Database, *, write: Write | None = None, retry_seconds: float) -> None:
         self._database = database
+        self._write = write or database.write_together
         self._retry_seconds = retry_seconds
         self._prepared: dict[int, PreparedPool] = {}
         self._make_learner = cache(make_learner)  # one for all pools of a kind: compiling takes a second
@@ -68,29 +70,39 @@ class Trainer:
             pool = session.get_one(Pool, uncounted.pool_id) if uncounted else None
         if uncounted is None or pool is None:
             return False
-        prepared = self._load(pool)
-        correct = prepared.count_right(uncounted.state, prepared.arrays.test)
-        with self._database.write() as session:
-            rounds.note_test(session, uncounted.id, correct)
+        if time.monotonic() < self._retry_at.get(pool.id, 0.0):
+            return False
+        try:
+            prepared = self._load(pool)
+            correct = prepared.count_right(uncounted.state, prepared.arrays.test)
+        except Exception:  # a job's boundary: others wait for their turn
+            logger.exception("%s: the test images of round %d could not be counted", pool.slug, uncounted.number)
+            self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
+            return False
+        self._write(lambda session: rounds.note_test(session, uncounted.id, correct))
         return True
 
     def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
         outcome = train(self._load(pool), previous.state, training, number=previous.number + 1)
-        with self._database.write() as session:
-            is_first = rounds.store(session, previous, training, outcome, now=dt.datetime.now(dt.UTC))
-        if is_first:
+        now = dt.datetime.now(dt.UTC)
+        if self._write(lambda session: rounds.store(session, previous, training, outcome, now=now)):
+            right = f"{outcome.validation_correct}/{outcome.validation_total} right on validation, "
             logger.info(
-                "%s: round %d, %d labels, %s/%d right on validation, fit %.1f ms, ranking %.1f ms",
+                "%s: round %d, %d labels, %sfit %.1f ms, ranking %.1f ms",
                 *(pool.slug, previous.number + 1, len(training.positions)),
-                *(outcome.validation_correct, outcome.validation_total, outcome.fit_ms, outcome.rank_ms),
+                *(right if outcome.validation_total else "", outcome.fit_ms, outcome.rank_ms),
             )
 
     def _fail(self, pool: Pool, number: int, error: Exception) -> None:
         logger.exception("%s: training round %d failed", pool.slug, number)
         self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
-        with self._database.write() as session:
-            rounds.note_failure(session, pool, number, f"{type(error).__name__}: {error}", now=dt.datetime.now(dt.UTC))
+        reason, now = f"{type(error).__name__}: {error}", dt.datetime.now(dt.UTC)
+
+        def record(session: Session) -> None:
+            rounds.note_failure(session, pool, number, reason, now=now)
             note(session, Change("training", pool.id))
+
+        self._write(record)
 
     def _load(self, pool: Pool) -> PreparedPool:
         if pool.id not in self._prepared:

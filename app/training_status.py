@@ -63,9 +63,19 @@ def is_ready(session: Session, *, now: dt.datetime) -> bool:
     return trainer is not None and trainer.state == "ready" and trainer.failure is None
 
 
-def enter_trainer(session: Session, pid: int, state: TrainerState = "loading", *, now: dt.datetime) -> int:
-    """A trainer has started, or was given up for dead and is alive; its id."""
-    entered = TrainerStatus(pid=pid, state=state, started_at=now, heartbeat_at=now)
+def enter_trainer(
+    session: Session,
+    pid: int,
+    state: TrainerState = "loading",
+    failure: str | None = None,
+    *,
+    trainer_id: int = 0,
+    now: dt.datetime,
+) -> int:
+    """A trainer has started, or was given up for dead and is alive under the same id; its id."""
+    entered = TrainerStatus(pid=pid, state=state, failure=failure, started_at=now, heartbeat_at=now)
+    if trainer_id:
+        entered.id = trainer_id
     session.add(entered)
     session.flush()
     _note_training(session)
@@ -87,19 +97,48 @@ def note_state(
     _note_training(session)
 
 
-def drop_silent_trainers(session: Session, *, now: dt.datetime) -> int:
-    """Forget all that were not heard of for long; how many that were."""
-    return _drop(session, TrainerStatus.heartbeat_at <= now - dt.timedelta(seconds=2 * SILENCE_SECONDS))
+def drop_silent_trainers(session: Session, *, now: dt.datetime) -> None:
+    """Forget all that were not heard of for long."""
+    _drop(session, TrainerStatus.heartbeat_at <= now - dt.timedelta(seconds=2 * SILENCE_SECONDS))
 
 
-def drop_trainer(session: Session, pid: int) -> None:
-    """Forget the trainer of this process, which has ended."""
-    _drop(session, TrainerStatus.pid == pid)
+def drop_trainer(session: Session, *, pid: int | None = None, trainer_id: int | None = None) -> None:
+    """Forget a trainer that has ended."""
+    _drop(session, TrainerStatus.id == trainer_id if pid is None else TrainerStatus.pid == pid)
 
 
 def drop_trainers(session: Session) -> None:
     """Forget all, for the server that they were children of is gone. One that is alive enters again by itself."""
     _drop(session, true())
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """The data set that oracle runs use: its name, and how many images it has to label from and to test with."""
+
+    name: str
+    description: str
+    n_train: int
+    n_test: int
+
+
+def note_data(session: Session, trainer_id: int, data: RunData) -> None:
+    """A trainer has loaded the data set that oracle runs use."""
+    values = {
+        "data_name": data.name,
+        "data_description": data.description,
+        "n_train": data.n_train,
+        "n_test": data.n_test,
+    }
+    session.execute(update(TrainerStatus).where(TrainerStatus.id == trainer_id).values(**values))
+
+
+def find_data(session: Session) -> RunData | None:
+    """The data set that oracle runs use, once a trainer has loaded it for one."""
+    loaded = session.scalar(select(TrainerStatus).where(TrainerStatus.data_name.is_not(None)).limit(1))
+    if loaded is None or loaded.data_name is None:
+        return None
+    return RunData(loaded.data_name, loaded.data_description or "", loaded.n_train or 0, loaded.n_test or 0)
 
 
 def find_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.datetime) -> float:
@@ -113,11 +152,9 @@ def is_round_due(session: Session) -> bool:
     return any(rounds.is_due(session, pool) for pool in session.scalars(select(Pool)))
 
 
-def _drop(session: Session, which: ColumnElement[bool]) -> int:
-    dropped = session.connection().execute(delete(TrainerStatus).where(which))
-    if dropped.rowcount:
+def _drop(session: Session, which: ColumnElement[bool]) -> None:
+    if session.connection().execute(delete(TrainerStatus).where(which)).rowcount:
         _note_training(session)
-    return dropped.rowcount
 
 
 def _note_training(session: Session) -> None:

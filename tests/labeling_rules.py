@@ -52,12 +52,12 @@ class Rules:
     skips: dict[tuple[int, str], int] = field(default_factory=dict)  # image and annotator -> event
     held: dict[int, Held] = field(default_factory=dict)
     rankings: list[list[int]] = field(default_factory=list)
-    last_seen: int = 0
+    seen: list[int] = field(default_factory=lambda: [0])  # by each round: the last event before it was computed
 
     @property
     def n_new(self) -> int:
         """Labels that the newest round has not seen."""
-        return sum(event_id > self.last_seen for event_id in self.label.values())
+        return sum(event_id > self.seen[-1] for event_id in self.label.values())
 
     def ask(self, name: str, count: int | None, now: dt.datetime) -> list[int]:
         """The images that come, in their order."""
@@ -190,9 +190,9 @@ class Rules:
             del self.held[image]
         return len(given)
 
-    def train(self, ranking: list[int]) -> None:
-        """A round has seen everything so far."""
-        self.last_seen = len(self.events)
+    def train(self, ranking: list[int], seen: int) -> None:
+        """A round that has seen the first so many events."""
+        self.seen.append(seen)
         self.rankings.append(ranking)
 
     def is_with_another(self, image: int, name: str, now: dt.datetime) -> bool:

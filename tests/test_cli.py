@@ -7,22 +7,24 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner, Result
 
 from app import accounts
 from app.accuracy import Accuracy
 from app.cli import COMMANDS, app, console, load_command
 from app.cli.oracle import _as_table
-from app.datasets.sample import SAMPLE_SHA256
+from app.datasets.sample import SAMPLE_SHA256, load_sample
 from app.db import Database
 from app.learning.names import STRATEGIES
 from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS
 from app.oracle.scenarios import Parameters
 from app.oracle.table import Row
-from app.pools import get_pool
+from app.pools import get_pool, read_arrays
 
 from .factories.acts import ask_and_answer
 from .factories.files import opened, url_of
@@ -121,6 +123,49 @@ def test_pools_are_made_and_listed(path: Path) -> None:
     assert "/pools/first/label" in made.stdout
     assert "first" in listed.stdout
     assert "60" in listed.stdout
+
+
+def test_a_pool_is_made_as_the_options_say_and_else_as_the_settings(path: Path) -> None:
+    words = ["--name", "Ones & sevens", "--pool-start", "7", "--pool-size", "12", "--batch-size", "3"]
+    made = run("pool", "create", "ones", *words, "--ranking", "margin", "--queue-size", "5", "--dataset", "sample")
+
+    assert made.exit_code == 0, made.stderr
+    assert "Created pool “Ones & sevens”: /pools/ones/label" in made.stdout
+    with opened(path) as database, database.read() as session:
+        pool = get_pool(session, "ones")
+        images, validation = read_arrays(session, pool).images, read_arrays(session, pool).validation
+    assert (pool.name, pool.batch_size, pool.strategy, pool.queue_size) == ("Ones & sevens", 3, "margin", 5)
+    np.testing.assert_array_equal(images, load_sample().train.images[7:19])
+    assert len(validation) == 50
+
+
+def test_a_pool_without_a_name_is_named_by_its_slug(path: Path) -> None:
+    for slug in ("first", "second"):
+        assert run("pool", "create", slug).exit_code == 0
+    with opened(path) as database, database.read() as session:
+        assert [get_pool(session, slug).name for slug in ("first", "second")] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--pool-size", "0"], 2, "--pool-size"),
+        (["--batch-size", "1001"], 2, "--batch-size"),
+        (["--ranking", "astrology"], 2, "'least_confidence', 'margin', 'entropy', 'random'"),
+        (["--dataset", "cats"], 2, "'auto', 'mnist', 'sample'"),
+        (["--pool-size", "5000"], 1, "the data set has 4,000 (0 to 3,999). Lower the pool size or its start."),
+        (["--name", " "], 1, "cannot name a pool. Take 1 to 200 characters in one line that can be seen."),
+    ],
+)
+def test_a_pool_that_cannot_be_made_is_refused_with_the_remedy(
+    path: Path, words: list[str], code: int, message: str
+) -> None:
+    result = run("pool", "create", "first", *words, columns=200)
+
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert not path.exists() or "first" not in run("pool", "list").stdout
 
 
 @pytest.mark.usefixtures("path")
@@ -304,6 +349,21 @@ def test_a_database_that_cannot_be_used_is_told_in_words(monkeypatch: pytest.Mon
 
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: INKLING_DATABASE_URL is")
+
+
+def test_a_failure_of_the_system_is_told_with_the_file_if_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for error in (OSError("no more"), OSError(28, "No space left on device", "labels.csv")):
+        with pytest.raises(SystemExit), console.failures_in_words():
+            raise error
+    told = capsys.readouterr().err
+
+    assert told == "Error: no more\nlabels.csv: No space left on device\n"
+
+
+def test_a_wrong_statement_is_a_bug_and_not_told_as_a_failure_of_the_disk(path: Path) -> None:
+    with opened(path) as database, pytest.raises(OperationalError):  # noqa: SIM117 (the order is the test)
+        with console.failures_in_words(), database.read() as session:
+            session.execute(text("SELECT nothing FROM nowhere"))
 
 
 def test_without_a_command_the_help_is_shown() -> None:

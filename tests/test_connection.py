@@ -3,14 +3,20 @@
 import asyncio
 import socket
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
 
+import h11
 import pytest
 import uvicorn
+from packaging.requirements import Requirement
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.connection import MAX_HEAD_BYTES, Connection
+from app.settings import ROOT
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
@@ -286,3 +292,62 @@ def test_a_large_body_that_comes_at_once_arrives_whole() -> None:
         answer = b""
         while not answer.endswith(b"\r\n\r\n500000"):
             answer += client.recv(1000)
+
+
+# What a connection knows of the insides of uvicorn and h11
+
+
+@pytest.mark.parametrize("library", ["h11", "uvicorn"])
+def test_the_versions_of_what_is_reached_into_are_bounded(library: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (needed,) = (each for each in map(Requirement, project["dependencies"]) if each.name == library)
+
+    assert needed.specifier.contains(version(library))
+    assert any(bound.operator == "<" for bound in needed.specifier)
+
+
+def test_what_is_overridden_is_what_uvicorn_calls() -> None:
+    public = {name for name, value in vars(Connection).items() if callable(value) and name[0] != "_"}
+    asyncios = {name for name in public if hasattr(asyncio.Protocol, name)}
+
+    assert asyncios == {"connection_made", "data_received", "pause_writing", "resume_writing", "connection_lost"}
+    assert public - asyncios == {"on_response_complete"}
+    assert asyncios | {"on_response_complete"} <= set(vars(H11Protocol))
+
+
+def test_the_state_of_a_request_is_where_it_was() -> None:
+    conn = h11.Connection(h11.SERVER)
+    seen = []
+    for data in (b"", HEAD[:20], HEAD[20:], bytes(1000) + GET):
+        if data:
+            conn.receive_data(data)
+        while conn.next_event() not in (h11.NEED_DATA, h11.PAUSED):
+            pass
+        seen.append((conn.their_state, conn.trailing_data[0]))
+
+    assert seen == [(h11.IDLE, b""), (h11.IDLE, HEAD[:20]), (h11.SEND_BODY, b""), (h11.DONE, GET)]
+
+
+def test_each_connection_knows_its_h11_its_transport_and_all_others_and_when_it_has_answered() -> None:
+    seen: list[Connection] = []
+    answered: list[Connection] = []
+
+    class Seen(Connection):
+        def data_received(self, data: bytes) -> None:
+            seen.append(self)
+            super().data_received(data)
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            answered.append(self)
+
+    with serving(echo, Seen) as connect, connect() as one, connect() as other:
+        for client in (one, other):
+            client.sendall(GET)
+            assert client.recv(100)
+        first, second = seen
+        assert first.connections is second.connections
+        assert first.connections == {first, second}
+        assert isinstance(first.conn, h11.Connection)
+        assert first.transport is not second.transport
+    assert answered == seen

@@ -1,12 +1,15 @@
 """What one process commits is told in another, once, in order, and not in its own by this way."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+import app.feed
+from app import db
 from app.changes import Change, note
-from app.db import KEPT_CHANGES, Database
+from app.db import Database
 from app.feed import Feed
 
 from .factories.files import opened
@@ -101,14 +104,50 @@ def test_the_thread_tells_of_it_as_soon_as_it_is_committed(database: Database, o
         feed.stop()
 
 
-def test_old_changes_are_forgotten_and_new_ones_are_told(other: Database, feed: Feed, heard: list[Change]) -> None:
-    with other.write() as session:
-        for number in range(KEPT_CHANGES + 10):
-            note(session, Change("round", 1, number))
-    other.forget_old_changes()
-    with other.read() as session:
-        assert session.connection().exec_driver_sql("SELECT count(*) FROM change").scalar() == KEPT_CHANGES
+def test_a_change_that_could_not_be_read_is_told_the_next_time(
+    database: Database, other: Database, feed: Feed, heard: list[Change]
+) -> None:
+    with database.write() as session:
+        session.connection().exec_driver_sql("ALTER TABLE change RENAME COLUMN number TO lost")
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        feed.read()
+    with database.write() as session:
+        session.connection().exec_driver_sql("ALTER TABLE change RENAME COLUMN lost TO number")
     commit(other, LABELS)
     feed.read()
 
-    assert heard[-1] == LABELS
+    assert heard == [LABELS]
+
+
+def test_a_quiet_feed_looks_rarely_and_is_awake_as_soon_as_this_process_does_something(
+    database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.feed, "QUIET_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(app.feed, "QUIET_POLL_SECONDS", 3600.0)
+    told = threading.Event()
+    feed = Feed(database, lambda _: told.set())
+    feed.start()
+    try:
+        while feed._loop.poll_seconds != 3600.0:
+            told.wait(0.005)
+        commit(other, LABELS)
+        assert not told.wait(0.1)
+        commit(database, LABELS)
+        assert told.wait(60)
+    finally:
+        feed.stop()
+
+
+def test_old_changes_are_deleted_and_new_ones_are_told(
+    other: Database, feed: Feed, heard: list[Change], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "KEPT_CHANGES", 20)
+    monkeypatch.setattr(db, "PRUNED_AFTER", 10)
+    for number in range(100):
+        commit(other, Change("round", 1, number))
+    with other.read() as session:
+        n_left = session.connection().exec_driver_sql("SELECT count(*) FROM change").scalar_one()
+    feed.read()
+
+    assert 20 <= n_left < 30
+    assert heard[-1] == Change("round", 1, 99)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from app import keeper, training_status
 from app.db import Database
+from app.errors import DatabaseUnavailable
 from app.keeper import TrainerKeeper, as_environment
 from app.models import Annotator, Pool
 from app.settings import Settings
@@ -128,10 +130,39 @@ def test_a_trainer_that_does_not_end_is_killed(
 ) -> None:
     monkeypatch.setattr(keeper, "COMMAND", (sys.executable, "-c", "import time; time.sleep(3600)"))
     monkeypatch.setattr(keeper, "HEAD_START_SECONDS", 0.0)
-    monkeypatch.setattr(keeper, "GRACE_SECONDS", 0.05)
     kept = TrainerKeeper(make_settings(url_of(tmp_path / "inkling.db")), database)
     kept.start()
     pid = pid_of(kept)
+    kept.stop()
+
+    assert not is_alive(pid)
+
+
+def test_a_trainer_that_cannot_be_started_is_tried_again_after_a_pause(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(keeper, "COMMAND", ("/no/such/program",))
+    monkeypatch.setattr(keeper, "HEAD_START_SECONDS", 0.0)
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.005)
+    kept = TrainerKeeper(make_settings(url_of(database.path), retry_seconds=0.3), database)
+    kept.start()
+    try:
+        wait_until(lambda: "/no/such/program" in caplog.text)
+        assert caplog.text.count("the keeper failed; it tries again in 0.3 s") == 1
+        monkeypatch.setattr(keeper, "COMMAND", WAITS)
+        assert is_alive(pid_of(kept))
+    finally:
+        kept.stop()
+
+
+def test_a_trainer_ends_with_the_server_though_the_database_cannot_be_written(
+    kept: TrainerKeeper, database: Database
+) -> None:
+    pid = pid_of(kept)
+    database.engine.dispose()
+    event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only=1"))
+    with pytest.raises(DatabaseUnavailable):
+        add_trainer(database)
     kept.stop()
 
     assert not is_alive(pid)

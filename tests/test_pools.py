@@ -1,22 +1,19 @@
 """A pool is made whole or not at all, and comes back as the arrays it was made of."""
 
 import hashlib
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from app import datasets
 from app.accuracy import Accuracy
 from app.changes import Change, note
 from app.db import Database
-from app.errors import NotEnoughImages, NotFound, SlugTaken
+from app.errors import NameInvalid, NotEnoughImages, NotFound, SlugTaken
 from app.live import Live
 from app.models import Annotator, Image, Pool, RankedImage, Round
-from app.pools import UNKNOWN, Pools, create_pool, get_pool, make_pool, read_arrays
+from app.pools import UNKNOWN, Pools, PoolSpec, get_pool, make_pool, read_arrays
 from app.rounds import get_newest_round
-from app.settings import Settings
 from app.training import prepare
 
 from .factories import (
@@ -25,9 +22,10 @@ from .factories import (
     ask_and_answer,
     count_queries,
     image_ids,
+    in_colour,
     make_data_set,
     make_settings,
-    make_splits,
+    make_spec,
     ranked_ids,
 )
 
@@ -71,17 +69,7 @@ def test_images_of_unknown_class_neither_validate_nor_test(database: Database) -
     data.test.truth[[3, 4, 25]] = UNKNOWN
     data.train.truth[7] = UNKNOWN
     with database.write() as session:
-        pool = create_pool(
-            session,
-            data,
-            make_splits(data),
-            slug="known",
-            name="Known in part",
-            strategy="random",
-            batch_size=10,
-            queue_size=10,
-            now=NOW,
-        )
+        pool = make_pool(session, data, make_spec(), now=NOW)
     with database.read() as session:
         arrays = read_arrays(session, pool)
         unknown = session.scalars(select(Image.position).where(Image.truth.is_(None)).order_by(Image.id)).all()
@@ -104,24 +92,9 @@ def test_a_pool_without_validation_images_has_no_validation_accuracy(database: D
 
 
 def test_colours_are_kept_with_the_pixels(database: Database) -> None:
-    grey = make_data_set(n_train=6, n_test=4)
-    data = replace(
-        grey,
-        train=replace(grey.train, images=np.stack([grey.train.images] * 3, axis=3)),
-        test=replace(grey.test, images=np.stack([grey.test.images] * 3, axis=3)),
-    )
+    data = in_colour(make_data_set(n_train=6, n_test=4))
     with database.write() as session:
-        pool = create_pool(
-            session,
-            data,
-            make_splits(data, n_validation=2),
-            slug="colours",
-            name="Colours",
-            strategy="random",
-            batch_size=10,
-            queue_size=10,
-            now=NOW,
-        )
+        pool = make_pool(session, data, make_spec(size=6, validation_size=2), now=NOW)
     with database.read() as session:
         images = read_arrays(session, pool).images
 
@@ -210,17 +183,7 @@ def test_a_pool_that_fails_halfway_leaves_nothing(database: Database) -> None:
 
     def fail_halfway() -> None:
         with database.write() as session:
-            create_pool(
-                session,
-                data,
-                make_splits(data),
-                slug="half",
-                name="Half",
-                strategy="margin",
-                batch_size=10,
-                queue_size=10,
-                now=NOW,
-            )
+            make_pool(session, data, make_spec(), now=NOW)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -229,32 +192,54 @@ def test_a_pool_that_fails_halfway_leaves_nothing(database: Database) -> None:
     assert set(count_rows(database).values()) == {0}
 
 
-def make_sample_pool(database: Database, settings: Settings, *, slug: str) -> None:
-    make_pool(database, datasets.load(settings), settings, slug=slug)
-
-
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("spec", "message"),
     [
-        ({"pool_size": 4001}, r"The pool asks for images 0 to 4,000, and the data set has 4,000 \(0 to 3,999\)"),
-        ({"pool_size": 100, "pool_start": 3950}, "The pool asks for images 3,950 to 4,049"),
-        ({"validation_size": 1001}, "The validation asks for images 0 to 1,000, and the data set has 1,000"),
+        (make_spec(size=61), r"The pool asks for images 0 to 60, and the data set has 60 \(0 to 59\)"),
+        (make_spec(size=11, start=50), "The pool asks for images 50 to 60"),
+        (make_spec(validation_size=51), "The validation asks for images 0 to 50, and the data set has 50"),
     ],
+    ids=["size", "start", "validation"],
 )
-def test_not_enough_images_leave_no_pool(database: Database, values: dict[str, int], message: str) -> None:
-    with pytest.raises(NotEnoughImages, match=message):
-        make_sample_pool(database, make_settings("sqlite:///unused.db", **values), slug="large")
+def test_not_enough_images_leave_no_pool(database: Database, spec: PoolSpec, message: str) -> None:
+    with pytest.raises(NotEnoughImages, match=message), database.write() as session:
+        make_pool(session, make_data_set(), spec, now=NOW)
 
     assert set(count_rows(database).values()) == {0}
 
 
-def test_a_pool_starts_at_the_image_that_the_settings_name(database: Database) -> None:
-    make_sample_pool(database, make_settings("sqlite:///unused.db", pool_start=0, pool_size=30), slug="zero")
-    make_sample_pool(database, make_settings("sqlite:///unused.db", pool_start=10, pool_size=20), slug="ten")
+def test_a_pool_starts_at_the_image_that_its_spec_names(database: Database) -> None:
+    data = make_data_set()
+    with database.write() as session:
+        pool = make_pool(session, data, make_spec(start=10, size=20), now=NOW)
     with database.read() as session:
-        zero, ten = (read_arrays(session, get_pool(session, slug)) for slug in ("zero", "ten"))
+        images = read_arrays(session, pool).images
 
-    np.testing.assert_array_equal(zero.images[10:], ten.images)
+    np.testing.assert_array_equal(images, data.train.images[10:30])
+
+
+@pytest.mark.parametrize("name", ["", "   ", "two\nlines", "bell\x07", "n" * 201])
+def test_a_name_that_no_page_could_show_is_refused(database: Database, name: str) -> None:
+    with pytest.raises(NameInvalid, match="Take 1 to 200 characters"):
+        add_pool(database, name=name)
+
+    assert set(count_rows(database).values()) == {0}
+
+
+def test_the_settings_say_what_a_pool_is_to_be() -> None:
+    settings = make_settings(
+        "sqlite:///unused.db",
+        pool_start=1,
+        pool_size=2,
+        validation_size=3,
+        batch_size=4,
+        queue_size=5,
+        ranking="margin",
+    )
+
+    assert PoolSpec.of(settings, slug="few", name="Few") == make_spec(
+        slug="few", name="Few", start=1, size=2, validation_size=3, batch_size=4, queue_size=5, strategy="margin"
+    )
 
 
 def test_a_pool_that_is_not_there_is_not_found(database: Database) -> None:

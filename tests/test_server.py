@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.errors import CannotListen
-from app.models import AuditEntry
+from app.models import AuditEntry, TrainerStatus
 from app.server import serve
 
-from .factories import PASSWORD, add_account, copy_database, make_settings, url_of
+from .factories import PASSWORD, add_account, add_pool, copy_database, make_settings, opened, url_of
 
 COMMAND = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
 HASTY = (
@@ -91,6 +92,89 @@ def test_labels_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
         process.kill()
     with serving(tmp_path / "inkling.db") as (url, _):
         assert httpx2.get(f"{url}/api/v1/pools/digits/labels", timeout=60).json()["items"] == acknowledged
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that its threads have started."""
+    return [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; one that has ended may still be in the table of processes."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    """A process needs its time."""
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def loads_tensorflow(pid: int) -> bool:
+    """Whether it has begun to."""
+    return "libtensorflow" in Path(f"/proc/{pid}/maps").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_trainer_is_left_behind_though_it_is_just_loading_tensorflow(tmp_path: Path, how: signal.Signals) -> None:
+    with serving(tmp_path / "inkling.db") as (_, process):
+        wait_until(lambda: children_of(process.pid))
+        (trainer,) = children_of(process.pid)
+        wait_until(lambda: loads_tensorflow(trainer))
+        process.send_signal(how)
+        process.wait(20)
+        wait_until(lambda: not is_alive(trainer))
+
+
+@contextmanager
+def training(database: Path, *words: str, stdin: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A training process that has its pools and begins to load TensorFlow."""
+    with opened(database) as made:
+        made.migrate()
+        add_pool(made)
+    command = [sys.executable, "-m", "app.cli", "train", *words]
+    process = subprocess.Popen(command, env=environment_of(database), stdin=stdin)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def has_trainer(database: Path, state: str = "ready") -> bool:
+    """Whether a trainer tells that it is in this state."""
+    with opened(database) as looking, looking.read() as session:
+        return session.scalar(select(TrainerStatus.id).where(TrainerStatus.state == state)) is not None
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("words", [(), ("--child",)])
+@pytest.mark.parametrize("state", ["loading", "ready"])
+def test_a_trainer_that_is_told_to_end_does_so_soon_and_says_that_it_is_gone(
+    tmp_path: Path, words: tuple[str, ...], state: str
+) -> None:
+    database = tmp_path / "inkling.db"
+    with training(database, *words, stdin=subprocess.PIPE) as process:
+        wait_until(lambda: has_trainer(database, state))
+        process.terminate()
+
+        assert process.wait(20) == 0
+        assert not has_trainer(database, "loading")
+        assert not has_trainer(database, "ready")
+
+
+def test_a_trainer_without_a_server_ends(tmp_path: Path) -> None:
+    with training(tmp_path / "inkling.db", "--child", stdin=subprocess.DEVNULL) as process:
+        assert process.wait(60) == 0
 
 
 def test_clients_that_send_nothing_are_cut_off_and_keep_nobody_waiting(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,17 +29,19 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from app import labeling, leases, queries, revising, rounds
+from app.changes import Change
 from app.db import Database
 from app.errors import AppError
 from app.events import LabelEventView
 from app.labeling import GivenLabel
-from app.models import Annotator, Answer, Label, Lease, Pool, Skip
+from app.models import Annotator, Answer, Label, Lease, Pool, Round, Skip
 from app.pools import get_pool
+from app.rounds import TrainingSet
 
 from .factories.acts import ids_of
 from .factories.files import copy_database, url_of
 from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, make_outcome
-from .factories.stored import answers_of, fold_of, image_ids, read_history
+from .factories.stored import answers_of, fold_of, image_ids, ranked_ids, read_history
 from .labeling_rules import Done, Rules
 
 T = TypeVar("T")
@@ -47,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 USUAL_EXAMPLES, STEPS = 30, 40
 EXAMPLES = int(os.environ.get("INKLING_STATEFUL_EXAMPLES", USUAL_EXAMPLES))  # before the tests hide the environment
+KILLED = ("before it is stored", "while it is stored", "after it is stored")
 N_IMAGES, BATCH_SIZE, QUEUE_SIZE = 8, 3, 4
 ADMIN = "boss"
 NAMES = ("ada", "ben", "eve", ADMIN)
@@ -58,7 +62,20 @@ some_event = st.integers(0, 10**6)  # of those there are, modulo their number
 
 
 class Crash(Exception):
-    """The process dies within a transaction."""
+    """The process dies at this place."""
+
+
+def crash(_: object) -> None:
+    raise Crash
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A round that a trainer computes, in a process of its own: what it has read."""
+
+    trainer: Database
+    previous: Round
+    training: TrainingSet
 
 
 class Labeling(RuleBasedStateMachine):
@@ -74,11 +91,13 @@ class Labeling(RuleBasedStateMachine):
         self.now = NOW
         self.sent: list[tuple[Callable[[], list[int]], list[int]]] = []
         self.known: list[tuple[Any, ...]] = []
+        self.begun: Begun | None = None
 
     @initialize()
     def begin(self) -> None:
         """A pool that nobody has worked in."""
         self.database = Database(url_of(copy_database(self.template, self.folder / "0.db")))
+        self.feed = self.database.follow_changes()
         with self.database.read() as session:
             self.pool: Pool = get_pool(session, "patterns")
             self.people = {one.name: one for one in session.scalars(select(Annotator))}
@@ -88,7 +107,8 @@ class Labeling(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Nothing is left behind."""
         if hasattr(self, "database"):
-            self.database.close()
+            self.kill_trainer()
+            self.open_instead(None)
         shutil.rmtree(self.folder)
 
     # What people do
@@ -233,35 +253,100 @@ class Labeling(RuleBasedStateMachine):
     @rule(places=st.permutations(range(N_IMAGES)))
     def train(self, places: list[int]) -> None:
         """A round comes in, with any ranking of what is not labeled."""
-        free = [self.model.images[each] for each in places if self.model.images[each] not in self.model.label]
+        free = self.free(places)
         with self.database.write() as session:
             training = rounds.read_training_set(session, self.pool)
             assert len(training.positions) == len(self.model.label)
             assert training.last_event_id == len(self.model.events)
             outcome = make_outcome(free[:QUEUE_SIZE])
             assert rounds.store(session, rounds.get_newest_round(session, self.pool), training, outcome, now=self.now)
-        self.model.train(free[:QUEUE_SIZE])
+        self.model.train(free[:QUEUE_SIZE], len(self.model.events))
         self.count("train")
+
+    @precondition(lambda self: self.begun is None)
+    @rule()
+    def begin_to_train(self) -> None:
+        """A trainer reads what there is, and holds nothing while it computes."""
+        trainer = Database(url_of(self.database.path))
+        with trainer.read() as session:
+            previous, training = (
+                rounds.get_newest_round(session, self.pool),
+                rounds.read_training_set(session, self.pool),
+            )
+        assert training.last_event_id == len(self.model.events)
+        self.begun = Begun(trainer, previous, training)
+        self.count("begin to train")
+
+    @precondition(lambda self: self.begun)
+    @rule(places=st.permutations(range(N_IMAGES)), killed=st.sampled_from(["never", *KILLED]))
+    def end_training(self, places: list[int], killed: str) -> None:
+        """The round is stored, unless another one was; or the trainer is killed before, while or after it stores it."""
+        assert self.begun is not None
+        begun, ranking = self.begun, self.free(places)[:QUEUE_SIZE]
+        is_stored = False
+        if killed == "after it is stored":
+            begun.trainer.on_commit(crash)
+        with suppress(Crash), begun.trainer.write() as session:
+            if killed == "before it is stored":
+                raise Crash
+            is_first = rounds.store(session, begun.previous, begun.training, make_outcome(ranking), now=self.now)
+            if killed == "while it is stored":
+                raise Crash
+            is_stored = is_first
+        number = begun.previous.number + 1
+        if killed in ("never", "after it is stored"):
+            assert is_stored == (number == len(self.model.rankings))
+        if is_stored:
+            self.model.train(ranking, begun.training.last_event_id)
+        assert self.feed.read() == ([Change("round", self.pool.id, number)] if is_stored else [])
+        self.kill_trainer()
+        self.count(f"trainer killed: {killed}" if is_stored or killed in KILLED[:2] else "another trainer was first")
+
+    @rule(places=st.permutations(range(N_IMAGES)), ends=st.permutations(["never", *KILLED]), late=st.booleans())
+    def train_at_length(self, places: list[int], ends: list[str], *, late: bool) -> None:
+        """So rarely do these follow each other by chance; the first of the trainers may come too late."""
+        for number, killed in enumerate(ends):
+            if self.begun is None:
+                self.begin_to_train()
+            if late and number == 0:
+                self.train(places)
+            self.end_training(places, killed)
+
+    def kill_trainer(self) -> None:
+        """What it had read is gone."""
+        if self.begun is not None:
+            self.begun.trainer.close()
+        self.begun = None
+
+    def free(self, places: list[int]) -> list[int]:
+        """Those of the images that have no label."""
+        return [self.model.images[each] for each in places if self.model.images[each] not in self.model.label]
+
+    def open_instead(self, path: Path | None) -> None:
+        """Another process has this file in the place of ours."""
+        self.feed.close()
+        self.database.close()
+        if path is not None:
+            self.database = Database(url_of(path))
+            self.feed = self.database.follow_changes()
 
     @rule()
     def restart(self) -> None:
-        """The process ends as it should, and another one opens the file."""
-        path = self.database.path
-        self.database.close()
-        self.database = Database(url_of(path))
+        """The process ends as it should, and another one opens the file; a trainer outlives it."""
+        self.open_instead(self.database.path)
         self.count("restart")
 
     @rule()
     def be_killed(self) -> None:
-        """The process is gone at once: another one finds the file and SQLite's log as they lie there."""
+        """The processes are gone at once: others find the file and SQLite's log as they lie there."""
         self.n_starts += 1
         killed, path = self.database, self.folder / f"{self.n_starts}.db"
         for suffix in ("", "-wal"):
             source = killed.path.with_name(killed.path.name + suffix)
             if source.exists():
                 shutil.copyfile(source, path.with_name(path.name + suffix))
-        killed.close()
-        self.database = Database(url_of(path))
+        self.kill_trainer()
+        self.open_instead(path)
         self.count("be killed")
 
     @rule(name=who, where=place)
@@ -291,6 +376,14 @@ class Labeling(RuleBasedStateMachine):
                 for row in session.scalars(select(Lease))
             }
             view = queries.view_pool(session, self.pool, now=self.now)
+            trained = [
+                (row.number, row.last_event_id, ranked_ids(self.database, row))
+                for row in session.scalars(select(Round).order_by(Round.number))
+            ]
+        assert trained == [
+            (number, seen, ranking)
+            for number, (seen, ranking) in enumerate(zip(self.model.seen, self.model.rankings, strict=True))
+        ]
         ids = {name: person.id for name, person in self.people.items()}
         assert stored == {image: (each, self.model.events[each - 1].value) for image, each in self.model.label.items()}
         fold = fold_of(events)
@@ -393,4 +486,4 @@ def test_whatever_happens_the_database_does_what_the_rules_say(migrated_file: Pa
     n_steps = sum(n for step, n in machine.n_rules.items() if not step.endswith("done"))
     logger.info("%d steps: %s", n_steps, machine.n_rules)  # shown with --log-cli-level info
     assert n_steps > EXAMPLES * 10
-    assert len(machine.n_rules) == 14 + 9  # each step was taken, and what can be refused was done, too
+    assert len(machine.n_rules) == 14 + 6 + 9  # each step was taken, and what can be refused was done, too

@@ -157,7 +157,6 @@ def test_who_was_taken_for_dead_enters_again(database: Database, pool: Pool) -> 
     process._heart.tell("ready")
     with database.write() as session:
         session.execute(text("DELETE FROM trainer_status"))
-    process._heart._beaten_at = float("-inf")
     process._heart.beat()
 
     with database.read() as session:
@@ -174,7 +173,6 @@ def test_a_process_that_slept_for_long_is_no_other_than_before(database: Databas
     before = process._heart.trainer_id
     with database.write() as session:
         session.execute(text("UPDATE trainer_status SET heartbeat_at = '2026-01-01 00:00:00'"))
-    process._heart._beaten_at = float("-inf")
     process._heart.beat()
 
     assert process._heart.trainer_id == before
@@ -183,7 +181,77 @@ def test_a_process_that_slept_for_long_is_no_other_than_before(database: Databas
     own.close()
 
 
-def test_trainers_that_were_not_heard_of_for_long_are_forgotten(database: Database, pool: Pool) -> None:  # noqa: ARG001
-    add_trainer(database)
+def test_who_enters_again_is_as_ready_as_before(database: Database, pool: Pool) -> None:
+    own = Database(url_of(database.path))
+    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    assert not process.run_one()  # warm, and nothing to do
     with database.write() as session:
-        assert training_status.drop_silent_trainers(session, now=dt.datetime.now(dt.UTC)) == 1
+        training_status.drop_trainers(session)  # as a server does that starts beside it
+    process._heart.beat()
+
+    assert training_of(database, pool) == "idle"
+    own.close()
+
+
+def test_trainers_that_were_not_heard_of_for_long_are_forgotten_and_others_stay(
+    database: Database,
+    pool: Pool,  # noqa: ARG001
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    add_trainer(database, pid=1)
+    living = add_trainer(database, pid=2, now=now)
+    with database.write() as session:
+        training_status.drop_silent_trainers(session, now=now)
+
+    with database.read() as session:
+        assert session.scalars(select(TrainerStatus.id)).all() == [living]
+
+
+def test_the_heart_beats_while_a_step_takes_its_time_and_stops_when_it_takes_too_long(
+    database: Database,
+    pool: Pool,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beats: list[dt.datetime] = []
+
+    def note(_session: object, _trainer_id: int, *, now: dt.datetime) -> bool:
+        beats.append(now)
+        return True
+
+    monkeypatch.setattr(training_status, "note_heartbeat", note)
+    own = Database(url_of(database.path))
+    heart = TrainingProcess(own, make_data_set, retry_seconds=0.01)._heart
+    heart.begin_step(60)
+    heart._beat()
+    assert len(beats) == 1
+
+    heart.begin_step(0)
+    heart._beat()
+    assert len(beats) == 1
+    own.close()
+
+
+def test_what_fails_for_people_is_no_failure_of_an_oracle_run(
+    database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Database(url_of(database.path))
+    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    process._heart.beat()
+    assert not process.run_one()  # warm
+    with database.write() as session:
+        parameters = Parameters(pool_size=60, validation_size=20, budget=30, experiments=("active",))
+        run_id = runs.request_run(session, parameters, now=dt.datetime.now(dt.UTC)).id
+    calls = iter([False])
+
+    def fail() -> bool:
+        for found in calls:
+            return found
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(process._trainer, "run_one", fail)
+    process._looked_at = float("-inf")
+    assert process.run_one()
+
+    with database.read() as session:
+        assert runs.get_run(session, run_id).status == "done"
+    own.close()

@@ -10,7 +10,6 @@ from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
-from sqlalchemy.exc import DBAPIError
 
 from app import logs
 from app.db import Database
@@ -31,15 +30,16 @@ notes = _Console(stderr=True)  # everything else
 
 
 def get_settings(**given: object) -> Settings:
-    """The settings of the environment with what the command line gives; sets the logs up by them."""
+    """The settings of the environment with what the command line gives, unless that is None; sets the logs up."""
+    given = {name: value for name, value in given.items() if value is not None}
     settings = Settings.model_validate({**Settings().model_dump(), **given})
     logs.set_up(settings)
     return settings
 
 
-def open_database() -> Database:
+def open_database(settings: Settings | None = None) -> Database:
     """The database of the settings, migrated."""
-    database = Database(get_settings().database_url)
+    database = Database((settings or get_settings()).database_url)
     database.migrate()
     return database
 
@@ -51,9 +51,6 @@ def failures_in_words() -> Iterator[None]:
         yield
     except AppError as error:
         _end("Error", str(error))
-    except DBAPIError as error:
-        reason = f"{error.orig}. Is there room on the disk, and may this user write to the file and its folder?"
-        _end("The database cannot be used", reason)
     except OSError as error:
         _end(str(error.filename or "Error"), error.strerror or str(error))
     except SettingsError as error:

@@ -1,5 +1,6 @@
 """`inkling pool` and `inkling export`."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,10 @@ from rich.table import Table
 
 from app import datasets, export
 from app.cli.console import failures_in_words, get_settings, open_database, screen
-from app.pools import get_pool, make_pool
+from app.learning.names import STRATEGIES, Strategy
+from app.pools import PoolSpec, get_pool, make_pool
 from app.queries import list_pools
+from app.settings import Source
 
 pool_app = typer.Typer(help="The pools of images to label.", no_args_is_help=True)
 
@@ -29,12 +32,42 @@ def list_all_pools() -> None:
 
 
 @pool_app.command("create")
-def create_pool(slug: Annotated[str, typer.Argument(help="Its name in addresses: a-z, 0-9 and hyphens.")]) -> None:
-    """Make a further pool from the settings INKLING_POOL_START, INKLING_POOL_SIZE and so on."""
+def create_pool(
+    slug: Annotated[str, typer.Argument(help="Its name in addresses: a-z, 0-9 and hyphens.")],
+    name: Annotated[str | None, typer.Option(help="Its name on the pages; the same if left out.")] = None,
+    dataset: Annotated[Source | None, typer.Option(help="Where its images come from.")] = None,
+    pool_start: Annotated[int | None, typer.Option(metavar="N", min=0, help="Its first training image.")] = None,
+    pool_size: Annotated[int | None, typer.Option(metavar="N", min=1, help="Its images.")] = None,
+    validation_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Validation images, the first of the test set.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=1000, help="New labels that make a round due.")
+    ] = None,
+    ranking: Annotated[
+        Strategy | None, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(STRATEGIES)}.")
+    ] = None,
+    queue_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="How many images of a round's ranking are stored.")
+    ] = None,
+) -> None:
+    """Make a further pool. What no option says is as in the setting of that name, such as INKLING_POOL_SIZE."""
+    given = {
+        "dataset": dataset,
+        "pool_start": pool_start,
+        "pool_size": pool_size,
+        "validation_size": validation_size,
+        "batch_size": batch_size,
+        "ranking": ranking,
+        "queue_size": queue_size,
+    }
     with failures_in_words():
-        settings = get_settings()
-        make_pool(open_database(), datasets.load(settings), settings, slug=slug)
-    screen.print(f"Created pool “{slug}”: /pools/{slug}/label")
+        settings = get_settings(**given)
+        database, data = open_database(settings), datasets.load(settings)
+        spec = PoolSpec.of(settings, slug=slug, name=slug if name is None else name)
+        with database.write() as session:
+            pool = make_pool(session, data, spec, now=dt.datetime.now(dt.UTC))
+    screen.print(f"Created pool “{escape(pool.name)}”: /pools/{slug}/label")
 
 
 def export_labels(

@@ -24,9 +24,8 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the labeling page, the oracle page and the REST API."""
-    given = {"host": host, "port": port}
     with failures_in_words():
-        settings = get_settings(**{name: value for name, value in given.items() if value is not None})
+        settings = get_settings(host=host, port=port)
         load_data = _read_ahead(settings)
         from app import server  # here, for it takes half a second, in which the images are read
 

@@ -5,25 +5,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session, undefer
 
+from app import training_status
 from app.changes import Change, note
 from app.datasets import DataSet
 from app.datasets.splits import split
-from app.db import Database
+from app.db import Database, Write
 from app.errors import AppError, NotFound, RunFinished, TooManyRuns
 from app.limits import QUEUED_ORACLE_RUNS
 from app.models import OracleRun, TrainerStatus
 from app.oracle import scenarios
 from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result
 from app.oracle.scenarios import Parameters, Progress
+from app.training_status import RunData
 
 logger = logging.getLogger(__name__)
 
+LOOK_SECONDS = 0.05  # while the data set is read, others have their turn
 OnProgress = Callable[[Progress], None]
 OnFinished = Callable[[RunResult], None]
 
@@ -54,24 +58,6 @@ def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -
     session.flush()
     note(session, Change("oracle"))
     return run
-
-
-@dataclass(frozen=True, slots=True)
-class RunData:
-    """The data set that runs use: its name, and how many images it has to label from and to validate and test with."""
-
-    name: str
-    description: str
-    n_train: int
-    n_test: int
-
-
-def find_data(session: Session) -> RunData | None:
-    """The data set that runs use, once a trainer has loaded it for one."""
-    loaded = session.scalar(select(TrainerStatus).where(TrainerStatus.data_name.is_not(None)).limit(1))
-    if loaded is None or loaded.data_name is None:
-        return None
-    return RunData(loaded.data_name, loaded.data_description or "", loaded.n_train or 0, loaded.n_test or 0)
 
 
 def get_run(session: Session, run_id: int) -> OracleRun:
@@ -154,8 +140,9 @@ class OracleRunner:
 
     PROGRESS_SECONDS = 0.3  # how often progress is stored, and a stop noticed
 
-    def __init__(self, database: Database, load_data: Callable[[], DataSet]) -> None:
+    def __init__(self, database: Database, load_data: Callable[[], DataSet], *, write: Write | None = None) -> None:
         self._database = database
+        self._write = write or database.write_together
         self._load_data = load_data
         self._data: DataSet | None = None
         self._stopping = threading.Event()
@@ -173,17 +160,11 @@ class OracleRunner:
         with self._database.read() as session:
             if session.scalar(select(OracleRun.id).where((OracleRun.status == "queued") | is_lost).limit(1)) is None:
                 return False
-        with self._database.write() as session:
-            put_back = {"status": "queued", "result": None, "trainer_id": None}
-            session.execute(update(OracleRun).where(is_lost).values(**put_back))
-            run_id = session.scalar(
-                select(OracleRun.id).where(OracleRun.status == "queued").order_by(OracleRun.id).limit(1)
-            )
-            taken = {"status": "running", "trainer_id": trainer_id, "started_at": _now()}
-            if run_id is None or not _move(session, run_id, OracleRun.status == "queued", **taken):
-                return False
-            parameters = PARAMETERS.validate_python(get_run(session, run_id).parameters)
-        self._run(_Claim(self._database, run_id, trainer_id), parameters, between_fits)
+        claimed = self._write(lambda session: _claim(session, trainer_id, is_lost))
+        if claimed is None:
+            return False
+        run_id, parameters = claimed
+        self._run(_Claim(self._write, run_id, trainer_id), parameters, between_fits)
         return True
 
     def _run(self, claim: "_Claim", parameters: Parameters, between_fits: Callable[[], None]) -> None:
@@ -201,7 +182,7 @@ class OracleRunner:
             claim.finish(status="done", result=result.as_stored())
 
     def _compute(self, claim: "_Claim", parameters: Parameters, between_fits: Callable[[], None]) -> RunResult:
-        data, stored_at = self._load(claim), 0.0
+        data, stored_at = self._load(claim, between_fits), 0.0
 
         def store_progress(progress: Progress) -> None:
             nonlocal stored_at
@@ -215,26 +196,25 @@ class OracleRunner:
 
         return run_oracle(data, parameters, store_progress, lambda result: claim.store(result=result.as_stored()))
 
-    def _load(self, claim: "_Claim") -> DataSet:
-        """The data set, once; pages that check what is asked for learn its size."""
+    def _load(self, claim: "_Claim", between_fits: Callable[[], None]) -> DataSet:
+        """The data set, read once, and possibly fetched; pages that check what is asked for learn its size."""
         if self._data is None:
-            self._data = self._load_data()
-            loaded = {
-                "data_name": self._data.name,
-                "data_description": self._data.description,
-                "n_train": len(self._data.train.images),
-                "n_test": len(self._data.test.images),
-            }
-            with self._database.write() as session:
-                session.execute(update(TrainerStatus).where(TrainerStatus.id == claim.trainer_id).values(**loaded))
-        return self._data
+            with ThreadPoolExecutor(1, "data") as thread:
+                loading = thread.submit(self._load_data)
+                while not wait([loading], LOOK_SECONDS).done:
+                    between_fits()
+            self._data = loading.result()
+        data = self._data
+        known = RunData(data.name, data.description, len(data.train.images), len(data.test.images))
+        self._write(lambda session: training_status.note_data(session, claim.trainer_id, known))
+        return data
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """A run that a trainer has taken. Both writes do nothing once somebody has stopped it, or another has taken it."""
 
-    database: Database
+    write: Write
     run_id: int
     trainer_id: int
 
@@ -253,8 +233,18 @@ class _Claim:
 
     def _move(self, **values: Any) -> bool:
         is_ours = (OracleRun.status == "running") & (OracleRun.trainer_id == self.trainer_id)
-        with self.database.write() as session:
-            return _move(session, self.run_id, is_ours, **values)
+        return self.write(lambda session: _move(session, self.run_id, is_ours, **values))
+
+
+def _claim(session: Session, trainer_id: int, is_lost: ColumnElement[bool]) -> tuple[int, Parameters] | None:
+    """Put lost runs back, and take the first of the queue: its id and what is to be run."""
+    put_back = {"status": "queued", "result": None, "trainer_id": None}
+    session.execute(update(OracleRun).where(is_lost).values(**put_back))
+    run_id = session.scalar(select(OracleRun.id).where(OracleRun.status == "queued").order_by(OracleRun.id).limit(1))
+    taken = {"status": "running", "trainer_id": trainer_id, "started_at": _now()}
+    if run_id is None or not _move(session, run_id, OracleRun.status == "queued", **taken):
+        return None
+    return run_id, PARAMETERS.validate_python(get_run(session, run_id).parameters)
 
 
 def _lost_to(trainer_id: int) -> ColumnElement[bool]:

@@ -25,6 +25,8 @@ from app.learning.learners import make_learner
 from app.learning.names import PAPERS, Strategy
 from app.oracle.experiments import EXPERIMENTS, Experiment
 
+KMEANS_ITERATIONS = 10  # the paper's epochs
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -159,9 +161,13 @@ def run(
             trace("auto_confident", _auto_confident(lab, bought, batch), -(-(size - budget) // batch))
     if "kmeans" in wanted:
         started = time.perf_counter()
-        results.clusters = find_clusters(_flat(splits.pool.images), seed=parameters.shuffle_seed or 0)
+        results.clusters = find_clusters(
+            _flat(splits.pool.images),
+            n_iterations=KMEANS_ITERATIONS,
+            seed=parameters.shuffle_seed or 0,
+            on_iteration=lambda done: on_progress(Progress("kmeans", done, KMEANS_ITERATIONS)),
+        )
         results.clusters_seconds = time.perf_counter() - started
-        on_progress(Progress("kmeans", 1, 1))
         on_finished(results)
     return results
 

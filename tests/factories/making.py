@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from app.learning.learner import LabeledImages
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, LearnerName, Strategy
 from app.models import Annotator, Pool, Role, Round, TrainerState
-from app.pools import create_pool
+from app.pools import PoolSpec, make_pool
 from app.rounds import Outcome, TrainingSet
 from app.settings import Settings
 from app.trainer import Trainer
@@ -67,9 +68,34 @@ def make_data_set(
     )
 
 
+def in_colour(grey: DataSet) -> DataSet:
+    """The same data set in red, green and blue, which differ."""
+
+    def paint(images: LabeledImages) -> LabeledImages:
+        return replace(images, images=np.stack([images.images, 255 - images.images, images.images // 2], axis=3))
+
+    return replace(grey, train=paint(grey.train), test=paint(grey.test))
+
+
 def make_splits(data: DataSet, *, n_validation: int = 20) -> Splits:
     """All training images as the pool."""
     return split(data, pool_start=0, pool_size=len(data.train.images), validation_size=n_validation)
+
+
+def make_spec(
+    *,
+    slug: str = "patterns",
+    name: str = "Patterns",
+    start: int = 0,
+    size: int = 60,
+    validation_size: int = 20,
+    strategy: Strategy = "least_confidence",
+    batch_size: int = 10,
+    queue_size: int = 40,
+    learner: LearnerName = PAPERS,
+) -> PoolSpec:
+    """What a pool is to be: all training images of a data set as tests make it."""
+    return PoolSpec(slug, name, start, size, validation_size, strategy, batch_size, queue_size, learner)
 
 
 def add_pool(
@@ -94,19 +120,18 @@ def add_pool(
     data = make_data_set(
         n_train=n_images, n_test=n_validation + n_test, height=height, width=width, classes=classes, seed=seed
     )
+    spec = make_spec(
+        slug=slug,
+        name=name,
+        size=n_images,
+        validation_size=n_validation,
+        strategy=strategy,
+        batch_size=batch_size,
+        queue_size=queue_size,
+        learner=learner,
+    )
     with database.write() as session:
-        return create_pool(
-            session,
-            data,
-            make_splits(data, n_validation=n_validation),
-            slug=slug,
-            name=name,
-            strategy=strategy,
-            batch_size=batch_size,
-            queue_size=queue_size,
-            now=now,
-            learner=learner,
-        )
+        return make_pool(session, data, spec, now=now)
 
 
 def add_annotator(

@@ -48,7 +48,7 @@ def statuses(database: Database) -> list[str]:
 def run_one(database: Database, runner: OracleRunner) -> bool:
     """By a trainer that has just started: any other is gone."""
     with database.write() as session:
-        training_status.drop_trainer(session, 4711)
+        training_status.drop_trainer(session, pid=4711)
     return runner.run_one(add_trainer(database, pid=4711))
 
 
@@ -323,7 +323,7 @@ def test_a_run_whose_trainer_is_gone_is_begun_again(database: Database) -> None:
     other_id = add_trainer(database, pid=2)
     assert not others.run_one(other_id)  # the one that has it may be at work still
     with database.write() as session:
-        training_status.drop_trainer(session, 1)
+        training_status.drop_trainer(session, pid=1)
 
     assert others.run_one(other_id)
     assert (get(database, run_id).status, get(database, run_id).trainer_id) == ("done", other_id)
@@ -334,7 +334,7 @@ def test_a_trainer_that_was_given_up_for_dead_changes_nothing_of_its_run(databas
 
     def lose_it() -> DataSet:
         with database.write() as session:
-            training_status.drop_trainer(session, 1)
+            training_status.drop_trainer(session, pid=1)
         other = OracleRunner(database, make_data_set)
         assert other.run_one(add_trainer(database, pid=2))
         return make_data_set()
@@ -368,9 +368,9 @@ def test_a_run_that_is_requested_is_announced(database: Database) -> None:
 
 def test_the_data_set_is_known_once_a_run_has_loaded_it(database: Database, runner: OracleRunner) -> None:
     with database.read() as session:
-        assert runs.find_data(session) is None
+        assert training_status.find_data(session) is None
     request(database)
     run_one(database, runner)
 
     with database.read() as session:
-        assert runs.find_data(session) == runs.RunData("patterns", "110 noisy patterns", 60, 50)
+        assert training_status.find_data(session) == training_status.RunData("patterns", "110 noisy patterns", 60, 50)

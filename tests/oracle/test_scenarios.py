@@ -70,7 +70,7 @@ def test_progress_counts_every_step_of_every_experiment(splits: Splits) -> None:
         "active": 4,
         "auto_naive": 1,
         "auto_confident": 5,
-        "kmeans": 1,
+        "kmeans": 10,
     }
     assert heard == [
         Progress(experiment, done, total) for experiment, total in totals.items() for done in range(1, total + 1)

@@ -8,6 +8,9 @@ from fastapi.testclient import TestClient
 from PIL import Image as Picture
 
 from app.datasets.sample import load_sample
+from app.pools import make_pool
+from app.web.edge.deps import Services
+from tests.factories import NOW, image_ids, in_colour, make_data_set, make_spec
 from tests.web.person import Person
 
 
@@ -19,6 +22,16 @@ def test_the_picture_is_the_image_pixel_by_pixel(client: TestClient, ada: Person
         with Picture.open(io.BytesIO(client.get(image["url"]).content)) as picture:
             assert (picture.format, picture.mode, picture.size) == ("PNG", "L", (28, 28))
             np.testing.assert_array_equal(np.asarray(picture), data.train.images[image["position"]])
+
+
+def test_the_picture_of_a_pool_in_colour_has_its_colours(client: TestClient, services: Services) -> None:
+    data = in_colour(make_data_set(height=3, width=5))
+    with services.database.write() as session:
+        pool = make_pool(session, data, make_spec(slug="colours"), now=NOW)
+    (image_id, *_) = image_ids(services.database, pool)
+    with Picture.open(io.BytesIO(client.get(f"/images/{image_id}.png").content)) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (5, 3))
+        np.testing.assert_array_equal(np.asarray(picture), data.train.images[0])
 
 
 def test_a_browser_may_keep_it_for_ever(client: TestClient, ada: Person) -> None:

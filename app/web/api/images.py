@@ -1,14 +1,12 @@
 """Images as PNG files."""
 
-import io
-
 from fastapi import APIRouter, Response
-from PIL import Image as Picture
 
 from app import queries
 from app.web.edge.auth import InCaller
 from app.web.edge.deps import InServices, PathId
 from app.web.edge.image_urls import image_version
+from app.web.edge.pictures import as_png
 from app.web.edge.problems import responses
 
 router = APIRouter(tags=["images"])
@@ -25,10 +23,7 @@ def get_image(image_id: PathId, services: InServices, caller: InCaller, v: str |
     Validation and test images are for admins.
     """
     with services.database.read() as session:
-        pixels = queries.get_pixels(session, image_id, with_held_out=caller.is_admin)
-    mode = "L" if pixels.channels == 1 else "RGB"
-    buffer = io.BytesIO()
-    Picture.frombytes(mode, (pixels.width, pixels.height), pixels.data).save(buffer, "PNG")
-    is_this = v == image_version(pixels.sha256)
+        image = queries.get_pixels(session, image_id, with_held_out=caller.is_admin)
+    is_this = v == image_version(image.sha256)
     headers = {"Cache-Control": "private, max-age=31536000, immutable" if is_this else "no-cache"}
-    return Response(buffer.getvalue(), media_type="image/png", headers=headers)
+    return Response(as_png(image.pixels), media_type="image/png", headers=headers)

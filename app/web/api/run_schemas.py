@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
+from app import training_status
 from app.datasets.mnist import MNIST_SHAPES
 from app.datasets.sample import N_DIGITS, N_TRAIN
 from app.learning.names import Strategy
@@ -39,7 +40,7 @@ MOST = Sizes(MNIST_SHAPES["x_train"][0], MNIST_SHAPES["x_test"][0])  # the large
 def sizes_for(services: Services) -> Sizes:
     """Those of the data set that runs use; before one has loaded it, the most that the settings allow."""
     with services.database.read() as session:
-        data = runs.find_data(session)
+        data = training_status.find_data(session)
     if data is not None:
         return Sizes(data.n_train, data.n_test)
     return Sizes(N_TRAIN, N_DIGITS - N_TRAIN) if services.settings.dataset == "sample" else MOST

@@ -1,15 +1,13 @@
 """The researchers' pages: start oracle runs, watch them, and see what came out beside the paper."""
 
-import io
 from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from PIL import Image as Picture
 
-from app import queries
+from app import queries, training_status
 from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
 from app.oracle.experiments import TABLE
@@ -17,6 +15,7 @@ from app.web.api.oracle_downloads import attachment, csv_response
 from app.web.api.run_schemas import sizes_for, with_sizes
 from app.web.edge.auth import get_admin
 from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
+from app.web.edge.pictures import as_png
 from app.web.edge.templates import templates
 from app.web.pages.oracle_comparison import MAX_RUNS, compare_runs
 from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
@@ -127,16 +126,14 @@ def get_center(run_id: PathId, number: int, services: InServices) -> Response:
             f"The oracle run {run_id} has no centre {number}: it has {len(centers)}.", n_centers=len(centers)
         )
     pixels = np.rint(np.array(centers[number - 1]) * 255).astype(np.uint8)
-    side = round(len(pixels) ** 0.5)  # (D,) -> (side, side): all data sets so far are square
-    buffer = io.BytesIO()
-    Picture.fromarray(pixels.reshape(side, side)).save(buffer, "PNG")
-    return Response(buffer.getvalue(), media_type="image/png")
+    side = round(len(pixels) ** 0.5)  # (D,) -> (side, side): all data sets so far are square and grey
+    return Response(as_png(pixels.reshape(side, side)), media_type="image/png")
 
 
 def _build_page(services: Services, form: OracleForm, cursor: int | None) -> OraclePage:
     with services.database.read() as session:
         found, older = queries.list_oracle_runs(session, before=cursor, limit=RUNS_A_PAGE)
-        data = runs.find_data(session)
+        data = training_status.find_data(session)
     return OraclePage(
         form=form,
         limits=limits_of(sizes_for(services)),
