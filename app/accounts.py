@@ -55,7 +55,7 @@ def add_account(session: Session, name: str, role: Role, password: HashedPasswor
     annotator.role = role
     annotator.password_hash = password
     session.flush()
-    note_audit(session, f"{role} added", name, now=now)
+    record_audit(session, f"{role} added", name, now=now)
     return annotator
 
 
@@ -68,7 +68,7 @@ def set_password(session: Session, name: str, password: HashedPassword, *, now: 
     annotator = get_account(session, name)
     annotator.password_hash = password
     _revoke(session, AccessToken.annotator_id == annotator.id, AccessToken.kind == "session", now=now)
-    note_audit(session, "password set", annotator.name, now=now)
+    record_audit(session, "password set", annotator.name, now=now)
 
 
 def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.datetime) -> None:
@@ -86,7 +86,7 @@ def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.date
         freed = delete(Lease).where(Lease.annotator_id == annotator.id).returning(Lease.pool_id)
         for pool_id in set(session.scalars(freed)):
             note(session, Change("leases", pool_id))  # others may wait for one of them
-    note_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, now=now)
+    record_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, now=now)
 
 
 def get_account(session: Session, name: str) -> Annotator:
@@ -164,7 +164,7 @@ def create_token(
         )
     )
     if kind == "api":
-        note_audit(session, "token created", annotator.name, now=now)
+        record_audit(session, "token created", annotator.name, now=now)
     return plain
 
 
@@ -195,7 +195,7 @@ def revoke_token(session: Session, token_id: int, *, now: dt.datetime) -> None:
     if not _revoke(session, AccessToken.id == token_id, AccessToken.kind == "api", now=now):
         raise NotFound(f"There is no token {token_id} in force. `inkling token list` shows them.", token_id=token_id)
     token = session.get_one(AccessToken, token_id)
-    note_audit(session, "token revoked", token.annotator.name, now=now)
+    record_audit(session, "token revoked", token.annotator.name, now=now)
 
 
 def end_session(session: Session, plain: str, *, now: dt.datetime) -> None:
@@ -209,7 +209,7 @@ def forget_ended_sessions(session: Session, *, now: dt.datetime) -> None:
     session.execute(delete(AccessToken).where(AccessToken.kind == "session", is_over))
 
 
-def get_secret(session: Session) -> str:
+def ensure_secret(session: Session) -> str:
     """The key that signs cookies, made at the first call; needs a session that may write."""
     row = session.get(ServerSecret, 1)
     if row is None:
@@ -219,7 +219,7 @@ def get_secret(session: Session) -> str:
     return row.value
 
 
-def note_audit(
+def record_audit(
     session: Session,
     action: str,
     name: str,

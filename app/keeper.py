@@ -85,7 +85,7 @@ class TrainerKeeper:
     def _look_for_hang(self, child: subprocess.Popen[bytes]) -> None:
         now = dt.datetime.now(dt.UTC)
         with self._database.read() as session:
-            silence = training_status.find_silence(session, child.pid, since=self._started_at, now=now)
+            silence = training_status.measure_silence(session, child.pid, since=self._started_at, now=now)
             hangs = silence > self._patience_seconds and training_status.is_round_due(session)
         if hangs:
             logger.error("the trainer (process %d) says nothing for %.0f s; it is killed", child.pid, silence)

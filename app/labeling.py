@@ -52,7 +52,7 @@ class AnswerResult:
 _ANNOTATOR_BY_NAME = select(Annotator).where(Annotator.name == bindparam("name"))
 
 
-def get_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
+def ensure_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
     """The annotator of this name, entered at the first sight of it.
 
     Raises:
@@ -63,7 +63,7 @@ def get_annotator(session: Session, name: str, *, role: Role = "annotator", now:
         raise NameTaken(f"The name {ORACLE} belongs to the oracle. Choose another.", name=name)
     annotator = session.scalar(_ANNOTATOR_BY_NAME, {"name": name})
     if annotator is None and (stored := check_name(name)) != name:
-        return get_annotator(session, stored, role=role, now=now)
+        return ensure_annotator(session, stored, role=role, now=now)
     if annotator is None:
         annotator = Annotator(name=name, role=role, created_at=now)
         session.add(annotator)
@@ -83,9 +83,9 @@ def ask(
     lease_seconds: int,
 ) -> AskResult:
     """Lease the images that the newest ranking puts first: see `leases.claim`."""
-    newest = rounds.find_newest(session, pool)
+    newest = rounds.get_newest(session, pool)
     images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
-    shortage = None if images else leases.find_shortage(session, pool, annotator, now=now)
+    shortage = None if images else leases.get_shortage(session, pool, annotator, now=now)
     return AskResult(newest.number, newest.until_due(pool) == 0, images, shortage)
 
 
@@ -107,7 +107,7 @@ def answer(
             asking.check_replay(known[label.key], pool, "label", expected)
     new = [label for label in given if label.key not in known]
     _check_given(pool, new)
-    newest = rounds.find_newest(session, pool)
+    newest = rounds.get_newest(session, pool)
     found = asking.read_asked(session, pool, annotator, newest, [label.image_id for label in new], now=now)
     known |= _find_given_before(session, annotator, new, found)
     new = [label for label in new if label.key not in known]

@@ -245,7 +245,7 @@ def release(session: Session, pool: Pool, annotator: Annotator, image_ids: Seque
     return released.rowcount
 
 
-def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime) -> Shortage:
+def get_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime) -> Shortage:
     """What keeps the annotator from getting an image."""
     is_full = func.count() >= pool.answers_wanted
     answered = select(Answer.image_id).where(Answer.pool_id == pool.id).group_by(Answer.image_id).having(is_full)

@@ -24,7 +24,7 @@ from app.web.edge.assets import mount_assets
 from app.web.edge.deps import Services
 from app.web.edge.gate import Gate
 from app.web.edge.metrics import Metrics
-from app.web.edge.observed import Observed
+from app.web.edge.observer import RequestObserver
 from app.web.edge.pace import Pace
 from app.web.edge.problems import BugGuard, add_error_handlers
 from app.web.edge.security import Security
@@ -84,7 +84,7 @@ def create_app(
     describe(app)
     app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
-    app.add_middleware(Observed, metrics=services.metrics)
+    app.add_middleware(RequestObserver, metrics=services.metrics)
     return app
 
 

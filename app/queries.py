@@ -65,7 +65,7 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
         model=by_source.get("model", 0),
         held=held,
     )
-    until_round = rounds.find_newest(session, pool).until_due(pool)
+    until_round = rounds.get_newest(session, pool).until_due(pool)
     return PoolView(pool, counts, rounds.get_newest_round(session, pool), until_round)
 
 
@@ -127,7 +127,7 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
     """
     found = session.scalar(select(Round).where(Round.pool_id == pool.id, Round.number == number))
     if found is None:
-        newest = rounds.find_newest(session, pool).number
+        newest = rounds.get_newest(session, pool).number
         raise NotFound(f"{pool.slug} has no round {number}: it has 0 to {newest}.", newest=newest)
     return found
 

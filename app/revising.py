@@ -90,7 +90,7 @@ def change(
         return done
     if key is not None and (done := _find_standing_change(session, pool, annotator, event_id, value)):
         return done
-    answer = _find_answer(session, pool, annotator, event_id)
+    answer = _get_answer(session, pool, annotator, event_id)
     asking.check_value(pool, answer.image_id, value)
     new = asking.make_event(answer, annotator, "change", value=value, undoes_id=answer.id, key=key, now=now)
     (changed,) = events.append(session, [new])
@@ -125,7 +125,7 @@ def undo(
     expected = {} if event_id is None else {"undoes_id": event_id}
     if done := _find_replayed(session, pool, annotator, key, "undo", **expected):
         return UndoResult(done, leases.find_leased(session, pool, annotator, done.image_id))
-    event = _find_undoable(session, pool, annotator, event_id)
+    event = _get_undoable(session, pool, annotator, event_id)
     undone = take_back(session, annotator, event, key=key, now=now)
     note(session, Change("labels", pool.id))
     if event.annotator_id != annotator.id:
@@ -179,18 +179,18 @@ def _find_standing_change(
 
 
 def _read_asked(session: Session, pool: Pool, annotator: Annotator, image_id: int, now: dt.datetime) -> AskedImage:
-    newest = rounds.find_newest(session, pool)
+    newest = rounds.get_newest(session, pool)
     return asking.read_asked(session, pool, annotator, newest, [image_id], now=now)[image_id]
 
 
-def _find_answer(session: Session, pool: Pool, annotator: Annotator, event_id: int) -> LabelEventView:
+def _get_answer(session: Session, pool: Pool, annotator: Annotator, event_id: int) -> LabelEventView:
     """An answer that stands, for its annotator or an admin. A model's is not changed: it gives way to an answer."""
     named = EVENTS.where(LabelEvent.id == event_id, LabelEvent.pool_id == pool.id, LabelEvent.source != "model")
     named = named.where(LabelEvent.kind.in_(("label", "change")))
-    return _find_one(session, pool, annotator, event_id, named, _IS_ANSWER)
+    return _get_one(session, pool, annotator, event_id, named, _IS_ANSWER)
 
 
-def _find_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEventView:
+def _get_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEventView:
     of_pool = EVENTS.where(LabelEvent.pool_id == pool.id)
     if event_id is None:
         mine = of_pool.where(LabelEvent.annotator_id == annotator.id, _STANDS)
@@ -201,10 +201,10 @@ def _find_undoable(session: Session, pool: Pool, annotator: Annotator, event_id:
             )
         return last[0]
     named = of_pool.where(LabelEvent.id == event_id, LabelEvent.kind.in_(("label", "change", "skip")))
-    return _find_one(session, pool, annotator, event_id, named, _STANDS)
+    return _get_one(session, pool, annotator, event_id, named, _STANDS)
 
 
-def _find_one(
+def _get_one(
     session: Session,
     pool: Pool,
     annotator: Annotator,

@@ -42,7 +42,7 @@ def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *
                 note(session, Change("labels", pool.id))
                 note(session, Change("leases", pool.id))
             else:
-                accounts.note_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
+                accounts.record_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
                 if rounds.is_due(session, pool):
                     note(session, Change("due", pool.id))
         if not standing:

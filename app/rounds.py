@@ -79,7 +79,7 @@ def get_newest_round(session: Session, pool: Pool, *, with_state: bool = False) 
     return session.scalars(query, {"pool_id": pool.id}).one()
 
 
-def find_newest(session: Session, pool: Pool) -> NewestRound:
+def get_newest(session: Session, pool: Pool) -> NewestRound:
     """What ask and answer need to know of it, in one quick query."""
     row = session.connection().execute(_NEWEST, {"pool_id": pool.id}).one()
     return NewestRound(id=row.id, number=row.number, n_new=row.n_new)
@@ -87,7 +87,7 @@ def find_newest(session: Session, pool: Pool) -> NewestRound:
 
 def is_due(session: Session, pool: Pool) -> bool:
     """Whether the next round has enough to learn, or to forget: labels that an admin took back from others."""
-    return find_newest(session, pool).until_due(pool) == 0 or _has_to_forget(session, pool)
+    return get_newest(session, pool).until_due(pool) == 0 or _has_to_forget(session, pool)
 
 
 def _has_to_forget(session: Session, pool: Pool) -> bool:
@@ -125,7 +125,7 @@ def read_training_set(session: Session, pool: Pool) -> TrainingSet:
     return TrainingSet(table[:, 0], table[:, 1], last)
 
 
-def note_failure(session: Session, pool: Pool, number: int, error: str, *, now: dt.datetime) -> None:
+def record_failure(session: Session, pool: Pool, number: int, error: str, *, now: dt.datetime) -> None:
     """Mark the round as failed: it is not stored, and tried again."""
     failed = session.scalar(select(FailedRound).where(FailedRound.pool_id == pool.id, FailedRound.number == number))
     if failed is None:
@@ -154,7 +154,7 @@ def find_uncounted(session: Session) -> Round | None:
     return session.scalar(query.options(undefer(Round.state)))
 
 
-def note_test(session: Session, round_id: int, correct: int) -> None:
+def record_test(session: Session, round_id: int, correct: int) -> None:
     """Complete a round by its right answers on the test images, and announce it again."""
     counted = session.get_one(Round, round_id)
     counted.test_correct = correct

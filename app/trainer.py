@@ -71,7 +71,7 @@ class Trainer:
         prepared = self._load(pool)
         correct = prepared.count_right(uncounted.state, prepared.arrays.test)
         with self._database.write() as session:
-            rounds.note_test(session, uncounted.id, correct)
+            rounds.record_test(session, uncounted.id, correct)
         return True
 
     def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
@@ -89,7 +89,9 @@ class Trainer:
         logger.exception("%s: training round %d failed", pool.slug, number)
         self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
         with self._database.write() as session:
-            rounds.note_failure(session, pool, number, f"{type(error).__name__}: {error}", now=dt.datetime.now(dt.UTC))
+            rounds.record_failure(
+                session, pool, number, f"{type(error).__name__}: {error}", now=dt.datetime.now(dt.UTC)
+            )
             note(session, Change("training", pool.id))
 
     def _load(self, pool: Pool) -> PreparedPool:

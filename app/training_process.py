@@ -108,7 +108,7 @@ class _Heart:
         now = dt.datetime.now(dt.UTC)
         with self._database.write() as session:
             training_status.drop_silent_trainers(session, now=now)
-            if not training_status.note_heartbeat(session, self.trainer_id, now=now):
+            if not training_status.record_heartbeat(session, self.trainer_id, now=now):
                 self.trainer_id = training_status.enter_trainer(session, os.getpid(), now=now)
         self._database.forget_old_changes()
         self._beaten_at = time.monotonic()
@@ -117,7 +117,7 @@ class _Heart:
         """The process is ready, or why it is not."""
         with self._database.write() as session:
             now = dt.datetime.now(dt.UTC)
-            training_status.note_state(session, self.trainer_id, state, failure, now=now)
+            training_status.record_state(session, self.trainer_id, state, failure, now=now)
 
     def end(self) -> None:
         """The process ends."""

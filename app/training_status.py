@@ -38,7 +38,7 @@ def read_training(session: Session, pool: Pool, *, is_kept: bool, now: dt.dateti
         return Training("loading", "TensorFlow is being loaded; answers are kept and count meanwhile.")
     if not rounds.is_due(session, pool):
         return Training("idle")
-    number = rounds.find_newest(session, pool).number + 1
+    number = rounds.get_newest(session, pool).number + 1
     failed = session.scalar(select(FailedRound).where(FailedRound.pool_id == pool.id, FailedRound.number == number))
     if failed is None:
         return Training("running")
@@ -72,13 +72,13 @@ def enter_trainer(session: Session, pid: int, *, now: dt.datetime) -> int:
     return entered.id
 
 
-def note_heartbeat(session: Session, trainer_id: int, *, now: dt.datetime) -> bool:
+def record_heartbeat(session: Session, trainer_id: int, *, now: dt.datetime) -> bool:
     """A trainer is at work; False if it was given up for dead meanwhile."""
     beat = update(TrainerStatus).where(TrainerStatus.id == trainer_id).values(heartbeat_at=now)
     return bool(session.connection().execute(beat).rowcount)
 
 
-def note_state(
+def record_state(
     session: Session, trainer_id: int, state: TrainerState, failure: str | None = None, *, now: dt.datetime
 ) -> None:
     """A trainer is ready, or cannot be made so and tries again."""
@@ -102,7 +102,7 @@ def drop_trainers(session: Session) -> None:
     _drop(session, true())
 
 
-def find_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.datetime) -> float:
+def measure_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.datetime) -> float:
     """For how many seconds this process's trainer has said nothing; since its start if it never has."""
     last = session.scalar(select(TrainerStatus.heartbeat_at).where(TrainerStatus.pid == pid))
     return (now - max(last or since, since)).total_seconds()

@@ -63,7 +63,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
+class _RoundVerdict:
     """One round: the state that the next one starts from, and a difference or, under other numerics, the gaps."""
 
     state: bytes
@@ -129,7 +129,7 @@ class _Rounds:
     def __init__(self, prepared: PreparedPool, history: _History) -> None:
         self._prepared, self._history = prepared, history
 
-    def verify(self, session: Session, number: int, state: bytes) -> _Verified:
+    def verify(self, session: Session, number: int, state: bytes) -> _RoundVerdict:
         """Round `number`, computed from the state before it."""
         pool = self._prepared.pool
         place = f"{pool.slug}, round {number}"
@@ -137,9 +137,9 @@ class _Rounds:
             select(Round).where(Round.pool_id == pool.id, Round.number == number).options(undefer(Round.state))
         )
         if stored is None:
-            return _Verified(state, Difference(place, "nothing", "a round"))
+            return _RoundVerdict(state, Difference(place, "nothing", "a round"))
         if number == 0:
-            return _Verified(state, _first(_round_0(session, place, stored, self._prepared)))
+            return _RoundVerdict(state, _first(_round_0(session, place, stored, self._prepared)))
         training = self._history.training_set(stored.last_event_id)
         outcome = train(self._prepared, state, training, number=number)
         after = outcome.state
@@ -149,16 +149,16 @@ class _Rounds:
             pairs.append((f"{place}, right on test", stored.test_correct, n_right))
         difference = _first(pairs)
         if difference is None or stored.numerics == outcome.numerics:
-            return _Verified(after, difference)
+            return _RoundVerdict(after, difference)
         return self._measure(session, place, stored, training)
 
-    def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _Verified:
+    def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _RoundVerdict:
         """A round under other numerics: its labels, and what is stored of its model beside what that does here."""
         state, arrays = stored.state, self._prepared.arrays
         try:
             confidence_gap = self._measure_confidences(session, stored)
         except ValueError as error:
-            return _Verified(state, Difference(f"{place}, the model's state", str(error), "a state"))
+            return _RoundVerdict(state, Difference(f"{place}, the model's state", str(error), "a state"))
         difference = _first([(f"{place}, labels", stored.n_labels, len(training.positions))])
         accuracy_gap = 0.0
         for name, images, correct in (
@@ -174,7 +174,7 @@ class _Rounds:
         if confidence_gap > MAX_CONFIDENCE_GAP:
             computed = f"others, by up to {confidence_gap:.3f}"
             difference = difference or Difference(f"{place}, the ranking's confidences", "a ranking", computed)
-        return _Verified(state, difference, (accuracy_gap, confidence_gap))
+        return _RoundVerdict(state, difference, (accuracy_gap, confidence_gap))
 
     def _measure_confidences(self, session: Session, stored: Round) -> float:
         """The largest gap between a confidence of the stored ranking and the one computed here.

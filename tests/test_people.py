@@ -182,7 +182,7 @@ def test_one_annotator_alone_may_be_asked_for(database: Database, pool: Pool, ad
 def test_the_audit_comes_in_pages_newest_first(database: Database, limit: int) -> None:
     with database.write() as session:
         for index in range(5):
-            accounts.note_audit(session, "login", f"name {index}", now=NOW + dt.timedelta(seconds=index))
+            accounts.record_audit(session, "login", f"name {index}", now=NOW + dt.timedelta(seconds=index))
     names: list[str] = []
     cursor: int | None = None
     while True:

@@ -148,7 +148,7 @@ def flag(
 def label_by_model(database: Database, pool: Pool, ids: Sequence[int], *, value: int = 1) -> list[LabelEventView]:
     """Labels as a model gives them, of a set of its own."""
     with database.write() as session:
-        newest = rounds.find_newest(session, pool)
+        newest = rounds.get_newest(session, pool)
         autolabel = Autolabel(
             pool_id=pool.id,
             round_id=newest.id,

@@ -14,7 +14,7 @@ from app.events import LabelEventView
 from app.labeling import GivenLabel
 from app.models import ORACLE, Annotator, Pool
 from app.web.api.schemas import (
-    Acting,
+    ActIn,
     ChangeIn,
     EventOut,
     FlagIn,
@@ -32,8 +32,8 @@ from app.web.api.schemas import (
     UndoIn,
     UndoOut,
 )
-from app.web.edge.auth import InAdmin, InCredentials, find_annotator
-from app.web.edge.deps import InServices, Now, Services, Slug, find_training
+from app.web.edge.auth import InAdmin, InCredentials, identify_annotator
+from app.web.edge.deps import InServices, Now, Services, Slug, get_training
 from app.web.edge.gate import Credentials
 from app.web.edge.pace import ACTS, LABELS, Allowance
 from app.web.edge.problems import responses
@@ -135,7 +135,7 @@ def label_by_oracle(
     _wait_for_due_round(services, slug, now)
     with services.database.write() as session:
         pool = services.pools.get(session, slug)
-        oracle = labeling.get_annotator(session, ORACLE, role="oracle", now=now)
+        oracle = labeling.ensure_annotator(session, ORACLE, role="oracle", now=now)
         seconds = services.settings.lease_seconds
         answered = labeling.answer_by_truth(session, pool, oracle, body.count, now=now, lease_seconds=seconds)
     _log(slug, answered.events)
@@ -146,7 +146,7 @@ def _act(
     services: Services,
     slug: str,
     credentials: Credentials,
-    body: Acting,
+    body: ActIn,
     now: dt.datetime,
     act: Callable[[Session, Pool, Annotator], T],
     allowance: Allowance | None = None,
@@ -155,7 +155,7 @@ def _act(
     """What an annotator does in a pool, in the transaction that finds out who it is; `n` acts of their allowance."""
 
     def work(session: Session) -> T:
-        annotator = find_annotator(session, services, credentials, body.annotator, now=now)
+        annotator = identify_annotator(session, services, credentials, body.annotator, now=now)
         if allowance is not None:
             services.pace.spend(annotator, allowance, n, now=now)
         return act(session, services.pools.get(session, slug), annotator)
@@ -180,9 +180,9 @@ def _wait_for_due_round(services: Services, slug: str, now: dt.datetime) -> None
     """Give the trainer its moment, outside any transaction; without it the older ranking serves."""
     with services.database.read() as session:
         pool = services.pools.get(session, slug)
-        newest = rounds.find_newest(session, pool)
+        newest = rounds.get_newest(session, pool)
         is_due = rounds.is_due(session, pool)
-        is_awaited = is_due and find_training(services, session, pool, now).status == "running"
+        is_awaited = is_due and get_training(services, session, pool, now).status == "running"
     if is_awaited:
         seconds = services.settings.round_wait_seconds
         services.live.wait_for_round(pool.id, after=newest.number, seconds=seconds)

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path
 from app import history, people, queries, revoking
 from app.pools import get_pool
 from app.web.api.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut
-from app.web.api.schemas import Acting, EventOut, Page
-from app.web.edge.auth import InAdmin, InCaller, get_annotator
+from app.web.api.schemas import ActIn, EventOut, Page
+from app.web.edge.auth import InAdmin, InCaller, ensure_annotator
 from app.web.edge.deps import Cursor, InServices, Limit, Now, PathId, Slug
 from app.web.edge.problems import responses
 
@@ -38,7 +38,7 @@ def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now
 def revoke_labels(
     slug: Slug,
     name: Annotated[str, Path(max_length=64)],
-    body: Acting,
+    body: ActIn,
     services: InServices,
     admin: InAdmin,
     now: Now,
@@ -48,7 +48,7 @@ def revoke_labels(
     Others can label meanwhile. Disable the account first if it goes on labeling.
     """
     with services.database.write() as session:
-        pool, annotator = get_pool(session, slug), get_annotator(session, admin, body.annotator, now=now)
+        pool, annotator = get_pool(session, slug), ensure_annotator(session, admin, body.annotator, now=now)
     revoked = revoking.revoke_labels(services.database, pool, annotator, name, now=now)
     return RevokedOut(revoked=revoked)
 

@@ -12,7 +12,7 @@ from app.pools import get_pool
 from app.web.api.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
 from app.web.api.stream import Stream, open_stream, stream_changes
 from app.web.edge.auth import InAdmin, InCaller
-from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug, find_training
+from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug, get_training
 from app.web.edge.problems import responses
 
 router = APIRouter(prefix="/pools", tags=["pools"])
@@ -31,7 +31,7 @@ def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
     """Counts, classes, the newest round, what the trainer does, and which data set it is."""
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
-        training = find_training(services, session, view.pool, now)
+        training = get_training(services, session, view.pool, now)
     return PoolDetail.of_view(view, training)
 
 

@@ -36,7 +36,7 @@ class Strict(BaseModel):
         return {name: body[name] for name in (*cls.model_fields, unknown) if name in body}
 
 
-class Acting(Strict):
+class ActIn(Strict):
     """Who acts: with accounts whoever is logged in, and `annotator` is left out."""
 
     annotator: Name | None = Field(
@@ -160,7 +160,7 @@ class PoolDetail(PoolOut):
         )
 
 
-class LeaseIn(Acting):
+class LeaseIn(ActIn):
     """Left out, `count` means: what you still hold, or else the next batch."""
 
     count: int | None = Field(
@@ -220,7 +220,7 @@ class LeaseOut(BaseModel):
         return cls(round=asked.round_number, stale=asked.is_stale, images=images, shortage=shortage)
 
 
-class RenewIn(Acting):
+class RenewIn(ActIn):
     """Nothing more to say."""
 
 
@@ -230,7 +230,7 @@ class RenewOut(BaseModel):
     renewed: int
 
 
-class ReleaseIn(Acting):
+class ReleaseIn(ActIn):
     """Left out, `image_ids` means all that the annotator holds."""
 
     image_ids: list[Id] | None = Field(default=None, max_length=1000, fail_fast=True)
@@ -250,20 +250,20 @@ class LabelIn(Strict):
     key: Key | None = Field(default=None, examples=["7b0c0c0e-6a3c-4f0e-9d57-0f1c6b1f2a11"])
 
 
-class LabelsIn(Acting):
+class LabelsIn(ActIn):
     """1 to 1,000 labels: all are stored, or none."""
 
     labels: list[LabelIn] = Field(min_length=1, max_length=1000, fail_fast=True)
 
 
-class SkipIn(Acting):
+class SkipIn(ActIn):
     """The image that the annotator cannot tell."""
 
     image_id: Id
     key: Key | None = None
 
 
-class FlagIn(Acting):
+class FlagIn(ActIn):
     """A remark of at most 200 characters."""
 
     image_id: Id
@@ -273,7 +273,7 @@ class FlagIn(Acting):
     key: Key | None = None
 
 
-class ChangeIn(Acting):
+class ChangeIn(ActIn):
     """Another value for the answer of an event that stands."""
 
     event_id: Id
@@ -319,7 +319,7 @@ class LabelsOut(BaseModel):
         )
 
 
-class UndoIn(Acting):
+class UndoIn(ActIn):
     """Without `event_id` the annotator's last act that stands is meant. An admin may name anybody's."""
 
     event_id: Id | None = Field(default=None, examples=[3])

@@ -19,7 +19,7 @@ STREAM_SECONDS = 300.0  # so long somebody may look on whose account is disabled
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class StreamedPool:
     """The pool that a stream is about, and its newest round."""
 
     pool_id: int
@@ -34,7 +34,7 @@ class Stream:
     changes: asyncio.Queue[Change | None]
 
 
-def find_watched(slug: Slug, services: InServices) -> Watched:
+def get_streamed_pool(slug: Slug, services: InServices) -> StreamedPool:
     """The pool of this slug.
 
     Raises:
@@ -42,11 +42,11 @@ def find_watched(slug: Slug, services: InServices) -> Watched:
     """
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        return Watched(pool.id, rounds.find_newest(session, pool).number)
+        return StreamedPool(pool.id, rounds.get_newest(session, pool).number)
 
 
 async def open_stream(
-    services: InServices, caller: InCaller, watched: Annotated[Watched, Depends(find_watched)]
+    services: InServices, caller: InCaller, watched: Annotated[StreamedPool, Depends(get_streamed_pool)]
 ) -> AsyncIterator[Stream]:
     """Opened before the response starts, so that what is refused is an error; over when the client is gone, too.
 

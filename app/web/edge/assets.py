@@ -38,7 +38,7 @@ def mount_assets(app: FastAPI) -> None:
     """Mount `static` and the vendored folders under addresses that change with their content."""
     app.mount(static_url(), GZipMiddleware(_Immutable(directory=STATIC)))
     for package, folder in VENDORED.items():
-        app.mount(vendor_url(package), GZipMiddleware(_Immutable(directory=_find_folder(package, folder))))
+        app.mount(vendor_url(package), GZipMiddleware(_Immutable(directory=_get_folder(package, folder))))
 
 
 class _Immutable(StaticFiles):
@@ -51,7 +51,7 @@ class _Immutable(StaticFiles):
         return response
 
 
-def _find_folder(package: str, folder: str) -> Path:
+def _get_folder(package: str, folder: str) -> Path:
     """A folder of an installed package, found without importing it."""
     spec = find_spec(package.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:

@@ -41,7 +41,7 @@ def get_caller(connection: HTTPConnection, services: InServices, now: Now) -> Ca
 InCaller = Annotated[Caller, Depends(get_caller)]
 
 
-def note_caller(connection: HTTPConnection, services: InServices, now: Now) -> None:
+def recognize_caller(connection: HTTPConnection, services: InServices, now: Now) -> None:
     """For a page that is open to all: its header shows whoever is logged in, if anybody is."""
     with suppress(NotLoggedIn):
         get_caller(connection, services, now)
@@ -60,7 +60,7 @@ def get_admin(caller: InCaller) -> Caller:
 InAdmin = Annotated[Caller, Depends(get_admin)]
 
 
-def find_annotator(
+def identify_annotator(
     session: Session, services: Services, credentials: Credentials, claimed: str | None, *, now: dt.datetime
 ) -> Annotator:
     """The annotator behind the credentials, found in the transaction in which they act.
@@ -69,18 +69,18 @@ def find_annotator(
         NotLoggedIn: the credentials are none that are in force.
         NotAllowed: the request names somebody else than who is logged in.
     """
-    caller = services.gate.find_caller(session, credentials, now=now)
-    return get_annotator(session, caller, claimed, now=now)
+    caller = services.gate.get_caller(session, credentials, now=now)
+    return ensure_annotator(session, caller, claimed, now=now)
 
 
-def get_annotator(session: Session, caller: Caller, claimed: str | None, *, now: dt.datetime) -> Annotator:
+def ensure_annotator(session: Session, caller: Caller, claimed: str | None, *, now: dt.datetime) -> Annotator:
     """The annotator behind the caller. Only on an open server does the request's `annotator` say who.
 
     Raises:
         NotAllowed: the request names somebody else than who is logged in.
     """
     if caller.annotator_id is None:
-        return labeling.get_annotator(session, claimed or LOCAL, now=now)
+        return labeling.ensure_annotator(session, claimed or LOCAL, now=now)
     if claimed not in (None, caller.name):
         raise NotAllowed(f"You are logged in as {caller.name}: leave `annotator` out.", name=caller.name)
     return session.get_one(Annotator, caller.annotator_id)

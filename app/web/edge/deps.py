@@ -50,7 +50,7 @@ async def get_services(request: HTTPConnection) -> Services:
     return services
 
 
-def find_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
+def get_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
     """What the trainer does for a pool; if there is none, whether one is to come."""
     return read_training(session, pool, is_kept=services.keeper is not None, now=now)
 

@@ -48,7 +48,7 @@ class Gate:
         self._database = database
         self._lifetime = dt.timedelta(days=settings.session_days)
         with database.write() as session:
-            self._signer = TimestampSigner(accounts.get_secret(session), salt="inkling.session")
+            self._signer = TimestampSigner(accounts.ensure_secret(session), salt="inkling.session")
         self._is_closed = False
 
     def read_credentials(self, connection: HTTPConnection) -> Credentials:
@@ -67,7 +67,7 @@ class Gate:
             raise _not_logged_in()
         return Credentials()
 
-    def find_caller(self, session: Session, credentials: Credentials, *, now: dt.datetime) -> Caller:
+    def get_caller(self, session: Session, credentials: Credentials, *, now: dt.datetime) -> Caller:
         """Whose credentials these are.
 
         Raises:
@@ -89,7 +89,7 @@ class Gate:
         """
         credentials = self.read_credentials(connection)
         with self._database.read() as session:
-            return self.find_caller(session, credentials, now=now)
+            return self.get_caller(session, credentials, now=now)
 
     def is_open(self) -> bool:
         """Whether there is no account: nobody can log in, and nobody needs to."""

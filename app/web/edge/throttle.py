@@ -72,7 +72,7 @@ class LoginThrottle:
             keys = self._keys(attempt)
             waits = {key: self._wait(key, attempt.at) for key in keys}
             if not any(waits.values()):
-                self._note(keys, attempt.at)
+                self._record(keys, attempt.at)
                 return
         seconds = max(waits.values())
         minutes = f"{math.ceil(seconds / 60)} min"
@@ -104,7 +104,7 @@ class LoginThrottle:
         keys: list[_Key] = [("source", source), ("account and source", *account, source)]
         return keys if (attempt.name, source) in self._own else [*keys, ("account", *account)]
 
-    def _note(self, keys: list[_Key], at: dt.datetime) -> None:
+    def _record(self, keys: list[_Key], at: dt.datetime) -> None:
         for key in keys:
             self._failures[key] = [*self._failures.get(key, ()), at][-_LIMITS[key[0]] :]
             self._failures.move_to_end(key)

@@ -13,7 +13,7 @@ from app import queries, revising
 from app.errors import AppError
 from app.pools import get_pool
 from app.web.api.schemas import Id, Key
-from app.web.edge.auth import InCaller, get_annotator, get_caller
+from app.web.edge.auth import InCaller, ensure_annotator, get_caller
 from app.web.edge.deps import Cursor, InServices, Now, Services, Slug
 from app.web.edge.gate import Caller
 from app.web.edge.pace import ACTS
@@ -74,7 +74,7 @@ def change_answer(
     """Change an answer and show the list again, at the same place."""
     try:
         with services.database.write() as session:
-            pool, annotator = get_pool(session, slug), get_annotator(session, caller, None, now=now)
+            pool, annotator = get_pool(session, slug), ensure_annotator(session, caller, None, now=now)
             services.pace.spend(annotator, ACTS, now=now)
             event = revising.change(session, pool, annotator, form.event_id, form.value, key=form.key, now=now)
     except AppError as error:

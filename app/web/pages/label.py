@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.pools import get_pool
 from app.web.api.schemas import PoolDetail
 from app.web.edge.auth import InCaller, get_caller
-from app.web.edge.deps import InServices, Now, Services, Slug, find_training
+from app.web.edge.deps import InServices, Now, Services, Slug, get_training
 from app.web.edge.gate import Caller
 from app.web.edge.templates import templates
 
@@ -50,7 +50,7 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
     """Where people answer."""
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
-        training = find_training(services, session, view.pool, now)
+        training = get_training(services, session, view.pool, now)
     pool = PoolDetail.of_view(view, training)
     page = LabelPage(pool, annotator=caller.name, lease_seconds=services.settings.lease_seconds)
     # The service worker reads whose page it keeps, so that nobody is shown another's (static/worker.js).

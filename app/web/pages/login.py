@@ -31,7 +31,7 @@ class LoginPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class LoginForm:
     """What the form holds; `following` is a path of this server."""
 
     name: str
@@ -59,7 +59,7 @@ def log_in(
     """Open a session, or show the form again with the reason."""
     if services.gate.is_open():
         return RedirectResponse("/", 303)
-    typed = Typed(name, password, own_path(next))
+    typed = LoginForm(name, password, own_path(next))
     address = request.client.host if request.client else "unknown"
     try:
         return _log_in(request, services, typed, address, now)
@@ -68,7 +68,7 @@ def log_in(
         if isinstance(error, WrongLogin):
             with services.database.write() as session:
                 current = request_id.get()
-                accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=current)
+                accounts.record_audit(session, "login failed", name, now=now, address=address, request_id=current)
         return _show_again(request, typed, error)
 
 
@@ -81,7 +81,7 @@ def log_out(request: Request, services: InServices, now: Now) -> Response:
     return response
 
 
-def _log_in(request: Request, services: Services, typed: Typed, address: str, now: dt.datetime) -> Response:
+def _log_in(request: Request, services: Services, typed: LoginForm, address: str, now: dt.datetime) -> Response:
     """Check the password outside of any transaction, and look again in the one that opens the session."""
     throttle = services.login_throttle
     with throttle.place():
@@ -96,13 +96,13 @@ def _log_in(request: Request, services: Services, typed: Typed, address: str, no
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
         services.gate.open_session(session, annotator, response, is_https=request.url.scheme == "https", now=now)
-        accounts.note_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
+        accounts.record_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
     throttle.succeed(attempt)
     logger.info("%s logged in from %s", name, address, extra={"annotator": name, "address": address})
     return response
 
 
-def _show_again(request: Request, typed: Typed, error: AppError) -> Response:
+def _show_again(request: Request, typed: LoginForm, error: AppError) -> Response:
     page = LoginPage(name=typed.name, following=typed.following, problem=error.message)
     response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
     response.headers.update(retry_after(error))

@@ -20,7 +20,7 @@ from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
 from app.web.edge.templates import templates
 from app.web.pages.oracle_comparison import MAX_RUNS, compare_runs
 from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
-from app.web.pages.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
+from app.web.pages.oracle_views import STRATEGY_NAMES, OraclePage, OracleRunPage, ResultView, RunView
 
 router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
 
@@ -141,7 +141,7 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         form=form,
         limits=limits_of(sizes_for(services)),
         most_compared=MAX_RUNS,
-        rankings=RANKINGS,
+        strategies=STRATEGY_NAMES,
         experiments={name: about.title for name, about in TABLE.items()},
         runs=[RunView.of(run) for run in found],
         older=older,

@@ -12,7 +12,7 @@ from app.oracle import runs
 from app.oracle.experiments import TABLE, Experiment
 from app.oracle.results import PARAMETERS, unpack_bits
 from app.web.api.oracle_downloads import RunCurve, curves_of
-from app.web.pages.oracle_views import RANKINGS, RunView
+from app.web.pages.oracle_views import STRATEGY_NAMES, RunView
 
 MIN_RUNS, MAX_RUNS = 2, 8  # more could not be told apart in one chart
 MAX_BANDS = 4  # more intervals on top of each other cannot be read
@@ -46,7 +46,7 @@ class ComparedCurve:
         parts = [f"Run {self.run_id}: {self.title}"]
         parameters = self.run.result.parameters
         if self.run.named == "active":
-            parts.append(RANKINGS[parameters.ranking].lower())
+            parts.append(STRATEGY_NAMES[parameters.ranking].lower())
         if parameters.shuffle_seed is not None:
             parts.append(f"seed {parameters.shuffle_seed}")
         return ", ".join(parts)

@@ -15,7 +15,7 @@ from app.oracle.table import Row, compare
 from app.web.api.run_schemas import RunProgress
 from app.web.pages.oracle_form import OracleForm
 
-RANKINGS: dict[Strategy, str] = {
+STRATEGY_NAMES: dict[Strategy, str] = {
     "least_confidence": "Least confidence",
     "margin": "Margin",
     "entropy": "Entropy",
@@ -102,7 +102,7 @@ class RunView:
             ("Order", order),
             ("Validation", f"{p.validation_size:,} images"),
             ("Labels given", f"{p.budget:,} in batches of {p.batch_size:,}"),
-            ("Ranking", RANKINGS[p.ranking].lower()),
+            ("Ranking", STRATEGY_NAMES[p.ranking].lower()),
             ("Experiments", self._names),
         ]
 
@@ -117,7 +117,7 @@ class RunView:
         parts = [f"pool {p.pool_size:,}", f"{p.budget:,} labels in batches of {p.batch_size:,}"]
         parts += [f"from image {p.pool_start:,}"] if p.pool_start else []
         parts += [f"{p.validation_size:,} to validate"] if p.validation_size != Parameters().validation_size else []
-        parts += [RANKINGS[strategy].lower()] if strategy and strategy != Parameters().ranking else []
+        parts += [STRATEGY_NAMES[strategy].lower()] if strategy and strategy != Parameters().ranking else []
         parts += [f"shuffle seed {p.shuffle_seed}"] if p.shuffle_seed is not None else []
         return " · ".join(parts)
 
@@ -189,7 +189,7 @@ class OraclePage:
     form: OracleForm
     limits: dict[str, tuple[int, int]]
     most_compared: int
-    rankings: dict[Strategy, str]
+    strategies: dict[Strategy, str]
     experiments: dict[Experiment, str]
     runs: Sequence[RunView]
     older: int | None

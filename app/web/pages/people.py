@@ -15,7 +15,7 @@ from app.accuracy import Accuracy
 from app.models import AuditEntry, FailedRound, Pool
 from app.people import AnnotatorWork
 from app.pools import get_pool
-from app.web.edge.auth import InAdmin, InCaller, get_admin, get_annotator, get_caller
+from app.web.edge.auth import InAdmin, InCaller, ensure_annotator, get_admin, get_caller
 from app.web.edge.deps import Cursor, InServices, Now, Slug
 from app.web.edge.templates import templates
 from app.web.pages.event_views import EventView, view_events
@@ -127,7 +127,7 @@ def show_people(
 def revoke_labels(slug: Slug, form: InRevocation, services: InServices, admin: InAdmin, now: Now) -> Response:
     """Take back all labels of an annotator, and show the page with their number."""
     with services.database.write() as session:
-        pool, annotator = get_pool(session, slug), get_annotator(session, admin, None, now=now)
+        pool, annotator = get_pool(session, slug), ensure_annotator(session, admin, None, now=now)
     revoked = revoking.revoke_labels(services.database, pool, annotator, form.name, now=now)
     return RedirectResponse(f"/pools/{slug}/people?revoked={revoked}", 303)
 

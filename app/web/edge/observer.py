@@ -14,7 +14,7 @@ METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _SANE_ID = re.compile(r"[\w.-]{1,40}")
 
 
-class Observed:
+class RequestObserver:
     """The outermost layer, so that refusals are counted too."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -31,7 +31,7 @@ class Observed:
         token = request_id.set(current)
         started, status = time.perf_counter(), 500
 
-        async def noting_send(message: Message) -> None:
+        async def watching_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -39,7 +39,7 @@ class Observed:
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_send)
+            await self._app(scope, receive, watching_send)
         finally:
             request_id.reset(token)
             route = _template(scope)
