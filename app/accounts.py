@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, CursorResult, bindparam, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from app.audit import record_audit
 from app.changes import Change, note
 from app.errors import AccountDisabled, NameTaken, NotFound, WrongLogin
-from app.models import ORACLE, AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
+from app.models import ORACLE, AccessToken, Annotator, Lease, Role, ServerSecret, TokenKind
 from app.names import check_name, looks_like, normalize
 from app.passwords import HashedPassword, is_right
 
@@ -217,19 +218,6 @@ def ensure_secret(session: Session) -> str:
         session.add(row)
         session.flush()
     return row.value
-
-
-def record_audit(
-    session: Session,
-    action: str,
-    name: str,
-    *,
-    now: dt.datetime,
-    address: str | None = None,
-    request_id: str | None = None,
-) -> None:
-    """Write down who did what, or what was done to whom."""
-    session.add(AuditEntry(at=now, action=action, name=name[:64], address=address, request_id=request_id))
 
 
 def _revoke(session: Session, *which: ColumnElement[bool], now: dt.datetime) -> bool:

@@ -12,12 +12,12 @@ from app import datasets
 from app.datasets import DataSet
 from app.db import Database
 from app.feed import Feed
-from app.keeper import TrainerKeeper
 from app.limits import THREADS
 from app.live import Live
 from app.pools import Pools, make_pool
 from app.queries import list_pools
 from app.settings import Settings
+from app.supervisor import TrainerSupervisor
 from app.web import api, pages
 from app.web.api import health, images
 from app.web.edge.assets import mount_assets
@@ -60,7 +60,7 @@ def create_app(
         live=live,
         streams=Streams(live),
         feed=Feed(database, live.publish),
-        keeper=TrainerKeeper(settings, database) if with_trainer else None,
+        supervisor=TrainerSupervisor(settings, database) if with_trainer else None,
         gate=Gate(database, settings),
         login_throttle=LoginThrottle(),
         pace=Pace(),
@@ -105,10 +105,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     services.feed.start()
-    if services.keeper is not None:
-        services.keeper.start()
+    if services.supervisor is not None:
+        services.supervisor.start()
     yield
-    if services.keeper is not None:
-        services.keeper.stop()
+    if services.supervisor is not None:
+        services.supervisor.stop()
     services.feed.stop()
     services.database.close()

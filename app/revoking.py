@@ -6,7 +6,7 @@ import logging
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import accounts, events, revising, rounds
+from app import accounts, audit, events, revising, rounds
 from app.changes import Change, note
 from app.db import Database
 from app.errors import NotFound
@@ -42,7 +42,7 @@ def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *
                 note(session, Change("labels", pool.id))
                 note(session, Change("leases", pool.id))
             else:
-                accounts.record_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
+                audit.record_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
                 if rounds.is_due(session, pool):
                     note(session, Change("due", pool.id))
         if not standing:

@@ -25,10 +25,10 @@ class Training:
     message: str | None = None
 
 
-def read_training(session: Session, pool: Pool, *, is_kept: bool, now: dt.datetime) -> Training:
-    """What is going on for this pool. `is_kept`: the server starts a trainer whenever there is none."""
+def read_training(session: Session, pool: Pool, *, is_supervised: bool, now: dt.datetime) -> Training:
+    """What is going on for this pool. `is_supervised`: the server starts a trainer whenever there is none."""
     trainer = find_trainer(session, now=now)
-    if trainer is None and is_kept:
+    if trainer is None and is_supervised:
         return Training("loading", "The trainer is being started; answers are kept and count meanwhile.")
     if trainer is None:
         return Training("absent", "No trainer is running just now; answers are kept, and count as soon as one is.")

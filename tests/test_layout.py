@@ -101,7 +101,7 @@ def test_nothing_slow_is_imported_before_the_first_page(statement: str) -> None:
     ("statement", "kept_out"),
     [
         ("import app.cli", {"sqlalchemy", "pydantic", "numpy", "fastapi", "alembic"}),
-        ("import app.cli.people", {"fastapi", "uvicorn", "alembic"}),
+        ("import app.cli.accounts", {"fastapi", "uvicorn", "alembic"}),
         ("import app.cli.operations", {"fastapi", "uvicorn"}),
         ("import app.cli.pools", {"fastapi", "uvicorn", "alembic"}),
         ("import app.cli.serving", {"fastapi", "uvicorn"}),

@@ -79,7 +79,7 @@ def test_it_says_when_it_is_ready_and_is_gone_when_it_ends(database: Database, p
 
 def training_of(database: Database, pool: Pool) -> str:
     with database.read() as session:
-        return training_status.read_training(session, pool, is_kept=False, now=dt.datetime.now(dt.UTC)).status
+        return training_status.read_training(session, pool, is_supervised=False, now=dt.datetime.now(dt.UTC)).status
 
 
 class Told(logging.Handler):

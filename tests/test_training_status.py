@@ -13,9 +13,9 @@ from .factories.acts import ask_and_answer
 from .factories.making import NOW, add_trainer, after
 
 
-def read(database: Database, pool: Pool, now: dt.datetime = NOW, *, is_kept: bool = False) -> Training:
+def read(database: Database, pool: Pool, now: dt.datetime = NOW, *, is_supervised: bool = False) -> Training:
     with database.read() as session:
-        return training_status.read_training(session, pool, is_kept=is_kept, now=now)
+        return training_status.read_training(session, pool, is_supervised=is_supervised, now=now)
 
 
 def test_without_a_trainer_none_is_told(database: Database, pool: Pool) -> None:
@@ -27,7 +27,7 @@ def test_without_a_trainer_none_is_told(database: Database, pool: Pool) -> None:
 
 
 def test_without_a_trainer_one_is_on_its_way_if_the_server_keeps_one(database: Database, pool: Pool) -> None:
-    told = read(database, pool, is_kept=True)
+    told = read(database, pool, is_supervised=True)
 
     assert told.status == "loading"
     assert "being started" in (told.message or "")

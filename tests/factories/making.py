@@ -170,7 +170,7 @@ def training_of(database: Database, pool: Pool) -> Training:
     if not is_there:
         add_trainer(database)
     with database.read() as session:
-        return training_status.read_training(session, pool, is_kept=False, now=NOW)
+        return training_status.read_training(session, pool, is_supervised=False, now=NOW)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ ONLY_ADMINS_MAY = {
     ("POST", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs/{run_id}"),
+    ("POST", "/api/v1/oracle-runs/{run_id}/stop"),
     ("DELETE", "/api/v1/oracle-runs/{run_id}"),
     ("GET", "/api/v1/audit"),
     ("GET", "/metrics"),

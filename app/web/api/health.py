@@ -34,7 +34,7 @@ def get_readiness(services: InServices, response: Response, now: Now) -> Health:
             return Health(status="ok")
         trainer = training_status.find_trainer(session, now=now)
     response.status_code = 503
-    return Health(status="loading" if trainer or services.keeper else "absent")
+    return Health(status="loading" if trainer or services.supervisor else "absent")
 
 
 @router.get(

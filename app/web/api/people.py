@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app import history, people, queries, revoking
+from app import annotators, audit, history, queries, revoking
 from app.pools import get_pool
 from app.web.api.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut
 from app.web.api.schemas import ActIn, EventOut, Page
@@ -30,7 +30,7 @@ def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        work = people.list_work(session, pool, annotator_id=only, with_truth=caller.is_admin, now=now)
+        work = annotators.list_work(session, pool, annotator_id=only, with_truth=caller.is_admin, now=now)
     return Page(items=[AnnotatorOut.of(one) for one in work], next=None)
 
 
@@ -77,5 +77,5 @@ def list_audit(
 ) -> Page[AuditEntryOut]:
     """Logins and what was done to accounts, newest first."""
     with services.database.read() as session:
-        entries, following = people.list_audit(session, before=cursor, limit=limit)
+        entries, following = audit.list_audit(session, before=cursor, limit=limit)
     return Page(items=[AuditEntryOut.model_validate(entry) for entry in entries], next=following)

@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from app.annotators import AnnotatorWork
 from app.models import Role
-from app.people import AnnotatorWork
 from app.web.api.schemas import AccuracyOut
 
 

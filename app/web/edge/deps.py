@@ -11,11 +11,11 @@ from starlette.requests import HTTPConnection
 
 from app.db import Database
 from app.feed import Feed
-from app.keeper import TrainerKeeper
 from app.live import Live
 from app.models import Pool
 from app.pools import SLUG, Pools
 from app.settings import Settings
+from app.supervisor import TrainerSupervisor
 from app.training_status import Training, read_training
 from app.web.edge.gate import Gate
 from app.web.edge.metrics import Metrics
@@ -36,7 +36,7 @@ class Services:
     live: Live
     streams: Streams
     feed: Feed
-    keeper: TrainerKeeper | None
+    supervisor: TrainerSupervisor | None
     gate: Gate
     login_throttle: LoginThrottle
     pace: Pace
@@ -52,7 +52,7 @@ async def get_services(request: HTTPConnection) -> Services:
 
 def get_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
     """What the trainer does for a pool; if there is none, whether one is to come."""
-    return read_training(session, pool, is_kept=services.keeper is not None, now=now)
+    return read_training(session, pool, is_supervised=services.supervisor is not None, now=now)
 
 
 async def get_now() -> dt.datetime:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import accounts
+from app import accounts, audit
 from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
 from app.web.edge.deps import InServices, Now, Services
@@ -68,7 +68,7 @@ def log_in(
         if isinstance(error, WrongLogin):
             with services.database.write() as session:
                 current = request_id.get()
-                accounts.record_audit(session, "login failed", name, now=now, address=address, request_id=current)
+                audit.record_audit(session, "login failed", name, now=now, address=address, request_id=current)
         return _show_again(request, typed, error)
 
 
@@ -96,7 +96,7 @@ def _log_in(request: Request, services: Services, typed: LoginForm, address: str
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
         services.gate.open_session(session, annotator, response, is_https=request.url.scheme == "https", now=now)
-        accounts.record_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
+        audit.record_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
     throttle.succeed(attempt)
     logger.info("%s logged in from %s", name, address, extra={"annotator": name, "address": address})
     return response

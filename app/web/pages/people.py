@@ -10,10 +10,10 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app import people, queries, revoking
+from app import annotators, audit, queries, revoking
 from app.accuracy import Accuracy
+from app.annotators import AnnotatorWork
 from app.models import AuditEntry, FailedRound, Pool
-from app.people import AnnotatorWork
 from app.pools import get_pool
 from app.web.edge.auth import InAdmin, InCaller, ensure_annotator, get_admin, get_caller
 from app.web.edge.deps import Cursor, InServices, Now, Slug
@@ -107,9 +107,9 @@ def show_people(
     """Who works in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        work = people.list_work(session, pool, with_truth=True, now=now)
+        work = annotators.list_work(session, pool, with_truth=True, now=now)
         flags, older = _read_flags(session, pool, None, cursor)
-        failed = people.list_failed_rounds(session, pool)
+        failed = annotators.list_failed_rounds(session, pool)
     page = PeoplePage(
         slug=slug,
         pool_name=pool.name,
@@ -141,7 +141,7 @@ def show_me(
         pool = get_pool(session, slug)
         whose = queries.find_annotator_id(session, caller.name)
         with_truth = caller.is_admin
-        work = people.list_work(session, pool, annotator_id=whose, with_truth=with_truth, now=now) if whose else []
+        work = annotators.list_work(session, pool, annotator_id=whose, with_truth=with_truth, now=now) if whose else []
         flags, older = _read_flags(session, pool, whose, cursor) if whose else ([], None)
     page = MyPage(
         slug=slug,
@@ -162,7 +162,7 @@ def show_audit(request: Request, services: InServices, caller: InCaller, cursor:
     if caller.annotator_id is None:
         return RedirectResponse("/", 303)
     with services.database.read() as session:
-        entries, older = people.list_audit(session, before=cursor, limit=ENTRIES_A_PAGE)
+        entries, older = audit.list_audit(session, before=cursor, limit=ENTRIES_A_PAGE)
     page = AuditPage(entries=entries, older=older, is_first_page=cursor is None)
     return templates.TemplateResponse(request, "audit.html", {"page": page})
 
@@ -170,5 +170,5 @@ def show_audit(request: Request, services: InServices, caller: InCaller, cursor:
 def _read_flags(
     session: Session, pool: Pool, annotator_id: int | None, cursor: int | None
 ) -> tuple[list[EventView], int | None]:
-    flags, older = people.list_flags(session, pool, annotator_id=annotator_id, before=cursor, limit=FLAGS_A_PAGE)
+    flags, older = annotators.list_flags(session, pool, annotator_id=annotator_id, before=cursor, limit=FLAGS_A_PAGE)
     return view_events(pool, flags), older

@@ -1,4 +1,4 @@
-"""Who works in a pool, how fast, and how often they agree with the model and with the truth; and the audit."""
+"""Who works in a pool, how fast, and how often they agree with the model and with the truth."""
 
 import datetime as dt
 from collections import defaultdict
@@ -14,7 +14,6 @@ from app import events
 from app.events import EVENTS, LabelEventView
 from app.models import (
     Annotator,
-    AuditEntry,
     FailedRound,
     Image,
     Label,
@@ -113,17 +112,6 @@ def list_failed_rounds(session: Session, pool: Pool, *, limit: int = 20) -> Sequ
     """The trainings that failed last, newest first."""
     query = select(FailedRound).where(FailedRound.pool_id == pool.id).order_by(FailedRound.number.desc())
     return session.scalars(query.limit(limit)).all()
-
-
-def list_audit(
-    session: Session, *, before: int | None = None, limit: int = 100
-) -> tuple[Sequence[AuditEntry], int | None]:
-    """Audit entries, newest first, and the cursor of the next page."""
-    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)
-    if before is not None:
-        query = query.where(AuditEntry.id < before)
-    rows = session.scalars(query).all()
-    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
 
 
 def _standing(session: Session, pool: Pool) -> dict[int, tuple[int, int, int, int, int]]:

@@ -23,12 +23,12 @@ GRACE_SECONDS = 5.0
 COMMAND = (sys.executable, "-P", "-m", "app.cli", "train", "--child")
 
 
-class TrainerKeeper:
+class TrainerSupervisor:
     """Starts the trainer and watches it, in a thread. The trainer ends when this end of its pipe does."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
-        self._loop = BackgroundLoop("keeper", self._look, poll_seconds=LOOK_SECONDS)
+        self._loop = BackgroundLoop("supervisor", self._look, poll_seconds=LOOK_SECONDS)
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._start_at = 0.0
