@@ -1,4 +1,4 @@
-"""Who may come in: accounts with passwords, tokens for scripts, sessions of browsers. Only hashes are stored."""
+"""Users and their credentials: passwords, tokens for scripts, sessions of browsers. Only hashes are stored."""
 
 import datetime as dt
 import hashlib
@@ -15,7 +15,7 @@ from app.models import ORACLE, AccessToken, Annotator, Lease, Role, ServerSecret
 from app.names import check_name, looks_like, normalize
 from app.passwords import HashedPassword, is_right
 
-# Each request asks these: built once, for building one takes longer than running it.
+# Every request runs these. They are built once, because building one takes longer than running it.
 _ANY_ACCOUNT = select(Annotator.id).where(Annotator.password_hash.is_not(None)).limit(1)
 _TOKEN = (
     select(AccessToken)
@@ -29,17 +29,17 @@ _TOKEN = (
 
 
 def has_accounts(session: Session) -> bool:
-    """Whether anybody has a password: from then on nobody comes in without one, disabled accounts or not."""
+    """Whether there is an account, disabled or not: from the first one on every request needs a session or a token."""
     return session.connection().scalar(_ANY_ACCOUNT) is not None
 
 
 def list_accounts(session: Session) -> Sequence[Annotator]:
-    """Everybody with a password, by name."""
+    """All accounts, by name."""
     return session.scalars(select(Annotator).where(Annotator.password_hash.is_not(None)).order_by(Annotator.name)).all()
 
 
 def add_account(session: Session, name: str, role: Role, password: HashedPassword, *, now: dt.datetime) -> Annotator:
-    """An account; somebody who labeled without one before keeps the labels.
+    """Create an account. An annotator who labeled under this name before keeps the labels.
 
     Raises:
         NameInvalid
@@ -61,7 +61,7 @@ def add_account(session: Session, name: str, role: Role, password: HashedPasswor
 
 
 def set_password(session: Session, name: str, password: HashedPassword, *, now: dt.datetime) -> None:
-    """A new password; all sessions opened with the old one end.
+    """Set a new password, and revoke the sessions opened with the old one.
 
     Raises:
         NotFound: there is no such account.
@@ -80,7 +80,7 @@ def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.date
     """
     annotator = get_account(session, name)
     if not is_disabled and not annotator.is_disabled:
-        return  # nothing to enable, and its sessions go on
+        return  # it is enabled already: its sessions go on
     annotator.is_disabled = is_disabled
     _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
     if is_disabled:
@@ -102,15 +102,15 @@ def get_account(session: Session, name: str) -> Annotator:
 
 
 def find_annotator(session: Session, name: str) -> Annotator | None:
-    """Whoever has this name as it was typed, or else in the spelling in which names are stored."""
+    """The annotator of this name as it was typed, or else of its normalized spelling."""
     found = session.scalars(select(Annotator).where(Annotator.name.in_((name, normalize(name))))).all()
     return next((each for each in found if each.name == name), next(iter(found), None))
 
 
 def check_password(annotator: Annotator | None, password: str) -> Annotator:
-    """The account, if this is its password. An unknown one takes as long as a wrong password.
+    """The account, if this is its password. An unknown account is refused no sooner than a wrong password.
 
-    It needs no session, for it takes long: `confirm` looks again in the transaction that acts on it.
+    Hashing takes long, so it needs no session: `confirm` checks again in the transaction that acts on the account.
 
     Raises:
         WrongLogin: no such account, a wrong password, or an account that is disabled: all alike.
@@ -122,10 +122,10 @@ def check_password(annotator: Annotator | None, password: str) -> Annotator:
 
 
 def confirm(session: Session, checked: Annotator) -> Annotator:
-    """The account whose password was checked, as it is by now: another process may have changed it meanwhile.
+    """The account whose password was checked, read again: another process may have changed it meanwhile.
 
     Raises:
-        WrongLogin: its password is another one, or it is disabled.
+        WrongLogin: its password was changed, or it was disabled.
     """
     current = session.get_one(Annotator, checked.id, populate_existing=True)
     if current.password_hash != checked.password_hash or current.is_disabled:
@@ -142,7 +142,7 @@ def create_token(
     now: dt.datetime,
     lifetime: dt.timedelta | None = None,
 ) -> str:
-    """A new token in plain text: it is shown this once, stored is its hash.
+    """Create a token, in plain text. It cannot be shown again: only its hash is stored.
 
     Raises:
         AccountDisabled: a disabled account gets no token; enabling it would revoke the token again.
@@ -170,7 +170,7 @@ def create_token(
 
 
 def find_token(session: Session, plain: str, kind: TokenKind, *, now: dt.datetime) -> AccessToken | None:
-    """The token with its annotator, if it is in force."""
+    """The token with its annotator; None if it is unknown, revoked or expired, or the account is disabled."""
     token = session.scalar(_TOKEN, {"sha256": _digest(plain), "kind": kind})
     if token is None or token.annotator.is_disabled or (token.expires_at is not None and token.expires_at <= now):
         return None
@@ -211,7 +211,7 @@ def forget_ended_sessions(session: Session, *, now: dt.datetime) -> None:
 
 
 def ensure_secret(session: Session) -> str:
-    """The key that signs cookies, made at the first call; needs a session that may write."""
+    """The key that signs cookies, created by the first call. Needs a session that may write."""
     row = session.get(ServerSecret, 1)
     if row is None:
         row = ServerSecret(id=1, value=secrets.token_hex(32))

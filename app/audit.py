@@ -18,7 +18,7 @@ def record_audit(
     address: str | None = None,
     request_id: str | None = None,
 ) -> None:
-    """Write down who did what, or what was done to whom."""
+    """Record an act of the user `name`, or an act on their account."""
     session.add(AuditEntry(at=now, action=action, name=name[:64], address=address, request_id=request_id))
 
 

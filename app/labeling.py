@@ -1,4 +1,4 @@
-"""Ask and answer, each in one transaction of the caller; and the oracle's way of both. See also `revising`."""
+"""Ask and answer, each in one transaction of the caller; the oracle does both. See also `revising`."""
 
 import datetime as dt
 from collections import Counter
@@ -31,7 +31,7 @@ class GivenLabel:
 class AskResult:
     """The images of one ask. `is_stale`: a newer round is due and was not ready in time.
 
-    `shortage` says why, where no image could be given.
+    `shortage` says why there are no images, if there are none.
     """
 
     round_number: int
@@ -42,7 +42,10 @@ class AskResult:
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """The events of one answer, and how many labels the next round still waits for. Replayed ones were known."""
+    """The events of one request, and how many labels the next round still waits for.
+
+    `n_replayed` of the events were stored by an earlier request.
+    """
 
     events: list[LabelEventView]
     until_round: int
@@ -53,11 +56,11 @@ _ANNOTATOR_BY_NAME = select(Annotator).where(Annotator.name == bindparam("name")
 
 
 def ensure_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
-    """The annotator of this name, entered at the first sight of it.
+    """The annotator of this name, added if there is none yet.
 
     Raises:
-        NameInvalid: there is nobody of this name, and it could be taken for another.
-        NameTaken: the name belongs to another role, so the oracle's labels cannot be mistaken for a person's.
+        NameInvalid: there is no annotator of this name yet, and the name is not allowed.
+        NameTaken: the name belongs to another role. So the oracle's labels cannot be mistaken for a person's.
     """
     if name == ORACLE and role != "oracle":
         raise NameTaken(f"The name {ORACLE} belongs to the oracle. Choose another.", name=name)
@@ -92,7 +95,7 @@ def ask(
 def answer(
     session: Session, pool: Pool, annotator: Annotator, given: Sequence[GivenLabel], *, now: dt.datetime
 ) -> AnswerResult:
-    """Label images, all of them or none. What a known key answered before is answered the same again.
+    """Label images, all of them or none. A key that is sent again returns its event and stores nothing.
 
     If the annotator has given an image this value before under another key (from a second device), that event is
     returned and nothing is stored.
@@ -125,10 +128,10 @@ def answer(
 def answer_by_truth(
     session: Session, pool: Pool, oracle: Annotator, count: int, *, now: dt.datetime, lease_seconds: int
 ) -> AnswerResult:
-    """The oracle asks like anybody and answers what is known to be true.
+    """The oracle asks as an annotator does, and answers with the true classes.
 
     Raises:
-        TruthUnknown: an image that was asked has no known class.
+        TruthUnknown: the true class of an image that was asked is unknown.
     """
     asked = ask(session, pool, oracle, count, now=now, lease_seconds=lease_seconds)
     image_ids = [image.image_id for image in asked.images]
@@ -156,7 +159,7 @@ def _check_given(pool: Pool, given: Sequence[GivenLabel]) -> None:
 def _find_given_before(
     session: Session, annotator: Annotator, given: Sequence[GivenLabel], found: Mapping[int, AskedImage]
 ) -> dict[str, LabelEventView]:
-    """By key: the standing events of the same annotator with the same value."""
+    """By key: the current labels of these images that the annotator gave with the same value."""
     standing = {label.key: found[label.image_id].event_id for label in given if label.key is not None}
     event_ids = [event_id for event_id in standing.values() if event_id is not None]
     if not event_ids:
@@ -177,7 +180,7 @@ def _store(
     found: Mapping[int, AskedImage],
     now: dt.datetime,
 ) -> list[LabelEventView]:
-    """Events for answers that nothing stands against."""
+    """Append the answers, unless an image is answered or leased to another annotator."""
     asked = [found[label.image_id] for label in given]
     asking.check_free(session, asked, annotator)
     answers = [

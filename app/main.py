@@ -42,7 +42,7 @@ def create_app(
 ) -> FastAPI:
     """The application on a migrated database; its threads, and its trainer, start and end with the server.
 
-    `load_data` gives the images of the first pool, if there is none yet; those of the settings if left out.
+    `load_data` loads the images for the first pool, if there is none yet; by default those of the settings.
 
     Raises:
         AppError: the database cannot be used, or there is no pool and none can be made of the data set.
@@ -89,7 +89,7 @@ def create_app(
 
 
 def ensure_pool(database: Database, settings: Settings, load_data: Callable[[], DataSet]) -> None:
-    """Make the first pool from the settings, unless there is one: then those of its making stay in force."""
+    """Make the first pool from the settings, unless there is one: a pool keeps the settings of its creation."""
     with database.read() as session:
         pools, _ = list_pools(session)
     if not pools:

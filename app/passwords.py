@@ -24,7 +24,7 @@ def hash_password(password: str) -> HashedPassword:
 
 
 def is_right(password: str, stored: str | None) -> bool:
-    """Whether this is the password that is stored. Where none is stored, the answer takes as long."""
+    """Whether this is the stored password. Without a stored one the answer takes as long."""
     return _hasher().verify(password, stored or _nobodys_hash()) and stored is not None
 
 

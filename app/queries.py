@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of the pool's images: labels by who gave them, and what is left. Held ones are unlabeled too."""
+    """A pool's images, its labels by source, and the images that are held (leased)."""
 
     images: int
     human: int
@@ -28,12 +28,10 @@ class Counts:
 
     @property
     def labeled(self) -> int:
-        """All labels that stand."""
         return self.human + self.oracle + self.model
 
     @property
     def unlabeled(self) -> int:
-        """Images without a label."""
         return self.images - self.labeled
 
 
@@ -48,7 +46,6 @@ class PoolView:
 
 
 def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
-    """The pool with its counts and newest round."""
     by_source = dict(
         session.execute(select(Label.source, func.count()).where(Label.pool_id == pool.id).group_by(Label.source)).all()
     )
@@ -71,7 +68,7 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
 
 @dataclass(frozen=True, slots=True)
 class PoolMeasures:
-    """A pool in numbers, for whoever watches the server. The queue's age is 0 unless a round is due."""
+    """A pool in numbers, for monitoring. `queue_age_seconds` is 0 unless a round is due."""
 
     slug: str
     counts: Counts
@@ -82,7 +79,6 @@ class PoolMeasures:
 
 
 def measure_pools(session: Session, *, now: dt.datetime) -> list[PoolMeasures]:
-    """All pools in numbers."""
     return [_measure(session, pool, now) for pool in session.scalars(select(Pool).order_by(Pool.id))]
 
 
@@ -135,7 +131,7 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
 def list_labels(
     session: Session, pool: Pool, *, annotator_id: int | None = None, after: int = 0, limit: int = 100
 ) -> tuple[Sequence[LabelEventView], int | None]:
-    """The events of the labels that stand, oldest first; only one annotator's, if one is named."""
+    """The events of the current labels, oldest first; only one annotator's if `annotator_id` is given."""
     whose = LabelEvent.annotator_id == annotator_id if annotator_id is not None else true()
     rows = session.execute(
         EVENTS.join(Label, Label.event_id == LabelEvent.id)
@@ -149,7 +145,7 @@ def list_labels(
 def list_last_answers(
     session: Session, pool: Pool, annotator_id: int, *, before: int | None = None, limit: int = 100
 ) -> tuple[Sequence[LabelEventView], int | None]:
-    """The events of an annotator's answers that stand, newest first."""
+    """The events of an annotator's current answers, newest first."""
     stands = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
     query = EVENTS.where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator_id, stands)
     query = query.order_by(LabelEvent.id.desc()).limit(limit + 1)
@@ -215,7 +211,7 @@ def _is_image(image_id: int, with_held_out: bool) -> tuple[ColumnElement[bool], 
 
 
 def find_annotator_id(session: Session, name: str) -> int | None:
-    """Whose name it is; None if nobody of this name has done anything yet."""
+    """The id of the annotator of this name; None if there is none yet."""
     return session.scalar(select(Annotator.id).where(Annotator.name == name))
 
 

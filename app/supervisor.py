@@ -1,4 +1,4 @@
-"""Keeps a trainer running as a child of the server: one that dies or hangs is started again."""
+"""Runs the trainer as a child of the server, and restarts it if it dies or hangs."""
 
 import datetime as dt
 import json
@@ -15,7 +15,7 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD_START_SECONDS = 0.3  # for the first page: starting a process would share its processor
+HEAD_START_SECONDS = 0.3  # the first page goes first: a starting process would compete with it for the processor
 SHORT_LIFE_SECONDS = 10.0  # a trainer that ends sooner is started again only after a pause
 LOOK_SECONDS = 0.2
 HANG_LOOK_SECONDS = 5.0
@@ -24,7 +24,7 @@ COMMAND = (sys.executable, "-P", "-m", "app.cli", "train", "--child")
 
 
 class TrainerSupervisor:
-    """Starts the trainer and watches it, in a thread. The trainer ends when this end of its pipe does."""
+    """Starts the trainer and watches it, in a thread. The trainer ends when its standard input is closed."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
@@ -37,7 +37,7 @@ class TrainerSupervisor:
 
     @property
     def pid(self) -> int | None:
-        """Of the trainer, if one runs."""
+        """The trainer's process id, if one runs."""
         return self._child.pid if self._child else None
 
     def start(self) -> None:
@@ -48,7 +48,7 @@ class TrainerSupervisor:
         self._loop.start()
 
     def stop(self) -> None:
-        """End the trainer. What it was computing is computed at the next start."""
+        """End the trainer. A round under way is computed again at the next start."""
         self._loop.stop()
         if self._child is not None:
             self._end(self._child)
@@ -67,7 +67,9 @@ class TrainerSupervisor:
     def _start_child(self) -> None:
         environment = os.environ | as_environment(self._settings)
         # A session of its own: Ctrl+C is for the server, which ends its trainer itself.
-        self._child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, env=environment, start_new_session=True)  # noqa: S603
+        self._child = subprocess.Popen(
+            COMMAND, stdin=subprocess.PIPE, env=environment, start_new_session=True
+        )  # else a fit that really takes so long never ends
         self._started_at = dt.datetime.now(dt.UTC)
         self._looked_at = time.monotonic()
 
@@ -89,7 +91,7 @@ class TrainerSupervisor:
             hangs = silence > self._patience_seconds and training_status.is_round_due(session)
         if hangs:
             logger.error("the trainer (process %d) says nothing for %.0f s; it is killed", child.pid, silence)
-            self._patience_seconds *= 2  # a fit that really takes so long must end some time
+            self._patience_seconds *= 2  # else a fit that really takes so long would never end
             child.kill()
 
     def _end(self, child: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Trains the rounds that are due: the last good model goes on asking meanwhile, and when a training fails."""
+"""Trains due rounds. Meanwhile, and when a training fails, the last good model goes on asking."""
 
 import datetime as dt
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Trains the rounds of all pools, one after another; holds the pools in memory, for one thread."""
+    """Trains the rounds of all pools, one after another; keeps the pools in memory. For one thread."""
 
     def __init__(self, database: Database, *, retry_seconds: float) -> None:
         self._database = database
@@ -35,14 +35,14 @@ class Trainer:
         Raises:
             DatabaseUnusable: the database is damaged.
         """
-        self._database.check()  # here, for it takes too long to keep the first page waiting
+        self._database.check()  # here, because the first page must not wait for it
         with self._database.read() as session:
             pools = session.scalars(select(Pool)).all()
         for pool in pools:
             warm_up(self._load(pool))
 
     def run_one(self) -> bool:
-        """Train what is due, or else count one round's test images; whether there was anything to do."""
+        """Train what is due, or else count one round's test images; return whether there was anything to do."""
         with self._database.read() as session:
             pools = session.scalars(select(Pool).order_by(Pool.id)).all()
         found = [self._train_if_due(pool) for pool in pools]  # all of them: each pool gets its turn

@@ -1,4 +1,4 @@
-"""The process that trains: rounds first, then test images, then oracle runs. It needs the database and nobody."""
+"""The process that trains: rounds first, then test images, then oracle runs. It needs nothing but the database."""
 
 import datetime as dt
 import logging
@@ -21,7 +21,7 @@ from app.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
-NICENESS = 10  # who answers goes first
+NICENESS = 10  # requests go first
 POLL_SECONDS = 2.0  # finds due rounds even if a change was missed
 
 
@@ -41,7 +41,7 @@ class TrainingProcess:
         live.listen(self._on_change)
 
     def run(self) -> None:
-        """Train whatever is due, until `stop`."""
+        """Train what is due, until `stop`."""
         self._feed.start()
         try:
             self._loop.run()
@@ -55,7 +55,7 @@ class TrainingProcess:
         self._loop.stop()
 
     def run_one(self) -> bool:
-        """One turn of the loop; whether there was anything to do."""
+        """One turn of the loop; return whether there was anything to do."""
         self._heart.beat()
         if not self._is_warm:
             self._warm_up()
@@ -63,7 +63,7 @@ class TrainingProcess:
         return self._trainer.run_one() or self._runner.run_one(self._heart.trainer_id, self._between_fits)
 
     def _between_fits(self) -> None:
-        """An oracle run gives way to people after each of its fits."""
+        """An oracle run gives way to due rounds after each of its fits."""
         self._heart.beat()
         if self._has_work.is_set():
             self._has_work.clear()
@@ -102,7 +102,7 @@ class _Heart:
         self.trainer_id = 0  # none, before the first beat
 
     def beat(self) -> None:
-        """Now and then; and enter again if somebody took this process for dead."""
+        """Store a heartbeat if one is due. If another process has dropped this one as dead, enter again."""
         if time.monotonic() - self._beaten_at < training_status.HEARTBEAT_SECONDS:
             return
         now = dt.datetime.now(dt.UTC)
@@ -114,12 +114,12 @@ class _Heart:
         self._beaten_at = time.monotonic()
 
     def tell(self, state: TrainerState, failure: str | None = None) -> None:
-        """The process is ready, or why it is not."""
+        """Store that the process is ready, or why it is not."""
         with self._database.write() as session:
             now = dt.datetime.now(dt.UTC)
             training_status.record_state(session, self.trainer_id, state, failure, now=now)
 
     def end(self) -> None:
-        """The process ends."""
+        """Withdraw this process, which ends."""
         with self._database.write() as session:
             training_status.drop_trainer(session, os.getpid())

@@ -1,4 +1,4 @@
-"""What the trainers say of themselves, and what that means for a pool."""
+"""The status that trainers report, and what it means for a pool."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from app.changes import Change, note
 from app.models import FailedRound, Pool, TrainerState, TrainerStatus
 
 HEARTBEAT_SECONDS = 5.0
-SILENCE_SECONDS = 30.0  # a trainer that says nothing for so long is dead or hangs
+SILENCE_SECONDS = 30.0  # a trainer without a heartbeat for so long is dead or hangs
 
 Status = Literal["absent", "loading", "idle", "running", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What is going on for a pool; `message` tells why no round comes just now, and what comes next."""
+    """The status of a pool's training; `message` says why no round comes just now, and what happens next."""
 
     status: Status
     message: str | None = None
 
 
 def read_training(session: Session, pool: Pool, *, is_supervised: bool, now: dt.datetime) -> Training:
-    """What is going on for this pool. `is_supervised`: the server starts a trainer whenever there is none."""
+    """The status of this pool's training. `is_supervised`: the server starts a trainer whenever there is none."""
     trainer = find_trainer(session, now=now)
     if trainer is None and is_supervised:
         return Training("loading", "The trainer is being started; answers are kept and count meanwhile.")
@@ -50,9 +50,9 @@ def read_training(session: Session, pool: Pool, *, is_supervised: bool, now: dt.
 
 
 def find_trainer(session: Session, *, now: dt.datetime) -> TrainerStatus | None:
-    """Of the trainers that have been heard of lately, the one that is furthest; None if there is none."""
+    """Of the trainers with a recent heartbeat, the one closest to ready; None if there is none."""
     heard = select(TrainerStatus).where(TrainerStatus.heartbeat_at > now - dt.timedelta(seconds=SILENCE_SECONDS))
-    # "ready" comes behind "loading" in the alphabet, too.
+    # "ready" sorts behind "loading".
     order = (TrainerStatus.failure.is_(None).desc(), TrainerStatus.state.desc(), TrainerStatus.heartbeat_at.desc())
     return session.scalar(heard.order_by(*order).limit(1))
 
@@ -64,7 +64,7 @@ def is_ready(session: Session, *, now: dt.datetime) -> bool:
 
 
 def enter_trainer(session: Session, pid: int, *, now: dt.datetime) -> int:
-    """A trainer has started; its id."""
+    """Add a trainer that has started; return its id."""
     entered = TrainerStatus(pid=pid, state="loading", started_at=now, heartbeat_at=now)
     session.add(entered)
     session.flush()
@@ -73,7 +73,7 @@ def enter_trainer(session: Session, pid: int, *, now: dt.datetime) -> int:
 
 
 def record_heartbeat(session: Session, trainer_id: int, *, now: dt.datetime) -> bool:
-    """A trainer is at work; False if it was given up for dead meanwhile."""
+    """Store that a trainer is alive; False if it was dropped as dead meanwhile."""
     beat = update(TrainerStatus).where(TrainerStatus.id == trainer_id).values(heartbeat_at=now)
     return bool(session.connection().execute(beat).rowcount)
 
@@ -81,29 +81,29 @@ def record_heartbeat(session: Session, trainer_id: int, *, now: dt.datetime) -> 
 def record_state(
     session: Session, trainer_id: int, state: TrainerState, failure: str | None = None, *, now: dt.datetime
 ) -> None:
-    """A trainer is ready, or cannot be made so and tries again."""
+    """Store that a trainer is ready, or why it is not; it tries again."""
     values = {"state": state, "failure": None if failure is None else failure[:1000], "heartbeat_at": now}
     session.execute(update(TrainerStatus).where(TrainerStatus.id == trainer_id).values(**values))
     _note_training(session)
 
 
 def drop_silent_trainers(session: Session, *, now: dt.datetime) -> int:
-    """Forget all that were not heard of for long; how many that were."""
+    """Delete the trainers without a recent heartbeat; return how many."""
     return _drop(session, TrainerStatus.heartbeat_at <= now - dt.timedelta(seconds=2 * SILENCE_SECONDS))
 
 
 def drop_trainer(session: Session, pid: int) -> None:
-    """Forget the trainer of this process, which has ended."""
+    """Delete the trainer of this process, which has ended."""
     _drop(session, TrainerStatus.pid == pid)
 
 
 def drop_trainers(session: Session) -> None:
-    """Forget all, for the server that they were children of is gone. One that is alive enters again by itself."""
+    """Delete all trainers, children of a server that is gone. One that is alive enters again by itself."""
     _drop(session, true())
 
 
 def measure_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.datetime) -> float:
-    """For how many seconds this process's trainer has said nothing; since its start if it never has."""
+    """For how many seconds this process's trainer has said nothing; since its start if it never said anything."""
     last = session.scalar(select(TrainerStatus.heartbeat_at).where(TrainerStatus.pid == pid))
     return (now - max(last or since, since)).total_seconds()
 

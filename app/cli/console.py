@@ -22,7 +22,6 @@ class _Console(Console):
     """Shows control characters instead of sending them to the terminal: names, remarks and paths may hold any."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Text, or the cell of a table."""
         return super().render_str("\n".join(map(logs.one_line, text.split("\n"))), **options)
 
 
@@ -31,7 +30,7 @@ notes = _Console(stderr=True)  # everything else
 
 
 def get_settings(**given: object) -> Settings:
-    """The settings of the environment with what the command line gives; sets the logs up by them."""
+    """The settings of the environment, overridden by the command line. Also sets up the logs."""
     settings = Settings.model_validate({**Settings().model_dump(), **given})
     logs.set_up(settings)
     return settings

