@@ -67,9 +67,7 @@ class TrainerSupervisor:
     def _start_child(self) -> None:
         environment = os.environ | as_environment(self._settings)
         # A session of its own: Ctrl+C is for the server, which ends its trainer itself.
-        self._child = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, env=environment, start_new_session=True
-        )  # else a fit that really takes so long never ends
+        self._child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, env=environment, start_new_session=True)  # noqa: S603
         self._started_at = dt.datetime.now(dt.UTC)
         self._looked_at = time.monotonic()
 

@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Handout:
-    """An image that was leased to somebody, until then by the server's clock."""
+    """A lease: an image, its annotator, and when it expires by the server's clock."""
 
     annotator: str
     image_id: int
@@ -134,7 +134,7 @@ class _Annotator:
             self.seen.acknowledged.append(Acknowledgement(self._name, image_id, value, key))
 
     def _send(self, path: str, body: object, *, expected: int) -> Any:
-        """The answer; None if the request was refused, or failed for longer than anybody waits."""
+        """The answer; None if the request was refused, or failed for longer than the patience."""
         encoded = json.dumps(body).encode()
         while time.monotonic() < self._plan.stop_at + PATIENCE_SECONDS:
             try:

@@ -51,7 +51,7 @@ SPAWN_SECONDS = 3.0  # by then these processes are there
 
 @dataclass(frozen=True, slots=True)
 class StoredLabel:
-    """A label event of the database, and the value that stands for its image."""
+    """A label event of the database, and the current label of its image."""
 
     annotator: str
     image_id: int
@@ -129,7 +129,7 @@ def memory(server: RunningServer, what: str) -> Iterator[Finding]:
 
 
 def speed(seen: Seen, n_annotators: int, seconds: float) -> Iterator[Finding]:
-    """How much was labeled, how evenly, and how long everybody waited."""
+    """How much was labeled, how evenly, and how long annotators waited."""
     labeled = Counter(answer.annotator for answer in seen.acknowledged)
     each = [*labeled.values(), *[0] * (n_annotators - len(labeled))]
     yield Finding(PART, "labels", len(seen.acknowledged) / seconds, "labels/s")
@@ -163,9 +163,9 @@ def faults(seen: Seen, stored: Sequence[StoredLabel], log: str, *, n_kills: int 
 
 
 def given_twice(handouts: Iterable[Handout]) -> set[int]:
-    """Images that were leased to somebody while somebody else's lease stood.
+    """Images that were leased to one annotator while another's lease was in force.
 
-    By the server's clock alone: a lease began `LEASE_SECONDS` before it ends. Nobody gives images back here.
+    By the server's clock alone: a lease began `LEASE_SECONDS` before it expires. No image is released here.
     """
     last: dict[int, Handout] = {}
     found = set()
@@ -190,7 +190,7 @@ def lost(acknowledged: Iterable[Acknowledgement], stored: Iterable[StoredLabel])
 
 
 def read_stored(folder: Path) -> list[StoredLabel]:
-    """All label events; nobody changes or undoes any here."""
+    """All label events; none is changed or undone here."""
     query = """
         SELECT annotator.name, label_event.image_id, label_event.value, label_event.key, label.value
         FROM label_event JOIN annotator ON annotator.id = annotator_id

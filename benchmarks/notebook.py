@@ -61,7 +61,7 @@ class Notebook:
         return list(self._session.run(self._variables))
 
     def restore(self, saved: list[Any]) -> None:
-        """What `save` gave."""
+        """Restore the state that `save` returned."""
         self._assign(self._variables, saved)
 
     def fit(self, x: Pixels, y: Classes) -> float:
@@ -160,7 +160,7 @@ def learn_actively(
 
 
 def believe_all(model: Notebook, x: Pixels, bought: LabeledSet, curve: list[float]) -> None:
-    """Take the model's word for everything that is not labeled, and fit once."""
+    """Label all other images with the model's predictions, and fit once."""
     rest = _unlabeled(len(x), bought.positions)
     positions = np.concatenate([bought.positions, rest])
     values = np.concatenate([bought.values, model.predict(x[rest]).argmax(axis=1)])
@@ -168,7 +168,7 @@ def believe_all(model: Notebook, x: Pixels, bought: LabeledSet, curve: list[floa
 
 
 def believe_surest(model: Notebook, x: Pixels, bought: LabeledSet, batch_size: int, curve: list[float]) -> None:
-    """Take the model's word for the batch it is surest of, fit, and so on until all are labeled."""
+    """Label the batch of highest confidence with the model's predictions, fit, and repeat until all are labeled."""
     positions, values = bought.positions, bought.values
     while len(positions) < len(x):
         rest = _unlabeled(len(x), positions)

@@ -22,7 +22,7 @@ class Health(BaseModel):
 
 @router.get("/healthz")
 async def get_health() -> Health:
-    """200 as soon as the server answers at all; no thread is asked for, for all of them may be busy."""
+    """200 as soon as the server answers at all; it needs no thread, because all of them may be busy."""
     return Health(status="ok")
 
 

@@ -43,7 +43,7 @@ def revoke_labels(
     admin: InAdmin,
     now: Now,
 ) -> RevokedOut:
-    """Take back every label of an annotator that stands, each by an undo of yours; the images are free again.
+    """Undo every current label of an annotator; each undo is an act of yours. The images are free again.
 
     Others can label meanwhile. Disable the account first if it goes on labeling.
     """
@@ -60,7 +60,7 @@ def list_image_events(
     """The history of an image, oldest first; to an annotator, what they did themselves."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        # An image without a history is not one that does not exist.
+        # Raises NotFound: an image without a history is an empty list.
         queries.get_image(session, image_id, with_held_out=caller.is_admin)
         events, following = history.list_image_events(
             session, image_id, annotator_id=only, after=cursor or 0, limit=limit

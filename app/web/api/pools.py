@@ -1,4 +1,4 @@
-"""What a pool is and where it stands: counts, rounds, labels, export, and the stream of changes."""
+"""Pools: their counts, rounds, labels, export, and the stream of changes."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -55,7 +55,7 @@ def get_round(slug: Slug, number: Annotated[int, Path(ge=0, le=2**63 - 1)], serv
 def list_labels(
     slug: Slug, services: InServices, caller: InCaller, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[EventOut]:
-    """The labels that stand, in the order in which they were given; to an annotator, their own."""
+    """The current labels, in the order in which they were given; to an annotator, their own."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
         pool = get_pool(session, slug)
@@ -70,7 +70,7 @@ def list_labels(
         403,
         404,
         ok={
-            "description": "Every label that stands, by position in the pool",
+            "description": "Every current label, by position in the pool",
             "content": {media: {} for media in export.MEDIA_TYPES.values()},
         },
     ),

@@ -21,7 +21,7 @@ from app.oracle.scenarios import Parameters
 from app.web.api.schemas import Strict
 from app.web.edge.deps import InServices, Services
 
-RANDOM_TWICE = "At random, active learning is the random curve: choose one of the two, or another ranking."
+RANDOM_TWICE = "At random, active learning is the random curve: choose one of the two, or another query strategy."
 MIN_POOL, MAX_BATCH, MAX_SEED = 10, 10_000, 2**32 - 1
 
 
@@ -118,7 +118,7 @@ class OracleRunIn(Strict):
         return ranking
 
     def parameters(self) -> Parameters:
-        """The same for the domain."""
+        """The parameters as the domain takes them."""
         return Parameters(**self.model_dump() | {"experiments": tuple(dict.fromkeys(self.experiments))})
 
 

@@ -29,7 +29,7 @@ class Strict(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def keep_one_unknown_field(cls, body: Any) -> Any:
-        """One unknown field is refused as well as all of them, and each error takes time that others wait for."""
+        """Keep one unknown field at most: it is enough to refuse the body, and each error takes time."""
         if not isinstance(body, dict) or len(body) <= len(cls.model_fields):
             return body
         unknown = next(name for name in body if name not in cls.model_fields)
@@ -37,7 +37,7 @@ class Strict(BaseModel):
 
 
 class ActIn(Strict):
-    """Who acts: with accounts whoever is logged in, and `annotator` is left out."""
+    """Who acts. With accounts it is the user who is logged in, and `annotator` is left out."""
 
     annotator: Name | None = Field(
         default=None, description="Who answers, on a server without accounts.", examples=["ada"]
@@ -119,7 +119,7 @@ class PoolOut(BaseModel):
 
 
 class CountsOut(BaseModel):
-    """Images of the pool; labels by who gave them; `held` images are with somebody and unlabeled."""
+    """Images of the pool; labels by who gave them; `held` images are leased."""
 
     images: int
     labeled: int
@@ -142,7 +142,7 @@ class TrainingOut(BaseModel):
 
 
 class PoolDetail(PoolOut):
-    """A pool with where it stands. `until_round` counts the labels that the next round still waits for."""
+    """A pool with its progress. `until_round` counts the labels that the next round still waits for."""
 
     counts: CountsOut
     round: RoundOut
@@ -161,7 +161,7 @@ class PoolDetail(PoolOut):
 
 
 class LeaseIn(ActIn):
-    """Left out, `count` means: what you still hold, or else the next batch."""
+    """Without `count` you get the images that you still hold, or else the next batch."""
 
     count: int | None = Field(
         default=None,
@@ -195,7 +195,7 @@ class LeasedImageOut(BaseModel):
 
 
 class ShortageOut(BaseModel):
-    """Why no image came: of the unlabeled ones some are with others, some were skipped by this annotator."""
+    """Why no image came: of the unlabeled ones some are leased to others, some were skipped by this annotator."""
 
     unlabeled: int
     with_others: int
@@ -221,7 +221,7 @@ class LeaseOut(BaseModel):
 
 
 class RenewIn(ActIn):
-    """Nothing more to say."""
+    """The annotator whose leases are renewed."""
 
 
 class RenewOut(BaseModel):
@@ -231,7 +231,7 @@ class RenewOut(BaseModel):
 
 
 class ReleaseIn(ActIn):
-    """Left out, `image_ids` means all that the annotator holds."""
+    """Without `image_ids`, all images that the annotator holds are released."""
 
     image_ids: list[Id] | None = Field(default=None, max_length=1000, fail_fast=True)
 
@@ -257,7 +257,7 @@ class LabelsIn(ActIn):
 
 
 class SkipIn(ActIn):
-    """The image that the annotator cannot tell."""
+    """The image whose class the annotator cannot tell."""
 
     image_id: Id
     key: Key | None = None
@@ -274,7 +274,7 @@ class FlagIn(ActIn):
 
 
 class ChangeIn(ActIn):
-    """Another value for the answer of an event that stands."""
+    """Another value for the current answer of an event."""
 
     event_id: Id
     value: int = Field(ge=-(2**31), lt=2**31, description="Index into the pool's classes.", examples=[7])
@@ -297,7 +297,7 @@ class EventOut(BaseModel):
     asked_by: AskedBy | None
     round: int
     confidence: float | None
-    # The event that was taken back or changed.
+    # The event that was undone or changed.
     undoes: int | None = Field(validation_alias=AliasChoices("undoes", "undoes_id"))
     remark: str | None
     key: str | None
@@ -320,14 +320,14 @@ class LabelsOut(BaseModel):
 
 
 class UndoIn(ActIn):
-    """Without `event_id` the annotator's last act that stands is meant. An admin may name anybody's."""
+    """Without `event_id` the annotator's last current act is undone. An admin may name an event of any annotator."""
 
     event_id: Id | None = Field(default=None, examples=[3])
     key: Key | None = None
 
 
 class UndoOut(BaseModel):
-    """The undo, and the image if it is unlabeled again and held for the annotator for the time of a lease."""
+    """The undo, and the image if the annotator holds it again."""
 
     event: EventOut
     image: LeasedImageOut | None

@@ -45,13 +45,12 @@ class Services:
 
 # Coroutines, for FastAPI sends a plain function to a thread, which takes longer than these do.
 async def get_services(request: HTTPConnection) -> Services:
-    """The application's parts."""
     services: Services = request.app.state.services
     return services
 
 
 def get_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
-    """What the trainer does for a pool; if there is none, whether one is to come."""
+    """The status of a pool's training; without a trainer, whether the server is about to start one."""
     return read_training(session, pool, is_supervised=services.supervisor is not None, now=now)
 
 

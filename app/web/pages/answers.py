@@ -1,4 +1,4 @@
-"""One's own last answers, each to be changed."""
+"""The caller's last answers, each with a form that changes it."""
 
 import secrets
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ InChange = Annotated[ChangeForm, Form()]
 
 @dataclass(frozen=True, slots=True)
 class AnswersPage:
-    """One's own answers that stand, newest first. `problem` says why nothing was changed; `changed` which one was."""
+    """The caller's current answers, newest first. `problem` says why nothing was changed; `changed` which one was."""
 
     slug: str
     pool_name: str
@@ -62,7 +62,6 @@ def show_answers(
     cursor: Cursor = None,
     changed: Cursor = None,
 ) -> Response:
-    """One's own last answers."""
     page = _build_answers(services, slug, caller, cursor, changed=changed)
     return templates.TemplateResponse(request, "answers.html", {"page": page})
 

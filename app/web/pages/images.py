@@ -78,7 +78,6 @@ def show_image(
     changed: Cursor = None,
     back: Back = "",
 ) -> Response:
-    """The history of an image."""
     page = _build_page(services, image_id, caller, back, cursor=cursor, changed=changed)
     return templates.TemplateResponse(request, "image.html", {"page": page})
 

@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class LoginPage:
-    """The form, with what was typed and what was wrong with it; `following` is where to go then."""
+    """The form, with what was typed and what was wrong with it; `following` is the page after the login."""
 
     name: str = ""
     following: str = "/"
@@ -74,7 +74,7 @@ def log_in(
 
 @router.post("/logout")
 def log_out(request: Request, services: InServices, now: Now) -> Response:
-    """End the session, here and wherever its cookie was copied to."""
+    """End the session, also for copies of its cookie."""
     response = RedirectResponse("/login", 303)
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
@@ -82,14 +82,14 @@ def log_out(request: Request, services: InServices, now: Now) -> Response:
 
 
 def _log_in(request: Request, services: Services, typed: LoginForm, address: str, now: dt.datetime) -> Response:
-    """Check the password outside of any transaction, and look again in the one that opens the session."""
+    """Check the password outside of any transaction; the one that opens the session checks for changes since."""
     throttle = services.login_throttle
-    with throttle.place():
+    with throttle.slot():
         with services.database.read() as session:
             annotator = accounts.find_annotator(session, typed.name)
         name, password_hash = (annotator.name, annotator.password_hash) if annotator else (typed.name, None)
         attempt = Attempt(name, password_hash, address, now)
-        throttle.begin(attempt)  # with a place: a login that is refused for lack of one is not counted as an attempt
+        throttle.begin(attempt)  # in the slot: a login that is refused for lack of one is not counted
         with throttle.hashing:
             annotator = accounts.check_password(annotator, typed.password)
     response = RedirectResponse(typed.following, 303)

@@ -48,7 +48,6 @@ class RunView:
 
     @classmethod
     def of(cls, run: OracleRun) -> "RunView":
-        """From its row."""
         progress = RunProgress.model_validate(run.progress)
         took = run.finished_at - run.started_at if run.started_at and run.finished_at else None
         return cls(
@@ -66,7 +65,7 @@ class RunView:
 
     @property
     def is_active(self) -> bool:
-        """Whether there is something to wait for, and to stop."""
+        """Whether the run is queued or under way."""
         return self.status in ("queued", "running")
 
     @property
@@ -87,7 +86,7 @@ class RunView:
 
     @property
     def doing(self) -> str:
-        """What happens just now."""
+        """What the run does just now."""
         if self.status == "queued":
             return "Waiting for its turn"
         return self._title(self.experiment) if self.experiment else "Loading the images and the model"
@@ -102,7 +101,7 @@ class RunView:
             ("Order", order),
             ("Validation", f"{p.validation_size:,} images"),
             ("Labels given", f"{p.budget:,} in batches of {p.batch_size:,}"),
-            ("Ranking", STRATEGY_NAMES[p.ranking].lower()),
+            ("Query strategy", STRATEGY_NAMES[p.ranking].lower()),
             ("Experiments", self._names),
         ]
 

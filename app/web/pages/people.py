@@ -1,4 +1,4 @@
-"""Who works in a pool and how; one's own work; and the audit."""
+"""The work of all annotators of a pool, the caller's own work, and the audit."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ WORKING = dt.timedelta(minutes=10)  # since the last answer
 
 
 class RevocationForm(BaseModel):
-    """Whose labels are to be taken back; the box has to be ticked."""
+    """Whose labels are to be revoked; the box has to be ticked."""
 
     name: Annotated[str, Field(max_length=64)]
     is_sure: Literal["yes"]
@@ -39,17 +39,16 @@ InRevocation = Annotated[RevocationForm, Form()]
 
 @dataclass(frozen=True, slots=True)
 class WorkView:
-    """An annotator's work; an agreement is None where there was nothing to agree with, or it is not to be told."""
+    """An annotator's work; an agreement is None where there was nothing to agree with, or it is not shown."""
 
     work: AnnotatorWork
     is_working: bool
-    is_online: bool  # the labeling page is open somewhere: it keeps what it holds
+    is_online: bool  # a labeling page is open somewhere: it renews its leases
     like_model: Accuracy | None
     like_truth: Accuracy | None
 
     @classmethod
     def of(cls, work: AnnotatorWork, now: dt.datetime) -> "WorkView":
-        """From a query's row."""
         is_recent = work.last_event_at is not None and now - work.last_event_at < WORKING
         return cls(
             work=work,
