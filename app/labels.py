@@ -49,7 +49,7 @@ def append_answers(
     if first:
         connection.execute(_INSERT_LABELS, [_as_label(event) for event in first])
     if labeled:
-        let_stand(session, labeled)
+        update_labels(session, labeled)
     return appended
 
 
@@ -60,10 +60,10 @@ def replace_answer(session: Session, old: LabelEventView, new: LabelEventView | 
         session.execute(delete(Answer).where(answer))
     else:
         session.execute(update(Answer).where(answer).values(event_id=new.id, value=new.value))
-    let_stand(session, [old.image_id])
+    update_labels(session, [old.image_id])
 
 
-def let_stand(session: Session, image_ids: Collection[int]) -> None:
+def update_labels(session: Session, image_ids: Collection[int]) -> None:
     """Set the labels of these images to what their answers agree on, or else to a model's."""
     connection = session.connection()
     connection.execute(_DROP_LABELS, {"image_ids": image_ids})

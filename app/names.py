@@ -33,7 +33,7 @@ def check_name(name: str) -> str:
             name=name,
         )
     if name.endswith(" ") or "  " in name:
-        raise NameInvalid("A name has single spaces, and none at its end: nobody could see them.", name=name)
+        raise NameInvalid("A name has single spaces, and none at its end: they would not be seen.", name=name)
     scripts = sorted({_script_of(char) for char in name} - {""})
     if len(scripts) > 1:
         raise NameInvalid(

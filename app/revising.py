@@ -197,7 +197,7 @@ def _get_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: 
         last = events.read(session.execute(mine.order_by(LabelEvent.id.desc()).limit(1)))
         if not last:
             raise NothingToUndo(
-                f"No answer of {annotator.name} stands in {pool.slug}: there is nothing to undo.", event_id=None
+                f"{annotator.name} has no current answer in {pool.slug}: there is nothing to undo.", event_id=None
             )
         return last[0]
     named = of_pool.where(LabelEvent.id == event_id, LabelEvent.kind.in_(("label", "change", "skip")))

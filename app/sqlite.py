@@ -48,7 +48,11 @@ def file_of(url: str) -> Path:
 
 
 def configure(connection: sqlite3.Connection, _: Any) -> None:
-    """Set up a connection: WAL, so that readers do not wait for the writer, and every commit flushed to the disk."""
+    """Set up a connection: WAL, so that readers do not wait for the writer, and every commit flushed to the disk.
+
+    Raises:
+        DatabaseUnusable: the file cannot be used.
+    """
     connection.isolation_level = None  # `begin` says when a transaction starts, not the driver
     try:
         for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):

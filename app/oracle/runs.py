@@ -259,8 +259,8 @@ class _Claim:
 
 def _lost_to(trainer_id: int) -> ColumnElement[bool]:
     """Whether a running run has no trainer any more, or is one that this trainer has left."""
-    is_nobodys = OracleRun.trainer_id.is_(None) | OracleRun.trainer_id.not_in(select(TrainerStatus.id))
-    return is_nobodys | (OracleRun.trainer_id == trainer_id)
+    has_no_trainer = OracleRun.trainer_id.is_(None) | OracleRun.trainer_id.not_in(select(TrainerStatus.id))
+    return has_no_trainer | (OracleRun.trainer_id == trainer_id)
 
 
 def _move(session: Session, run_id: int, where: ColumnElement[bool], **values: Any) -> bool:

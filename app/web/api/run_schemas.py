@@ -61,7 +61,7 @@ with_sizes = Depends(_know_sizes)
 class OracleRunIn(Strict):
     """What to run; the defaults are the paper's."""
 
-    # In this order, for each field is checked against those above it.
+    # The order matters: each field is checked against those above it.
     experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(ALL_EXPERIMENTS))
     pool_start: int = Field(default=0, ge=0, le=MOST.train - MIN_POOL, examples=[0])
     pool_size: int = Field(default=4000, ge=MIN_POOL, le=MOST.train)

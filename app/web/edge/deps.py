@@ -43,7 +43,7 @@ class Services:
     metrics: Metrics
 
 
-# Coroutines, for FastAPI sends a plain function to a thread, which takes longer than these do.
+# Coroutines: FastAPI would send a plain function to a thread, which takes longer than the function.
 async def get_services(request: HTTPConnection) -> Services:
     services: Services = request.app.state.services
     return services

@@ -1,4 +1,4 @@
-"""Identifies callers: a script by its token, a browser by its cookie. Without accounts each caller is the local admin."""
+"""Identifies callers: a script by its token, a browser by its cookie. Without accounts all are the local admin."""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -67,7 +67,7 @@ class Streams:
                 stream.put(change)
 
     def _check_room(self, name: str) -> None:
-        # No lock, for all streams come and go in one loop.
+        # No lock is needed: all streams come and go in one loop.
         of_one = sum(stream.name == name for stream in self._streams)
         for whose, n_open, limit in ((name, of_one, STREAMS_OF_ONE), ("all", self.n_open, STREAMS_OF_ALL)):
             if n_open >= limit:

@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 
 @dataclass(frozen=True, slots=True)
 class LabelPage:
-    """The labeling page: where the pool stands as the page is made; its script asks for the images."""
+    """The labeling page: the state of the pool when the page is made; its script asks for the images."""
 
     pool: PoolDetail
     annotator: str

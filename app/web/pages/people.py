@@ -61,7 +61,7 @@ class WorkView:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """Everybody's work in a pool, what they flagged, and the trainings that failed.
+    """The work of all annotators of a pool, what they flagged, and the trainings that failed.
 
     `revoked` is how many labels the form has just taken back.
     """
