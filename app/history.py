@@ -23,7 +23,7 @@ def list_image_events(
     return (found, None) if len(found) <= limit else (found[:limit], found[limit - 1].id)
 
 
-def read_guesses(session: Session, event_ids: Sequence[int]) -> dict[int, int]:
+def read_predictions(session: Session, event_ids: Sequence[int]) -> dict[int, int]:
     """By event: the model's prediction when it asked; none for images beyond the stored ranking."""
     rows = session.execute(
         select(LabelEvent.id, RankedImage.prediction)

@@ -46,7 +46,7 @@ class ImageChangeForm(BaseModel):
 class ImagePage:
     """What happened to an image, oldest first: everything to an admin, else the caller's own part.
 
-    `answer` is the current answer, if the caller may change it. `guesses` has the model's by event, and is empty
+    `answer` is the current answer, if the caller may change it. `predictions` has the model's by event, and is empty
     without an answer: a guess that is shown before it would bias it.
     """
 
@@ -57,7 +57,7 @@ class ImagePage:
     later: int | None
     is_first_page: bool
     answer: EventView | None
-    guesses: Mapping[int, str]
+    predictions: Mapping[int, str]
     previous_id: int | None
     next_id: int | None
     back: str
@@ -123,7 +123,7 @@ def _build_page(
         )
         shown = view_events(pool, found)
         answer = _view_answer(session, pool, current_id, caller)
-        guesses = history.read_guesses(session, [event.id for event in shown]) if answer else {}
+        predictions = history.read_predictions(session, [event.id for event in shown]) if answer else {}
         previous_id, next_id = history.find_neighbours(session, image, annotator_id=only)
         back, back_name = _get_origin(back, pool.slug, caller)
         return ImagePage(
@@ -134,7 +134,7 @@ def _build_page(
             later=later,
             is_first_page=cursor is None,
             answer=answer,
-            guesses={event_id: pool.classes[guess] for event_id, guess in guesses.items()},
+            predictions={event_id: pool.classes[guess] for event_id, guess in predictions.items()},
             previous_id=previous_id,
             next_id=next_id,
             back=back,
