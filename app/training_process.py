@@ -99,6 +99,7 @@ class _Heart:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._beaten_at = float("-inf")
+        self._state: TrainerState = "loading"
         self.trainer_id = 0  # none, before the first beat
 
     def beat(self) -> None:
@@ -107,14 +108,15 @@ class _Heart:
             return
         now = dt.datetime.now(dt.UTC)
         with self._database.write() as session:
-            training_status.drop_silent_trainers(session, now=now)
             if not training_status.record_heartbeat(session, self.trainer_id, now=now):
-                self.trainer_id = training_status.enter_trainer(session, os.getpid(), now=now)
+                self.trainer_id = training_status.enter_trainer(session, os.getpid(), self._state, now=now)
+            training_status.drop_silent_trainers(session, now=now)
         self._database.forget_old_changes()
         self._beaten_at = time.monotonic()
 
     def tell(self, state: TrainerState, failure: str | None = None) -> None:
         """Store that the process is ready, or why it is not."""
+        self._state = state
         with self._database.write() as session:
             now = dt.datetime.now(dt.UTC)
             training_status.record_state(session, self.trainer_id, state, failure, now=now)
