@@ -32,7 +32,6 @@ class ComparedCurve:
 
     @property
     def run_id(self) -> int:
-        """The run that it is of."""
         return self.run.run_id
 
     @property
@@ -76,7 +75,7 @@ class ComparisonPage:
 
     @property
     def query(self) -> str:
-        """The runs as in the address."""
+        """The runs, as a query string."""
         return "&".join(f"run={run_id}" for run_id in self.run_ids)
 
     @property
@@ -86,7 +85,7 @@ class ComparisonPage:
 
     @property
     def is_on_unseen(self) -> bool:
-        """Whether the chart is of unseen images: of validation, which flatters, only if a run has no others."""
+        """Whether the chart shows unseen images. It shows validation, which flatters, only if a run has no others."""
         return all(row.test for row in self.rows)
 
     @property

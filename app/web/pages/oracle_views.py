@@ -70,7 +70,7 @@ class RunView:
 
     @property
     def state(self) -> str:
-        """Changes when the page has to be drawn anew; while it stays, only the bar moves."""
+        """A text that changes when the page has to be drawn anew. While it is the same, only the bar moves."""
         return f"{self.status} {self.experiment or ''}".strip()
 
     @property

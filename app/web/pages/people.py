@@ -78,7 +78,7 @@ class PeoplePage:
 
 @dataclass(frozen=True, slots=True)
 class MyPage:
-    """One's own work in a pool; None before the first act. Only admins see the agreement with the truth."""
+    """The caller's own work in a pool; None before the first act. Only admins see the agreement with the truth."""
 
     slug: str
     pool_name: str
@@ -103,7 +103,6 @@ class AuditPage:
 def show_people(
     slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None, revoked: Cursor = None
 ) -> Response:
-    """Who works in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
         work = annotators.list_work(session, pool, with_truth=True, now=now)
@@ -135,7 +134,6 @@ def revoke_labels(slug: Slug, form: InRevocation, services: InServices, admin: I
 def show_me(
     slug: Slug, request: Request, services: InServices, caller: InCaller, now: Now, cursor: Cursor = None
 ) -> Response:
-    """One's own work in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
         whose = queries.find_annotator_id(session, caller.name)
