@@ -7,23 +7,24 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     main, connection                       create_app: the one place where it is put together; clients that are too slow
     web                                    HTTP, in three wings: pages (HTML), which know the api (REST, streams, PNG),
                                            which knows the edge (security, callers, limits, problems, templates)
-    keeper, training_process               the trainer as the server's child; what that process does
-    trainer, export, verify, revoking      due rounds, trained; labels as files; rounds computed again; all of one
-                                           annotator's labels taken back
+    supervisor, training_process           starts and restarts the trainer; what that process does
+    trainer, export, verify, revoking      trains due rounds; labels as files; recomputes rounds; revokes all labels of
+                                           one annotator
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
-    queries, people, history,              read-only answers: of pools; of who works in them; of one image; of what
-    training_status                        the trainers say of themselves
-    labels, leases, asking, pools,         what stands after the events; claims; what is known of an image that is acted
-    accounts                               on; images; who may come in
-    events, rounds, backup                 label events; is a round due, its training set, its outcome; copies
+    queries, annotators, history,          read-only answers about: pools; the work of annotators; one image; the status
+    training_status                        of trainers
+    labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
+    accounts                               and when an act on it is refused; images; users who may log in
+    events, rounds, backup, audit          label events; is a round due, its training set, its outcome; copies; logins
+                                           and changes of accounts
     models, live, feed, schema             tables; announcements; those of other processes; is a database one of ours
-    db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; people's
-                                           names and the hashes of their passwords
+    db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; names of
+                                           users and the hashes of their passwords
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
     settings                               from the environment
-    errors, accuracy, private, changes,    files for their owner alone
-    limits, learning                       what a transaction announces; how much at once; NumPy and TensorFlow, pure
+    errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may
+    limits, learning                       read; what a commit announces; how much at once; NumPy and TensorFlow, pure
 
-A server is two processes. The web process answers people; the trainer fits models, and is started again if it dies.
-They share the database and nothing else: each tells the other in the table `change` what it has committed.
+A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
+share the database and nothing else: each tells the other in the table `change` what it has committed.
 """

@@ -1,4 +1,4 @@
-"""Who may come in: accounts with passwords, tokens for scripts, sessions of browsers. Only hashes are stored."""
+"""Users and their credentials: passwords, tokens for scripts, sessions of browsers. Only hashes are stored."""
 
 import datetime as dt
 import hashlib
@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, CursorResult, bindparam, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from app.audit import record_audit
 from app.changes import Change, note
 from app.errors import AccountDisabled, NameTaken, NotFound, WrongLogin
-from app.models import ORACLE, AccessToken, Annotator, AuditEntry, Lease, Role, ServerSecret, TokenKind
+from app.models import ORACLE, AccessToken, Annotator, Lease, Role, ServerSecret, TokenKind
 from app.names import check_name, looks_like, normalize
 from app.passwords import HashedPassword, is_right
 
-# Each request asks these: built once, for building one takes longer than running it.
+# Every request runs these. They are built once, because building one takes longer than running it.
 _ANY_ACCOUNT = select(Annotator.id).where(Annotator.password_hash.is_not(None)).limit(1)
 _TOKEN = (
     select(AccessToken)
@@ -28,17 +29,17 @@ _TOKEN = (
 
 
 def has_accounts(session: Session) -> bool:
-    """Whether anybody has a password: from then on nobody comes in without one, disabled accounts or not."""
+    """Whether there is an account, disabled or not: from the first one on every request needs a session or a token."""
     return session.connection().scalar(_ANY_ACCOUNT) is not None
 
 
 def list_accounts(session: Session) -> Sequence[Annotator]:
-    """Everybody with a password, by name."""
+    """All accounts, by name."""
     return session.scalars(select(Annotator).where(Annotator.password_hash.is_not(None)).order_by(Annotator.name)).all()
 
 
 def add_account(session: Session, name: str, role: Role, password: HashedPassword, *, now: dt.datetime) -> Annotator:
-    """An account; somebody who labeled without one before keeps the labels.
+    """Create an account. An annotator who labeled under this name before keeps the labels.
 
     Raises:
         NameInvalid
@@ -55,12 +56,12 @@ def add_account(session: Session, name: str, role: Role, password: HashedPasswor
     annotator.role = role
     annotator.password_hash = password
     session.flush()
-    note_audit(session, f"{role} added", name, now=now)
+    record_audit(session, f"{role} added", name, now=now)
     return annotator
 
 
 def set_password(session: Session, name: str, password: HashedPassword, *, now: dt.datetime) -> None:
-    """A new password; all sessions opened with the old one end.
+    """Set a new password, and revoke the sessions opened with the old one.
 
     Raises:
         NotFound: there is no such account.
@@ -68,7 +69,7 @@ def set_password(session: Session, name: str, password: HashedPassword, *, now: 
     annotator = get_account(session, name)
     annotator.password_hash = password
     _revoke(session, AccessToken.annotator_id == annotator.id, AccessToken.kind == "session", now=now)
-    note_audit(session, "password set", annotator.name, now=now)
+    record_audit(session, "password set", annotator.name, now=now)
 
 
 def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.datetime) -> None:
@@ -79,14 +80,14 @@ def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.date
     """
     annotator = get_account(session, name)
     if not is_disabled and not annotator.is_disabled:
-        return  # nothing to enable, and its sessions go on
+        return  # it is enabled already: its sessions go on
     annotator.is_disabled = is_disabled
     _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
     if is_disabled:
         freed = delete(Lease).where(Lease.annotator_id == annotator.id).returning(Lease.pool_id)
         for pool_id in set(session.scalars(freed)):
             note(session, Change("leases", pool_id))  # others may wait for one of them
-    note_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, now=now)
+    record_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, now=now)
 
 
 def get_account(session: Session, name: str) -> Annotator:
@@ -101,15 +102,15 @@ def get_account(session: Session, name: str) -> Annotator:
 
 
 def find_annotator(session: Session, name: str) -> Annotator | None:
-    """Whoever has this name as it was typed, or else in the spelling in which names are stored."""
+    """The annotator of this name as it was typed, or else of its normalized spelling."""
     found = session.scalars(select(Annotator).where(Annotator.name.in_((name, normalize(name))))).all()
     return next((each for each in found if each.name == name), next(iter(found), None))
 
 
 def check_password(annotator: Annotator | None, password: str) -> Annotator:
-    """The account, if this is its password. An unknown one takes as long as a wrong password.
+    """The account, if this is its password. An unknown account is refused no sooner than a wrong password.
 
-    It needs no session, for it takes long: `confirm` looks again in the transaction that acts on it.
+    Hashing takes long, so it needs no session: `confirm` checks again in the transaction that acts on the account.
 
     Raises:
         WrongLogin: no such account, a wrong password, or an account that is disabled: all alike.
@@ -121,10 +122,10 @@ def check_password(annotator: Annotator | None, password: str) -> Annotator:
 
 
 def confirm(session: Session, checked: Annotator) -> Annotator:
-    """The account whose password was checked, as it is by now: another process may have changed it meanwhile.
+    """The account whose password was checked, read again: another process may have changed it meanwhile.
 
     Raises:
-        WrongLogin: its password is another one, or it is disabled.
+        WrongLogin: its password was changed, or it was disabled.
     """
     current = session.get_one(Annotator, checked.id, populate_existing=True)
     if current.password_hash != checked.password_hash or current.is_disabled:
@@ -141,7 +142,7 @@ def create_token(
     now: dt.datetime,
     lifetime: dt.timedelta | None = None,
 ) -> str:
-    """A new token in plain text: it is shown this once, stored is its hash.
+    """Create a token, in plain text. It cannot be shown again: only its hash is stored.
 
     Raises:
         AccountDisabled: a disabled account gets no token; enabling it would revoke the token again.
@@ -164,12 +165,12 @@ def create_token(
         )
     )
     if kind == "api":
-        note_audit(session, "token created", annotator.name, now=now)
+        record_audit(session, "token created", annotator.name, now=now)
     return plain
 
 
 def find_token(session: Session, plain: str, kind: TokenKind, *, now: dt.datetime) -> AccessToken | None:
-    """The token with its annotator, if it is in force."""
+    """The token with its annotator; None if it is unknown, revoked or expired, or the account is disabled."""
     token = session.scalar(_TOKEN, {"sha256": _digest(plain), "kind": kind})
     if token is None or token.annotator.is_disabled or (token.expires_at is not None and token.expires_at <= now):
         return None
@@ -195,7 +196,7 @@ def revoke_token(session: Session, token_id: int, *, now: dt.datetime) -> None:
     if not _revoke(session, AccessToken.id == token_id, AccessToken.kind == "api", now=now):
         raise NotFound(f"There is no token {token_id} in force. `inkling token list` shows them.", token_id=token_id)
     token = session.get_one(AccessToken, token_id)
-    note_audit(session, "token revoked", token.annotator.name, now=now)
+    record_audit(session, "token revoked", token.annotator.name, now=now)
 
 
 def end_session(session: Session, plain: str, *, now: dt.datetime) -> None:
@@ -209,27 +210,14 @@ def forget_ended_sessions(session: Session, *, now: dt.datetime) -> None:
     session.execute(delete(AccessToken).where(AccessToken.kind == "session", is_over))
 
 
-def get_secret(session: Session) -> str:
-    """The key that signs cookies, made at the first call; needs a session that may write."""
+def ensure_secret(session: Session) -> str:
+    """The key that signs cookies, created by the first call. Needs a session that may write."""
     row = session.get(ServerSecret, 1)
     if row is None:
         row = ServerSecret(id=1, value=secrets.token_hex(32))
         session.add(row)
         session.flush()
     return row.value
-
-
-def note_audit(
-    session: Session,
-    action: str,
-    name: str,
-    *,
-    now: dt.datetime,
-    address: str | None = None,
-    request_id: str | None = None,
-) -> None:
-    """Write down who did what, or what was done to whom."""
-    session.add(AuditEntry(at=now, action=action, name=name[:64], address=address, request_id=request_id))
 
 
 def _revoke(session: Session, *which: ColumnElement[bool], now: dt.datetime) -> bool:

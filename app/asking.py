@@ -1,4 +1,4 @@
-"""What is known of images when an annotator acts on them, and what is refused then: for answering and for revising."""
+"""What is known of an image when an annotator acts on it, and which acts are refused. For `labeling` and `revising`."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ from app.rounds import NewestRound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedImage:
-    """An image, and how it stands to an annotator.
+    """An image and its relation to one annotator.
 
-    `round_id` to `asked_by` are as they were when it was asked. An image that they do not hold was not asked of them:
-    the newest round counts, and `asked_by` is None. `event_id` is that of its label.
+    `round_id` to `asked_by` are as they were when the image was asked. If the annotator does not hold it, they are
+    those of the newest round, and `asked_by` is None. `event_id` is that of the image's label.
     """
 
     pool_id: int
@@ -28,7 +28,7 @@ class AskedImage:
     sha256: str
     is_held: bool
     is_answered: bool  # by the annotator, or by as many others as the pool wants
-    taken_until: dt.datetime | None  # all its places are with others, or answered
+    taken_until: dt.datetime | None  # if leases of others and answers are as many as the pool wants
     n_answers: int
     event_id: int | None
     round_id: int
@@ -39,7 +39,7 @@ class AskedImage:
 
     @property
     def is_unlabeled(self) -> bool:
-        """Whether an answer makes it one more that the next round can learn from."""
+        """Whether no annotator has answered it, so that an answer is a new label for the next round."""
         return self.n_answers == 0
 
 
@@ -134,7 +134,7 @@ def make_event(
     key: str | None,
     now: dt.datetime,
 ) -> LabelEventView:
-    """What the annotator does with an image, or with the answer of an event, as it is to be appended."""
+    """The event to append for an act of the annotator on an image, or on the answer of an event."""
     return LabelEventView(
         pool_id=asked.pool_id,
         kind=kind,
@@ -158,12 +158,12 @@ def make_event(
 
 
 def source_of(annotator: Annotator) -> Source:
-    """Whose labels these are: the oracle's are never mistaken for a person's."""
+    """The source of the annotator's labels: the oracle's are never mistaken for a person's."""
     return "oracle" if annotator.role == "oracle" else "human"
 
 
 def check_free(session: Session, images: Sequence[AskedImage], annotator: Annotator) -> None:
-    """Refuse what has an answer, or is with another.
+    """Refuse images that are answered, or leased to another annotator.
 
     Raises:
         AlreadyLabeled, LeasedByAnother
@@ -174,7 +174,7 @@ def check_free(session: Session, images: Sequence[AskedImage], annotator: Annota
     taken = {image.image_id: image.taken_until for image in images if image.taken_until is not None}
     for image_id, until in taken.items():
         raise LeasedByAnother(
-            f"Image {image_id} is with somebody else until {until:%H:%M:%S} UTC. Ask for others.",
+            f"Image {image_id} is leased to another annotator until {until:%H:%M:%S} UTC. Ask for others.",
             image_ids=list(taken),
         )
 
@@ -194,10 +194,10 @@ def check_value(pool: Pool, image_id: int, value: int) -> None:
 
 
 def check_replay(event: LabelEventView, pool: Pool, kind: EventKind, expected: Mapping[str, object]) -> None:
-    """See that the event that a key made is what the key is sent with again: of the same pool, kind, and fields.
+    """Check that a request whose key is known is the one that stored the event: same pool, kind and fields.
 
     Raises:
-        KeyReused: it is another one.
+        KeyReused: it is another request.
     """
     if (event.pool_id, event.kind) == (pool.id, kind) and all(getattr(event, k) == v for k, v in expected.items()):
         return
@@ -213,11 +213,11 @@ def check_replay(event: LabelEventView, pool: Pool, kind: EventKind, expected: M
 
 
 def _already_labeled(standing: Sequence[LabelEventView], annotator: Annotator) -> AlreadyLabeled:
-    """The labels that stand, as far as the annotator may see them: with accounts, another's answer is not told."""
+    """The error with the current labels. With accounts, an annotator does not learn the answers of others."""
     may_see_all = annotator.role == "admin" or annotator.password_hash is None
     seen = [may_see_all or event.annotator_id == annotator.id for event in standing]
     first = standing[0]
-    told = f"the label {first.value} by {first.annotator}" if seen[0] else "a label by somebody else"
+    told = f"the label {first.value} by {first.annotator}" if seen[0] else "a label by another annotator"
     return AlreadyLabeled(
         f"Image {first.image_id} has {told} already. {'Undo that first, or leave it' if seen[0] else 'Leave it'}.",
         labels=[

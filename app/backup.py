@@ -33,7 +33,7 @@ def back_up(source: Path, file: Path) -> None:
 
 
 def restore(file: Path, target: Path) -> Path | None:
-    """Put a backup in the place of the database; where the old one was kept, if there was one.
+    """Put a backup in the place of the database; return where the old one is kept, if there was one.
 
     Raises:
         BackupFailed: the backup is not sound, or a server still has the database open.
@@ -98,11 +98,11 @@ def _move_aside(target: Path) -> Path:
 
 
 def _claim(target: Path) -> None:
-    """Leaving WAL mode takes the database alone: it fails while any server has it open, idle or not."""
+    """Leave WAL mode, which takes exclusive access: it fails while any server has the database open, idle or not."""
     try:
         with closing(sqlite3.connect(target, timeout=1)) as database:
             database.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.OperationalError as error:
         raise BackupFailed(f"{target} is in use ({error}). Stop the server first.") from error
     except sqlite3.DatabaseError:
-        return  # damaged: that may be why a backup is restored
+        return  # damaged, which may be why a backup is restored

@@ -1,4 +1,4 @@
-"""What a transaction changed: noted in it, told to this process and to the others once it is committed."""
+"""What a transaction changed: noted in the session, announced to all processes after the commit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,11 +10,9 @@ ChangeKind = Literal["labels", "due", "round", "leases", "training", "oracle", "
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A pool has new labels, a round due, a new round (`number`), images given back, or a training that changed.
+    """A pool has new labels, a due round, a new round (`number`), released images, or a new status of its training.
 
-    "pool" is of the pool itself: more images, more classes, another name.
-
-    "oracle" is of no pool: a run was requested.
+    "pool": the pool itself has more images, more classes or another name. "oracle": a run was requested, in no pool.
     """
 
     kind: ChangeKind
@@ -23,11 +21,11 @@ class Change:
 
 
 def note(session: Session, change: Change) -> None:
-    """Have `change` announced once this session's transaction is committed, and not otherwise."""
+    """Announce `change` after the commit of this session; a rollback drops it."""
     noted(session).append(change)
 
 
 def noted(session: Session) -> list[Change]:
-    """What was noted in the session so far, in order."""
+    """The changes noted in the session so far, in order."""
     changes: list[Change] = session.info.setdefault("changes", [])
     return changes

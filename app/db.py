@@ -1,8 +1,8 @@
 """The database: sessions, transactions, migrations. It and `sqlite` are the only files that know which one it is.
 
 SQLite runs in WAL mode with `synchronous=FULL`: what is committed survives a power cut. It takes one writer at a time,
-so writers queue at a lock of our own first. Most of a small write is the wait for the disk: what queues meanwhile can
-share the next one.
+so writers queue at a lock of our own first. A small write mostly waits for the disk: writes that queue meanwhile can
+share the next commit.
 """
 
 import secrets
@@ -56,16 +56,16 @@ class Database:
         self._write_lock = WriteLock(self.path)
         self._waiting_lock = threading.Lock()
         self._waiting: list[_Work] = []
-        self._process = secrets.randbits(62)  # whose changes these are: others have theirs
+        self._process = secrets.randbits(62)  # marks the changes of this process
         self._listeners: list[Callable[[Change], None]] = []
         self._n_recorded = 0
 
     def on_commit(self, listener: Callable[[Change], None]) -> None:
-        """Call `listener` with each change that was noted here, after its commit, when others may write again."""
+        """Call `listener` with each change noted here, after its commit and after the write lock is released."""
         self._listeners.append(listener)
 
     def follow_changes(self) -> "ChangeLog":
-        """What other processes note from now on."""
+        """The changes that other processes commit from now on."""
         return ChangeLog(self.engine, self._process)
 
     @contextmanager
@@ -91,16 +91,16 @@ class Database:
         self._announce(changes)
 
     def write_together(self, work: Callable[[Session], T]) -> T:
-        """Do `work` in one transaction with what other threads have waiting: they share one wait for the disk.
+        """Do `work` in one transaction with the works that other threads have queued: they share one commit.
 
-        It returns or raises once that is committed or rolled back. Each work has a savepoint of its own, so one that
-        fails takes nothing of the others with it. If the database fails, all of them have failed.
+        Returns or raises once that is committed or rolled back. Each work has a savepoint of its own, so one that fails
+        is rolled back alone. If the database fails, all works of the transaction fail.
         """
         mine: Future[T] = Future()
         with self._waiting_lock:
             is_first = not self._waiting
             self._waiting.append((work, mine))
-        if is_first:  # it does them all; whoever comes behind has only to wait
+        if is_first:  # this thread does the works of all; the others wait for their result
             with self._write_lock:
                 with self._waiting_lock:
                     group, self._waiting = self._waiting, []
@@ -114,12 +114,12 @@ class Database:
         return len(self._waiting)
 
     def _do(self, group: list["_Work"]) -> list[Change]:
-        """All of a group in one transaction; its changes. Each of them hears what became of it, whatever that is."""
+        """Do a group of works in one transaction; return its changes. Each future gets a result or an error."""
         try:
             with self._transaction() as session:
                 outcomes = [_try(session, work) for work, _ in group]
                 changes = self._record(session)
-        except BaseException as error:  # of the database or the commit: handed on to every caller
+        except BaseException as error:  # of the database or the commit: passed on to every caller
             for _, future in group:
                 future.set_exception(error)
             return []
@@ -136,7 +136,7 @@ class Database:
             yield session
 
     def _record(self, session: Session) -> list[Change]:
-        """Write down for other processes what the session has noted, each change once."""
+        """Store the noted changes for other processes, each once."""
         changes = list(dict.fromkeys(noted(session)))
         if changes:
             rows = [(self._process, change.kind, change.pool_id, change.number) for change in changes]
@@ -186,16 +186,16 @@ class Database:
             ) from error
 
     def check_start(self) -> None:
-        """See that the file can be written, and, unless it is large, that it is sound: see `check` for the others.
+        """Check that the file can be written and, unless it is large, that it is intact; `check` is for large ones.
 
-        A file that every user of the machine may open, as earlier versions made it, is left to its owner.
+        A file that every user of the machine may open, as earlier versions made it, is restricted to its owner.
 
         Raises:
             DatabaseUnusable: it is damaged, read-only, or held by another process.
         """
         try:
             with self._writers.begin() as connection:
-                connection.exec_driver_sql("PRAGMA user_version = 0")  # writes what stands there already
+                connection.exec_driver_sql("PRAGMA user_version = 0")  # writes the value that it has
         except DBAPIError as error:
             raise sqlite.unusable(self.path, error.orig) from error
         private.tighten_database(self.path)
@@ -203,11 +203,11 @@ class Database:
             self.check()
 
     def _create(self, *_: object) -> None:
-        with suppress(OSError):  # SQLite says what is wrong, and `sqlite.unusable` what to do
+        with suppress(OSError):  # SQLite names the fault when it opens the file, and `sqlite.unusable` the remedy
             private.create(self.path)
 
     def check(self) -> None:
-        """Read the whole file and see that it is sound: a second for some hundred megabytes.
+        """Read the whole file and check that it is intact: a second for some hundred megabytes.
 
         Raises:
             DatabaseUnusable: it is damaged.
@@ -233,7 +233,7 @@ class Database:
                 driver.execute("PRAGMA foreign_keys=ON")
 
     def close(self) -> None:
-        """Give all connections back; the last one folds SQLite's log into the file."""
+        """Close all connections; the last one writes SQLite's log into the file."""
         self.engine.dispose()
         self._write_lock.close()
 
@@ -248,7 +248,7 @@ class ChangeLog:
         (self._last,) = self._one("SELECT coalesce(max(id), 0) FROM change")
 
     def read(self) -> list[Change]:
-        """What is new since the last time. SQLite counts commits in memory, so that looking costs next to nothing."""
+        """The changes since the last call. SQLite counts commits in memory, so a call costs next to nothing."""
         (version,) = self._one("PRAGMA data_version")
         if version == self._version:
             return []
@@ -262,7 +262,7 @@ class ChangeLog:
         return [Change(*told) for _, process, *told in rows if process != self._process]
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Return the connection to the pool."""
         self._connection.close()
 
     def _one(self, statement: str) -> Any:
@@ -274,7 +274,7 @@ _Work = tuple[Callable[[Session], Any], Future[Any]]
 
 @contextmanager
 def _told_apart() -> Iterator[None]:
-    """A statement that failed for the state of the file or the disk is an expected failure; any other is a bug."""
+    """Turn an error that is due to the file or the disk into an expected failure; any other is a bug."""
     try:
         yield
     except DBAPIError as error:
@@ -284,7 +284,7 @@ def _told_apart() -> Iterator[None]:
 
 
 def _try(session: Session, work: Callable[[Session], T]) -> tuple[T | None, Exception | None]:
-    """The result of a work that shares its transaction, or what it failed of.
+    """The result of a work in its savepoint, or the exception that it raised.
 
     Raises:
         DBAPIError: the database failed, not the work.

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 class AppError(Exception):
     """An expected failure: `status` is its HTTP status, `context` is JSON for programs.
 
-    `message` is for everybody and is all that a page shows. `hint` names the command or the request that helps; the API
-    and the command line add it, so `str(error)` is both.
+    `message` is all that a page shows. `hint` names the command or the request that helps; the API and the command line
+    add it, so `str(error)` is both.
     """
 
     status: ClassVar[int] = 400
@@ -59,7 +59,7 @@ class NotEnoughImages(AppError):
 
 
 class TruthUnknown(AppError):
-    """The oracle was asked about an image whose true class nobody knows."""
+    """The oracle was asked about an image whose true class is unknown."""
 
     status = 409
 
@@ -87,13 +87,13 @@ class DuplicateKey(AppError):
 
 
 class AlreadyLabeled(AppError):
-    """A label stands already; it is in the context."""
+    """The image has a label already; it is in the context."""
 
     status = 409
 
 
 class LeasedByAnother(AppError):
-    """The image is with somebody else for now."""
+    """The image is leased to another annotator."""
 
     status = 409
 
@@ -105,19 +105,19 @@ class KeyReused(AppError):
 
 
 class NothingToUndo(AppError):
-    """The annotator has no label that stands, or this event's label stands no more."""
+    """The annotator has nothing to undo, or this event was changed or undone already."""
 
     status = 409
 
 
 class NameTaken(AppError):
-    """The annotator's name belongs to somebody with another role."""
+    """There is an account of this name or one that looks like it, or the name belongs to another role."""
 
     status = 409
 
 
 class NameInvalid(AppError):
-    """A name that others could not tell from another one, or not write."""
+    """The name has characters that are not allowed, or could be mistaken for another name."""
 
     status = 422
 
@@ -141,7 +141,7 @@ class NothingToCompare(AppError):
 
 
 class TooManyRuns(AppError):
-    """As many oracle runs wait as the queue takes."""
+    """The queue of oracle runs is full."""
 
     status = 429
 
@@ -171,7 +171,7 @@ class AccountDisabled(AppError):
 
 
 class NotLoggedIn(AppError):
-    """The request shows neither a session nor a token that is in force."""
+    """The request has neither a session nor a token that is in force."""
 
     status = 401
 
@@ -189,13 +189,13 @@ class TooManyAttempts(AppError):
 
 
 class TooManyLogins(AppError):
-    """More people log in at once than passwords can be checked; the context says how many seconds to wait."""
+    """More logins come at once than passwords can be checked; the context says how many seconds to wait."""
 
     status = 503
 
 
 class NoAccounts(AppError):
-    """The server would be reachable by others, and nobody has a password."""
+    """The server would be reachable from other machines, and there is no account."""
 
     status = 503
 
@@ -207,13 +207,13 @@ class AlreadySkipped(AppError):
 
 
 class BackupFailed(AppError):
-    """A backup could not be made or put back; what was there before still is."""
+    """A backup could not be made or restored; the files that were there are unchanged."""
 
     status = 503
 
 
 class TooManyStreams(AppError):
-    """Somebody, or all together, have as many event streams open as they may; the context says how many."""
+    """One user, or all users together, have reached the limit of open event streams; the context has the limit."""
 
     status = 429
 
@@ -225,6 +225,6 @@ class SlugTaken(AppError):
 
 
 class SlugInvalid(AppError):
-    """A pool's short name that no address could hold."""
+    """The pool's short name cannot be part of an address."""
 
     status = 422

@@ -1,6 +1,6 @@
-"""Label events, as they are appended and read: one dataclass, and statements that are made from its fields.
+"""Label events as they are appended and read: one dataclass, and statements built from its fields.
 
-A further column of an event is a column of the table, a field here, and a field of the API's answer.
+A new column of an event is a column of the table, a field here, and a field of the API's response.
 """
 
 import datetime as dt
@@ -39,13 +39,13 @@ class LabelEventView:
     round: int
     rank: int | None
     confidence: float | None
-    undoes_id: int | None = None  # the event that was taken back or changed
+    undoes_id: int | None = None  # the event that was undone or changed
     remark: str | None = None
     key: str | None = None
     created_at: dt.datetime
 
 
-# Statements of the way from a click to the disk are built once: building one takes longer than running it.
+# Statements on the path of an answer are built once, because building one takes longer than running it.
 _EVENTS = cast(Table, LabelEvent.__table__)
 _INSERT = insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
 _STORED = [column.name for column in _EVENTS.c if column.name != "id"]
@@ -60,7 +60,7 @@ _JOINED = {
 EVENTS = (
     select(*((_JOINED.get(f.name) or getattr(LabelEvent, f.name)).label(f.name) for f in fields(LabelEventView)))
     .join(Image, Image.id == LabelEvent.image_id)
-    .outerjoin(Annotator, Annotator.id == LabelEvent.annotator_id)  # a model is nobody
+    .outerjoin(Annotator, Annotator.id == LabelEvent.annotator_id)  # a model's event has no annotator
     .join(Round, Round.id == LabelEvent.round_id)
 )
 _BY_ID = EVENTS.where(LabelEvent.id.in_(bindparam("ids", expanding=True)))
@@ -70,14 +70,14 @@ _IDS_BY_KEY = select(_EVENTS.c.id).where(
 
 
 def append(session: Session, events: Sequence[LabelEventView]) -> list[LabelEventView]:
-    """Store events that are new; the same with their ids. What they change of labels and skips is the caller's."""
+    """Append events; return them with their ids. The caller updates answers, labels and skips."""
     rows = [dict(zip(_STORED, _get_stored(event), strict=True)) for event in events]
-    ids = session.connection().scalars(_INSERT, rows)  # Core: the ORM would take as long again
+    ids = session.connection().scalars(_INSERT, rows)  # Core: the ORM would double the time
     return [replace(event, id=event_id) for event, event_id in zip(events, ids, strict=True)]
 
 
 def read(rows: Result[Any]) -> list[LabelEventView]:
-    """The rows of EVENTS, or of a query that was made from it."""
+    """The events in the rows of EVENTS, or of a query built from it."""
     return [LabelEventView(**row) for row in rows.mappings()]
 
 
@@ -92,9 +92,9 @@ def read_by_id(session: Session, event_ids: Sequence[int]) -> list[LabelEventVie
 
 
 def read_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> dict[str, LabelEventView]:
-    """The events that these keys of the annotator made already."""
+    """By key: the events that the annotator has stored under these keys."""
     if not keys:
         return {}
     ids = session.connection().scalars(_IDS_BY_KEY, {"annotator_id": annotator.id, "keys": keys}).all()
-    # Almost always there is none, and an index alone knows that.
+    # Almost always there is none, and the index alone answers that.
     return {event.key: event for event in read_by_id(session, ids) if event.key is not None} if ids else {}

@@ -32,7 +32,7 @@ CHUNK = 1000  # labels read in one session while an export streams
 
 
 def stream(database: Database, pool: Pool, format: Format) -> Iterator[bytes]:
-    """All labels that stand, by position in the pool. Labels given meanwhile may or may not be among them."""
+    """All current labels, by position in the pool. Labels given meanwhile may or may not be among them."""
     if format == "npz":
         return _npz(database, pool)
     return _csv(database, pool) if format == "csv" else _jsonl(database, pool)
@@ -84,7 +84,7 @@ def _jsonl(database: Database, pool: Pool) -> Iterator[bytes]:
 
 
 def _npz(database: Database, pool: Pool) -> Iterator[bytes]:
-    """Arrays of n labels; made on disk, then sent. A rank of -1 is none.
+    """Arrays of n labels; made on disk, then sent. A rank of -1 stands for none.
 
     `images` is uint8 (n, height, width), with a further axis of three channels where the pool has colours.
     """

@@ -1,4 +1,4 @@
-"""What other processes commit, announced in this one: a trainer's rounds to the pages, a command's acts to both."""
+"""Announces in this process what others commit: a trainer's rounds, a command's acts."""
 
 import time
 from collections.abc import Callable
@@ -26,22 +26,22 @@ class Feed:
         database.on_commit(self._stir)
 
     def open(self) -> None:
-        """Follow from now on."""
+        """Announce the changes from now on."""
         self._log = self._database.follow_changes()
 
     def start(self) -> None:
-        """Follow in a thread of its own."""
+        """Poll in a thread of its own."""
         self.open()
         self._loop.start()
 
     def stop(self) -> None:
-        """Follow no more."""
+        """Stop polling."""
         self._loop.stop()
         if self._log is not None:
             self._log.close()
 
     def read(self) -> bool:
-        """Announce what is new; whether there was anything."""
+        """Announce the new changes; return whether there were any."""
         changes = self._log.read() if self._log is not None else []
         for change in changes:
             self._stir(change)

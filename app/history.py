@@ -1,4 +1,4 @@
-"""What happened to one image: its events, what the model thought of it, and the images beside it."""
+"""The history of one image: its events, the model's predictions for it, and the images beside it."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from app.models import Image, Label, LabelEvent, RankedImage
 def list_image_events(
     session: Session, image_id: int, *, annotator_id: int | None, after: int = 0, limit: int = 100
 ) -> tuple[Sequence[LabelEventView], int | None]:
-    """The history of an image, oldest first, and the cursor of the next page; only one annotator's, if one is named."""
+    """The history of an image, oldest first, and the cursor of the next page; only one annotator's if given."""
     query = (
         EVENTS.where(LabelEvent.image_id == image_id, LabelEvent.id > after).order_by(LabelEvent.id).limit(limit + 1)
     )
@@ -23,8 +23,8 @@ def list_image_events(
     return (found, None) if len(found) <= limit else (found[:limit], found[limit - 1].id)
 
 
-def read_guesses(session: Session, event_ids: Sequence[int]) -> dict[int, int]:
-    """By event: the class that the model found most likely when it asked; none for images beyond the stored ranking."""
+def read_predictions(session: Session, event_ids: Sequence[int]) -> dict[int, int]:
+    """By event: the model's prediction when it asked; none for images beyond the stored ranking."""
     rows = session.execute(
         select(LabelEvent.id, RankedImage.prediction)
         .join(RankedImage, (RankedImage.round_id == LabelEvent.round_id) & (RankedImage.rank == LabelEvent.rank))

@@ -1,4 +1,4 @@
-"""Ask and answer, each in one transaction of the caller; and the oracle's way of both. See also `revising`."""
+"""Ask and answer, each in one transaction of the caller; the oracle does both. See also `revising`."""
 
 import datetime as dt
 from collections import Counter
@@ -31,7 +31,7 @@ class GivenLabel:
 class AskResult:
     """The images of one ask. `is_stale`: a newer round is due and was not ready in time.
 
-    `shortage` says why, where no image could be given.
+    `shortage` says why there are no images, if there are none.
     """
 
     round_number: int
@@ -42,7 +42,10 @@ class AskResult:
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """The events of one answer, and how many labels the next round still waits for. Replayed ones were known."""
+    """The events of one request, and how many labels the next round still waits for.
+
+    `n_replayed` of the events were stored by an earlier request.
+    """
 
     events: list[LabelEventView]
     until_round: int
@@ -52,18 +55,18 @@ class AnswerResult:
 _ANNOTATOR_BY_NAME = select(Annotator).where(Annotator.name == bindparam("name"))
 
 
-def get_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
-    """The annotator of this name, entered at the first sight of it.
+def ensure_annotator(session: Session, name: str, *, role: Role = "annotator", now: dt.datetime) -> Annotator:
+    """The annotator of this name, added if there is none yet.
 
     Raises:
-        NameInvalid: there is nobody of this name, and it could be taken for another.
-        NameTaken: the name belongs to another role, so the oracle's labels cannot be mistaken for a person's.
+        NameInvalid: there is no annotator of this name yet, and the name is not allowed.
+        NameTaken: the name belongs to another role. So the oracle's labels cannot be mistaken for a person's.
     """
     if name == ORACLE and role != "oracle":
         raise NameTaken(f"The name {ORACLE} belongs to the oracle. Choose another.", name=name)
     annotator = session.scalar(_ANNOTATOR_BY_NAME, {"name": name})
     if annotator is None and (stored := check_name(name)) != name:
-        return get_annotator(session, stored, role=role, now=now)
+        return ensure_annotator(session, stored, role=role, now=now)
     if annotator is None:
         annotator = Annotator(name=name, role=role, created_at=now)
         session.add(annotator)
@@ -83,16 +86,16 @@ def ask(
     lease_seconds: int,
 ) -> AskResult:
     """Lease the images that the newest ranking puts first: see `leases.claim`."""
-    newest = rounds.find_newest(session, pool)
+    newest = rounds.get_newest(session, pool)
     images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
-    shortage = None if images else leases.find_shortage(session, pool, annotator, now=now)
+    shortage = None if images else leases.get_shortage(session, pool, annotator, now=now)
     return AskResult(newest.number, newest.until_due(pool) == 0, images, shortage)
 
 
 def answer(
     session: Session, pool: Pool, annotator: Annotator, given: Sequence[GivenLabel], *, now: dt.datetime
 ) -> AnswerResult:
-    """Label images, all of them or none. What a known key answered before is answered the same again.
+    """Label images, all of them or none. A key that is sent again returns its event and stores nothing.
 
     If the annotator has given an image this value before under another key (from a second device), that event is
     returned and nothing is stored.
@@ -107,7 +110,7 @@ def answer(
             asking.check_replay(known[label.key], pool, "label", expected)
     new = [label for label in given if label.key not in known]
     _check_given(pool, new)
-    newest = rounds.find_newest(session, pool)
+    newest = rounds.get_newest(session, pool)
     found = asking.read_asked(session, pool, annotator, newest, [label.image_id for label in new], now=now)
     known |= _find_given_before(session, annotator, new, found)
     new = [label for label in new if label.key not in known]
@@ -125,10 +128,10 @@ def answer(
 def answer_by_truth(
     session: Session, pool: Pool, oracle: Annotator, count: int, *, now: dt.datetime, lease_seconds: int
 ) -> AnswerResult:
-    """The oracle asks like anybody and answers what is known to be true.
+    """The oracle asks as an annotator does, and answers with the true classes.
 
     Raises:
-        TruthUnknown: an image that was asked has no known class.
+        TruthUnknown: the true class of an image that was asked is unknown.
     """
     asked = ask(session, pool, oracle, count, now=now, lease_seconds=lease_seconds)
     image_ids = [image.image_id for image in asked.images]
@@ -156,7 +159,7 @@ def _check_given(pool: Pool, given: Sequence[GivenLabel]) -> None:
 def _find_given_before(
     session: Session, annotator: Annotator, given: Sequence[GivenLabel], found: Mapping[int, AskedImage]
 ) -> dict[str, LabelEventView]:
-    """By key: the standing events of the same annotator with the same value."""
+    """By key: the current labels of these images that the annotator gave with the same value."""
     standing = {label.key: found[label.image_id].event_id for label in given if label.key is not None}
     event_ids = [event_id for event_id in standing.values() if event_id is not None]
     if not event_ids:
@@ -177,7 +180,7 @@ def _store(
     found: Mapping[int, AskedImage],
     now: dt.datetime,
 ) -> list[LabelEventView]:
-    """Events for answers that nothing stands against."""
+    """Append the answers, unless an image is answered or leased to another annotator."""
     asked = [found[label.image_id] for label in given]
     asking.check_free(session, asked, annotator)
     answers = [

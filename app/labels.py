@@ -1,4 +1,4 @@
-"""What stands: answers and labels are folds of the events, kept in the same transaction."""
+"""Current answers and labels: folds of the events, kept in the same transaction."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -25,9 +25,9 @@ _STANDING = EVENTS.where(
 
 
 def agree(standing: Iterable[LabelEventView]) -> LabelEventView | None:
-    """The event whose value is an image's label, of all that stand for it: this is the only place that decides.
+    """The event that gives an image its label, of its current answers. Only this function decides.
 
-    An annotator's answer goes before a model's; of several answers the one that has stood longest decides.
+    An annotator's answer goes before a model's; of several answers the oldest decides.
     """
     return min(standing, key=lambda event: (event.source == "model", event.id), default=None)
 
@@ -35,9 +35,9 @@ def agree(standing: Iterable[LabelEventView]) -> LabelEventView | None:
 def append_answers(
     session: Session, answers: Sequence[LabelEventView], labeled: Collection[int]
 ) -> list[LabelEventView]:
-    """Append answers of annotators who have no answer for these images; the events with their ids.
+    """Append first answers of annotators to these images; return the events with their ids.
 
-    `labeled` are those of the images that have a label already: a model's, or one that others agree on.
+    `labeled` has the images that have a label already: a model's, or one that other annotators gave.
 
     Raises:
         sqlalchemy.exc.IntegrityError: there is such an answer already, or a label that `labeled` does not name.
@@ -45,26 +45,26 @@ def append_answers(
     appended = events.append(session, answers)
     connection = session.connection()
     connection.execute(_INSERT_ANSWERS, [_as_answer(event) for event in appended])
-    first = [event for event in appended if event.image_id not in labeled]  # nothing to agree with
+    first = [event for event in appended if event.image_id not in labeled]  # the answer is the label
     if first:
         connection.execute(_INSERT_LABELS, [_as_label(event) for event in first])
     if labeled:
-        let_stand(session, labeled)
+        update_labels(session, labeled)
     return appended
 
 
 def replace_answer(session: Session, old: LabelEventView, new: LabelEventView | None) -> None:
-    """Let another event give an answer its value, or no event: then the answer is gone. Labels follow."""
+    """Let another event give an answer its value; without one, delete the answer. Updates the label."""
     answer = Answer.event_id == old.id
     if new is None:
         session.execute(delete(Answer).where(answer))
     else:
         session.execute(update(Answer).where(answer).values(event_id=new.id, value=new.value))
-    let_stand(session, [old.image_id])
+    update_labels(session, [old.image_id])
 
 
-def let_stand(session: Session, image_ids: Collection[int]) -> None:
-    """Make what the answers agree on the labels of these images; a model's stands where there are none."""
+def update_labels(session: Session, image_ids: Collection[int]) -> None:
+    """Set the labels of these images to what their answers agree on, or else to a model's."""
     connection = session.connection()
     connection.execute(_DROP_LABELS, {"image_ids": image_ids})
     by_image = defaultdict(list)
@@ -76,10 +76,10 @@ def let_stand(session: Session, image_ids: Collection[int]) -> None:
 
 
 class Fold:
-    """What stands after the events that were added: what `Answer` and `Label` must hold.
+    """The answers and labels after the events added so far: what the tables `Answer` and `Label` must hold.
 
-    `answers` has the events that give an answer its value, by image and then by the annotator whose answer it is; a
-    model's is that of None. `labels` has the event that was agreed on, by image.
+    `answers` maps an image and then an annotator to the event that gives the answer its value; a model's annotator is
+    None. `labels` maps an image to the event that was agreed on.
     """
 
     def __init__(self) -> None:
@@ -89,10 +89,10 @@ class Fold:
         self._whose: dict[int, int | None] = {}  # by event
 
     def add(self, event: LabelEventView) -> None:
-        """The next event; events come in their order.
+        """Add the next event, in the order of their ids.
 
         Raises:
-            KeyError: it changes or takes back what is not there.
+            KeyError: it changes or undoes an event that was not added, or is undone already.
         """
         self._by_id[event.id] = event
         if event.kind == "label":

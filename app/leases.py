@@ -1,7 +1,7 @@
-"""Who has which image for now: claim, renew, give back, expire. A claim is one conditional insert.
+"""Which annotator holds which image until when: claim, renew, release, expire. A claim is one conditional insert.
 
-Two bounds keep one annotator from holding the head of the ranking against all others: how many images they hold, and
-how often a lease is renewed before the image is free for a moment.
+Two bounds keep one annotator from blocking the head of the ranking: how many images an annotator may hold, and how long
+a lease may be renewed before others can claim the image.
 """
 
 import datetime as dt
@@ -34,8 +34,8 @@ from app.models import Annotator, Answer, Image, Lease, Pool, RankedImage, Skip
 from app.rounds import NewestRound
 
 HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
-HELD_IMAGES = 30  # or so many, where batches are small
-LONGEST_HOLD = 6  # lease times: an image that waits for longer may go to others
+HELD_IMAGES = 30  # the same bound in images, where batches are small
+LONGEST_HOLD = 6  # in lease times; an older lease is left to expire
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class LeasedImage:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Why there is nothing to give: of the `unlabeled` images some are with others, some this annotator skipped.
+    """Why there is no image to lease: some of the `unlabeled` ones are leased to others, some this annotator skipped.
 
-    What only a model labeled counts as unlabeled: annotators may answer it. `next_free_at` is when the first lease of
-    somebody else ends, if it is not renewed.
+    An image that only a model labeled counts as unlabeled, because annotators may answer it. `next_free_at` is when the
+    first lease of another annotator expires, unless it is renewed.
     """
 
     unlabeled: int
@@ -64,7 +64,7 @@ class Shortage:
     next_free_at: dt.datetime | None
 
 
-# Everybody who labels waits for these, and building a statement takes longer than running it: they are built once.
+# Every ask waits for these statements. They are built once, because building one takes longer than running it.
 _LEASES = cast(Table, Lease.__table__)
 _MINE = (Lease.pool_id == bindparam("in_pool"), Lease.annotator_id == bindparam("by"))
 _IN_ORDER = (Lease.round_id, Lease.rank.nulls_last(), Lease.image_id)
@@ -80,7 +80,7 @@ _LEASED_IMAGE = _LEASE_OF.where(Lease.image_id == bindparam("of_image"))
 _N_OUT = select(func.count()).where(Lease.pool_id == bindparam("in_pool"))
 _NAMED = _LEASES.c.image_id.in_(bindparam("image_ids", expanding=True))
 _IS_OVER = _LEASES.c.expires_at <= bindparam("now", type_=_LEASES.c.expires_at.type)
-# An ended lease that nobody took starts anew; a running one is extended unless it is older than LONGEST_HOLD.
+# An expired lease that no other annotator claimed starts anew. One in force is extended unless it is too old.
 _HOLD = (
     update(_LEASES)
     .where(_LEASES.c.pool_id == bindparam("in_pool"), _LEASES.c.annotator_id == bindparam("by"))
@@ -102,12 +102,12 @@ _DROP_EXPIRED = delete(_LEASES).where(
 def _claiming(
     image_id: ColumnElement[int], ranked: Sequence[ColumnElement[Any]], where: ColumnElement[bool], order: Any
 ) -> Insert:
-    """Lease the first `missing` images with a place left that the annotator neither holds, answered nor skipped."""
+    """Lease the first `missing` images that want answers and that the annotator neither holds, answered nor skipped."""
     n_answers, n_leases = (
         select(func.count()).where(each.image_id == image_id).scalar_subquery() for each in (Answer, Lease)
     )
     is_free = (
-        n_answers < bindparam("wanted"),  # first, for most of what is looked at in vain is answered
+        n_answers < bindparam("wanted"),  # first, because most images that are passed over are answered
         n_answers + n_leases < bindparam("wanted"),
         *(
             ~select(each.image_id).where(each.image_id == image_id, each.annotator_id == bindparam("by")).exists()
@@ -134,7 +134,7 @@ _CLAIM_RANKED = _claiming(
     RankedImage.round_id == bindparam("in_round"),
     RankedImage.rank,
 )
-# Beyond the stored head of the ranking: by position, so that nobody runs dry before the next round.
+# Beyond the stored head of the ranking images come by position, so that there is always a next one.
 _CLAIM_UNRANKED = _claiming(
     Image.id.expression,
     [null(), null(), null()],
@@ -155,11 +155,11 @@ def claim(
 ) -> list[LeasedImage]:
     """Up to `count` images for the annotator: those already held first, then the head of the ranking.
 
-    At most `max_held` of them, however many are asked for.
-    Without a count, what is held comes alone. If nothing is, a batch comes, or what the next round still waits
-    for beside the labels it has and the images that are out: so a batch that was broken off is finished
-    before a new one starts. Expired leases of one's own that nobody took count as held. What the annotator
-    skipped does not come again.
+    An annotator holds at most `max_held` images. An expired lease that no other annotator claimed counts as held.
+    Images that the annotator skipped do not come again.
+
+    Without a count, the held images come alone. If there are none, a batch comes, or the part of a batch that is
+    neither labeled nor leased yet: so an interrupted batch is finished before a new one starts.
     """
     connection = session.connection()
     most = pool.n_images if count is None else min(count, max_held(pool, annotator))
@@ -190,7 +190,7 @@ def find_leased(session: Session, pool: Pool, annotator: Annotator, image_id: in
 
 
 def max_held(pool: Pool, annotator: Annotator) -> int:
-    """How many images of the pool the annotator may hold. The oracle answers in the same moment, and may hold all."""
+    """How many images of the pool the annotator may hold. The oracle answers at once, so it may hold all."""
     return pool.n_images if annotator.role == "oracle" else max(HELD_IMAGES, HELD_BATCHES * pool.batch_size)
 
 
@@ -203,7 +203,7 @@ def has_room(session: Session, pool: Pool, annotator: Annotator) -> bool:
 def give_back(
     session: Session, pool: Pool, annotator: Annotator, event: LabelEventView, *, now: dt.datetime, seconds: int
 ) -> None:
-    """Lease the image of an answer that was taken back as it was asked then, to the annotator who gave it."""
+    """Lease the image of an undone answer to its annotator again, with the round, rank and confidence of then."""
     end(session, annotator, [event.image_id], now=now)
     prediction = session.scalar(
         select(RankedImage.prediction).where(RankedImage.round_id == event.round_id, RankedImage.rank == event.rank)
@@ -212,7 +212,7 @@ def give_back(
         image_id=event.image_id,
         annotator_id=annotator.id,
         pool_id=pool.id,
-        asked_by=event.asked_by or "strategy",  # of what was not asked: not by chance, so no estimate counts it
+        asked_by=event.asked_by or "strategy",  # also if it was never asked: only "chance" counts in estimates
         round_id=event.round_id,
         rank=event.rank,
         confidence=event.confidence,
@@ -225,28 +225,28 @@ def give_back(
 
 
 def renew(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime, seconds: int) -> int:
-    """Hold for longer what the annotator holds; how many images that are.
+    """Renew the annotator's leases; return how many.
 
-    A lease that was given more than `LONGEST_HOLD` lease times ago is left to end. If nobody takes the image
-    then, it may be renewed again.
+    A lease given more than `LONGEST_HOLD` lease times ago is left to expire. It can be renewed after that, unless
+    another annotator has claimed the image.
     """
     return session.connection().execute(_HOLD, _holding(pool, annotator, now, seconds)).rowcount
 
 
 def release(session: Session, pool: Pool, annotator: Annotator, image_ids: Sequence[int] | None) -> int:
-    """Give images back, all that the annotator holds if none are named; how many that were."""
+    """Release these images, or all that the annotator holds if `image_ids` is None; return how many."""
     mine = delete(Lease).where(Lease.pool_id == pool.id, Lease.annotator_id == annotator.id)
     if image_ids is not None:
         mine = mine.where(Lease.image_id.in_(image_ids))
     released = session.execute(mine)
     assert isinstance(released, CursorResult)  # a DELETE's result has a row count
     if released.rowcount:
-        note(session, Change("leases", pool.id))  # somebody may be waiting for one of them
+        note(session, Change("leases", pool.id))  # another annotator may be waiting for one of them
     return released.rowcount
 
 
-def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime) -> Shortage:
-    """What keeps the annotator from getting an image."""
+def get_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt.datetime) -> Shortage:
+    """Why the annotator gets no image."""
     is_full = func.count() >= pool.answers_wanted
     answered = select(Answer.image_id).where(Answer.pool_id == pool.id).group_by(Answer.image_id).having(is_full)
     others = (Lease.pool_id == pool.id, Lease.annotator_id != annotator.id, Lease.expires_at > now)
@@ -262,7 +262,7 @@ def find_shortage(session: Session, pool: Pool, annotator: Annotator, *, now: dt
 
 
 def end(session: Session, annotator: Annotator, image_ids: Sequence[int], *, now: dt.datetime) -> None:
-    """The images are not with the annotator any more, nor with others whose leases are over."""
+    """Delete the annotator's leases of these images, and the expired leases of others."""
     session.connection().execute(_END, {"image_ids": image_ids, "by": annotator.id, "now": now})
 
 

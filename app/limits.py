@@ -2,18 +2,18 @@
 
 Files: a process usually may have 1,024 open. Connections take MAX_CONNECTIONS + BACKLOG = 664, the database two for
 each of its connections (file and log), 2 * (DATABASE_KEPT + DATABASE_MORE) = 264, which leaves some 90 for all else.
-Without any left, asyncio (3.11) logs a traceback for each connection that it cannot take in, thousands a second.
+When none is left, asyncio (3.11) logs a traceback for each connection that it cannot accept, thousands a second.
 """
 
-THREADS = 120  # requests at work; each may wait for a round for a second, and must not keep the others out
+THREADS = 120  # requests at a time; each may wait a second for a round, and must not block the others
 
 DATABASE_KEPT = 16  # connections that stay open
 DATABASE_MORE = 116  # a thread uses one at a time: THREADS, and a dozen for streams, the feed and background loops
 
 MAX_CONNECTIONS = 600  # of clients
-BACKLOG = 64  # connections that are taken in at once, before any is counted
+BACKLOG = 64  # connections that are accepted at once, before any is counted
 STREAMS_OF_ALL = 400  # each is one of MAX_CONNECTIONS; the rest is for requests
-STREAMS_OF_ONE = 20  # a page that is not looked at gives its stream up, so these are as many windows side by side
+STREAMS_OF_ONE = 20  # a hidden page closes its stream, so these are visible windows
 STREAM_LIMIT = 100  # changes that one slow stream may lag behind; older ones are dropped
 
 CONCURRENT_HASHES = 1  # 64 MB and four threads each: two at once are no quicker on two cores, and slow all else down

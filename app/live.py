@@ -1,4 +1,4 @@
-"""What changed, told to those who wait for it in this process."""
+"""Announces changes within one process."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from app.db import Database
 
 
 class Live:
-    """The announcements of one process: of its own commits at once, of others' by the feed. Safe from any thread."""
+    """Announces commits to listeners: its own process's at once, others as the feed reads them. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._condition = threading.Condition()
@@ -17,7 +17,7 @@ class Live:
         database.on_commit(self.publish)
 
     def listen(self, listener: Callable[[Change], None]) -> None:
-        """Call `listener` with each change, in the thread that tells of it: it must return at once."""
+        """Call `listener` with each change, in the thread that announces it: it must return at once."""
         self._listeners.append(listener)
 
     def publish(self, change: Change) -> None:
@@ -31,11 +31,11 @@ class Live:
             listener(change)
 
     def wait_for_round(self, pool_id: int, *, after: int, seconds: float) -> bool:
-        """Block until a round of the pool newer than `after` is announced; False when time is up first."""
+        """Block until a round of the pool newer than `after` is announced; False on timeout."""
         with self._condition:
             return self._condition.wait_for(lambda: self._newest_round.get(pool_id, -1) > after, seconds)
 
     def newest_round(self, pool_id: int) -> int:
-        """The number of the newest round that was announced in this process; -1 before any."""
+        """The number of the newest round that was announced in this process; -1 before the first."""
         with self._condition:
             return self._newest_round.get(pool_id, -1)

@@ -14,10 +14,9 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, message, request id, and whatever the call named in `extra`."""
+    """One object a line: time, level, logger, message, request id, and the fields of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
         line: dict[str, Any] = {
             "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(),
             "level": record.levelname.lower(),
@@ -36,21 +35,20 @@ class TextFormatter(logging.Formatter):
     """The message, and behind it the request's id where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
         current = request_id.get()
-        if not record.exc_info:  # what a stranger typed must not look like a line of its own
+        if not record.exc_info:  # input must not look like a line of its own
             record = logging.makeLogRecord({**vars(record), "msg": one_line(record.getMessage()), "args": None})
         text = super().format(record)
         return text if current is None else f"{text} [{current}]"
 
 
 def one_line(text: str) -> str:
-    """The text with all that a terminal would obey or not show, as it is written in Python."""
+    """The text with control characters and invisible ones escaped as in Python."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def set_up(settings: Settings) -> None:
-    """Send all logs to stderr in the settings' format. Chatty libraries are heard on "debug" only."""
+    """Send all logs to stderr in the settings' format. Chatty libraries log at "debug" only."""
     handler = logging.StreamHandler()
     is_json = settings.log_format == "json"
     handler.setFormatter(JsonFormatter() if is_json else TextFormatter("%(asctime)s %(levelname)-7s %(message)s"))

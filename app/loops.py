@@ -1,4 +1,4 @@
-"""Work that is done again and again in the background, until the process ends."""
+"""Work in the background, repeated until the process ends."""
 
 import logging
 import threading
@@ -8,9 +8,9 @@ logger = logging.getLogger(__name__)
 
 
 class BackgroundLoop:
-    """Calls `run_one`, which says whether it found work: at once again if so, else after a pause or a wake-up.
+    """Calls `run_one` again and again: at once if it found work, else after a pause or a wake-up.
 
-    A failure is logged, and the loop goes on: one that ends in silence is the worst of failures.
+    A failure is logged, and the loop goes on: a loop that ends silently would be the worst failure.
     """
 
     def __init__(

@@ -13,19 +13,19 @@ from app import datasets
 from app.datasets import DataSet
 from app.db import Database
 from app.feed import Feed
-from app.keeper import TrainerKeeper
 from app.limits import THREADS
 from app.live import Live
 from app.pools import Pools, PoolSpec, make_pool
 from app.queries import list_pools
 from app.settings import Settings
+from app.supervisor import TrainerSupervisor
 from app.web import api, pages
 from app.web.api import health, images
 from app.web.edge.assets import mount_assets
 from app.web.edge.deps import Services
 from app.web.edge.gate import Gate
 from app.web.edge.metrics import Metrics
-from app.web.edge.observed import Observed
+from app.web.edge.observer import RequestObserver
 from app.web.edge.pace import Pace
 from app.web.edge.problems import BugGuard, add_error_handlers
 from app.web.edge.security import Security
@@ -43,7 +43,7 @@ def create_app(
 ) -> FastAPI:
     """The application on a migrated database; its threads, and its trainer, start and end with the server.
 
-    `load_data` gives the images of the first pool, if there is none yet; those of the settings if left out.
+    `load_data` loads the images for the first pool, if there is none yet; by default those of the settings.
 
     Raises:
         AppError: the database cannot be used, or there is no pool and none can be made of the data set.
@@ -61,7 +61,7 @@ def create_app(
         live=live,
         streams=Streams(live),
         feed=Feed(database, live.publish),
-        keeper=TrainerKeeper(settings, database) if with_trainer else None,
+        supervisor=TrainerSupervisor(settings, database) if with_trainer else None,
         gate=Gate(database, settings),
         login_throttle=LoginThrottle(),
         pace=Pace(),
@@ -85,12 +85,12 @@ def create_app(
     describe(app)
     app.add_middleware(BugGuard)
     app.add_middleware(Security, settings=settings)
-    app.add_middleware(Observed, metrics=services.metrics)
+    app.add_middleware(RequestObserver, metrics=services.metrics)
     return app
 
 
 def ensure_pool(database: Database, settings: Settings, load_data: Callable[[], DataSet]) -> None:
-    """Make the first pool from the settings, unless there is one: then those of its making stay in force."""
+    """Make the first pool from the settings, unless there is one: a pool keeps the settings of its creation."""
     with database.read() as session:
         pools, _ = list_pools(session)
     if not pools:
@@ -108,10 +108,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     services.feed.start()
-    if services.keeper is not None:
-        services.keeper.start()
+    if services.supervisor is not None:
+        services.supervisor.start()
     yield
-    if services.keeper is not None:
-        services.keeper.stop()
+    if services.supervisor is not None:
+        services.supervisor.stop()
     services.feed.stop()
     services.database.close()

@@ -1,4 +1,4 @@
-"""Names of people: what may be one, so that no two that differ look alike."""
+"""Names of users: which are allowed, so that no two different names look alike."""
 
 import re
 import unicodedata
@@ -33,7 +33,7 @@ def check_name(name: str) -> str:
             name=name,
         )
     if name.endswith(" ") or "  " in name:
-        raise NameInvalid("A name has single spaces, and none at its end: nobody could see them.", name=name)
+        raise NameInvalid("A name has single spaces, and none at its end: they would not be seen.", name=name)
     scripts = sorted({_script_of(char) for char in name} - {""})
     if len(scripts) > 1:
         raise NameInvalid(
@@ -57,14 +57,14 @@ def _is_allowed(char: str) -> bool:
     if char in " .@-_":
         return True
     is_word = unicodedata.category(char) in ("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd")
-    return is_word and "FILLER" not in unicodedata.name(char, "FILLER")  # a filler is a letter that is not seen
+    return is_word and "FILLER" not in unicodedata.name(char, "FILLER")  # a filler is an invisible letter
 
 
 def _script_of(char: str) -> str:
-    """The first word of its name in Unicode says the script; "" if it goes with any."""
+    """The script, which is the first word of the character's Unicode name; "" if it goes with any script."""
     if char.isascii() and not char.isalpha():
         return ""
     word = re.split("[ -]", unicodedata.name(char))[0]
-    if word == "COMBINING" and "JOINER" not in unicodedata.name(char):  # an accent; the joiner is not seen
+    if word == "COMBINING" and "JOINER" not in unicodedata.name(char):  # an accent; the joiner is invisible
         return ""
     return _TOGETHER.get(word, word.capitalize())

@@ -24,8 +24,8 @@ def hash_password(password: str) -> HashedPassword:
 
 
 def is_right(password: str, stored: str | None) -> bool:
-    """Whether this is the password that is stored. Where none is stored, the answer takes as long."""
-    return _hasher().verify(password, stored or _nobodys_hash()) and stored is not None
+    """Whether this is the stored password. Without a stored one the answer takes as long."""
+    return _hasher().verify(password, stored or _decoy_hash()) and stored is not None
 
 
 @cache
@@ -34,5 +34,5 @@ def _hasher() -> PasswordHash:
 
 
 @cache
-def _nobodys_hash() -> str:
+def _decoy_hash() -> str:
     return _hasher().hash(secrets.token_hex(16))

@@ -17,9 +17,9 @@ def create(path: Path) -> None:
 
 
 def tighten(path: Path) -> bool:
-    """Leave a file to its owner if every user may open it; whether that was so.
+    """Restrict a file to its owner if every user may open it; return whether that was so.
 
-    Such a mode is an accident of the umask. One that lets in a group alone was chosen, and stays.
+    Such a mode is an accident of the umask. A mode for a group alone was chosen, and stays.
     """
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & stat.S_IRWXO:
@@ -29,7 +29,7 @@ def tighten(path: Path) -> bool:
 
 
 def tighten_database(path: Path) -> None:
-    """The same for a SQLite file and what lies beside it while it is open; what was done is logged."""
+    """Do the same for a SQLite file and the files beside it while it is open, and log it."""
     for file in (path.with_name(f"{path.name}{suffix}") for suffix in ("", "-wal", "-shm")):
         try:
             if tighten(file):
@@ -50,5 +50,5 @@ def copy_access(source: Path, target: Path) -> None:
         if hasattr(os, "chown"):
             os.chown(target, status.st_uid, status.st_gid)
     except PermissionError:
-        mode &= stat.S_IRWXU  # the group is another one: it was not chosen
+        mode &= stat.S_IRWXU  # the target has another group, which was not chosen
     target.chmod(mode)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of the pool's images: labels by who gave them, and what is left. Held ones are unlabeled too."""
+    """A pool's images, its labels by source, and the images that are held (leased)."""
 
     images: int
     human: int
@@ -30,12 +30,10 @@ class Counts:
 
     @property
     def labeled(self) -> int:
-        """All labels that stand."""
         return self.human + self.oracle + self.model
 
     @property
     def unlabeled(self) -> int:
-        """Images without a label."""
         return self.images - self.labeled
 
 
@@ -50,7 +48,6 @@ class PoolView:
 
 
 def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
-    """The pool with its counts and newest round."""
     by_source = dict(
         session.execute(select(Label.source, func.count()).where(Label.pool_id == pool.id).group_by(Label.source)).all()
     )
@@ -67,13 +64,13 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
         model=by_source.get("model", 0),
         held=held,
     )
-    until_round = rounds.find_newest(session, pool).until_due(pool)
+    until_round = rounds.get_newest(session, pool).until_due(pool)
     return PoolView(pool, counts, rounds.get_newest_round(session, pool), until_round)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolMeasures:
-    """A pool in numbers, for whoever watches the server. The queue's age is 0 unless a round is due."""
+    """A pool in numbers, for monitoring. `queue_age_seconds` is 0 unless a round is due."""
 
     slug: str
     counts: Counts
@@ -84,7 +81,6 @@ class PoolMeasures:
 
 
 def measure_pools(session: Session, *, now: dt.datetime) -> list[PoolMeasures]:
-    """All pools in numbers."""
     return [_measure(session, pool, now) for pool in session.scalars(select(Pool).order_by(Pool.id))]
 
 
@@ -129,7 +125,7 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
     """
     found = session.scalar(select(Round).where(Round.pool_id == pool.id, Round.number == number))
     if found is None:
-        newest = rounds.find_newest(session, pool).number
+        newest = rounds.get_newest(session, pool).number
         raise NotFound(f"{pool.slug} has no round {number}: it has 0 to {newest}.", newest=newest)
     return found
 
@@ -137,7 +133,7 @@ def get_round(session: Session, pool: Pool, number: int) -> Round:
 def list_labels(
     session: Session, pool: Pool, *, annotator_id: int | None = None, after: int = 0, limit: int = 100
 ) -> tuple[Sequence[LabelEventView], int | None]:
-    """The events of the labels that stand, oldest first; only one annotator's, if one is named."""
+    """The events of the current labels, oldest first; only one annotator's if `annotator_id` is given."""
     whose = LabelEvent.annotator_id == annotator_id if annotator_id is not None else true()
     rows = session.execute(
         EVENTS.join(Label, Label.event_id == LabelEvent.id)
@@ -151,7 +147,7 @@ def list_labels(
 def list_last_answers(
     session: Session, pool: Pool, annotator_id: int, *, before: int | None = None, limit: int = 100
 ) -> tuple[Sequence[LabelEventView], int | None]:
-    """The events of an annotator's answers that stand, newest first."""
+    """The events of an annotator's current answers, newest first."""
     stands = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
     query = EVENTS.where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator_id, stands)
     query = query.order_by(LabelEvent.id.desc()).limit(limit + 1)
@@ -213,7 +209,7 @@ def _is_image(image_id: int, with_held_out: bool) -> tuple[ColumnElement[bool], 
 
 
 def find_annotator_id(session: Session, name: str) -> int | None:
-    """Whose name it is; None if nobody of this name has done anything yet."""
+    """The id of the annotator of this name; None if there is none yet."""
     return session.scalar(select(Annotator.id).where(Annotator.name == name))
 
 

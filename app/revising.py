@@ -1,4 +1,4 @@
-"""Skip, flag, change and undo: each is a new event, and what stands is folded in the same transaction."""
+"""Skip, flag, change and undo. Each appends an event, and updates answers and labels in the same transaction."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _STANDS = or_(
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """The undo, and the image if it is the annotator's to answer again."""
+    """The undo, and the image if the annotator holds it."""
 
     event: LabelEventView
     image: LeasedImage | None
@@ -34,10 +34,10 @@ class UndoResult:
 def skip(
     session: Session, pool: Pool, annotator: Annotator, image_id: int, *, key: str | None, now: dt.datetime
 ) -> LabelEventView:
-    """Leave the image to others ("can't tell"): it does not come to this annotator again.
+    """Leave the image to others ("can't tell"): this annotator is not asked about it again.
 
-    Unless they answer it all the same and undo that: then it is theirs, and a new skip takes the old one's place.
-    A skip with a key is the standing one if there is one: two devices of one person may show the same image.
+    An annotator who answers it all the same, and undoes that, holds it again. A new skip then replaces the old one.
+    With a key, a second skip returns the first: two devices of one annotator may show the same image.
 
     Raises:
         ImageNotFound, AlreadyLabeled, AlreadySkipped, LeasedByAnother, KeyReused
@@ -77,20 +77,20 @@ def flag(
 def change(
     session: Session, pool: Pool, annotator: Annotator, event_id: int, value: int, *, key: str | None, now: dt.datetime
 ) -> LabelEventView:
-    """Another value for an answer that stands: one's own, or anybody's for an admin.
+    """Give a current answer another value. An admin may change the answers of all annotators.
 
-    A change with a key is the standing one if the annotator has made the same change on another device.
+    With a key, a change that the annotator has made on another device is returned and not repeated.
 
     Raises:
         NotFound: no such answer in the pool, or not the annotator's.
-        NothingToUndo: the answer stands no more.
+        NothingToUndo: the answer was changed or undone already.
         ValueNotAClass, KeyReused
     """
     if done := _find_replayed(session, pool, annotator, key, "change", undoes_id=event_id, value=value):
         return done
     if key is not None and (done := _find_standing_change(session, pool, annotator, event_id, value)):
         return done
-    answer = _find_answer(session, pool, annotator, event_id)
+    answer = _get_answer(session, pool, annotator, event_id)
     asking.check_value(pool, answer.image_id, value)
     new = asking.make_event(answer, annotator, "change", value=value, undoes_id=answer.id, key=key, now=now)
     (changed,) = events.append(session, [new])
@@ -111,21 +111,21 @@ def undo(
     now: dt.datetime,
     lease_seconds: int,
 ) -> UndoResult:
-    """Take back the annotator's last act that stands, or that of `event_id`: an answer, a change, or a skip.
+    """Undo the annotator's last current act, or the act `event_id`: an answer, a change, or a skip.
 
-    An admin may name anybody's. After one's own, an image that is unlabeled is one's own to answer again, unless one
-    holds as many as one may; after another's it is for whoever asks first. After a change that is taken back, the
-    answer before it stands again.
+    An admin may undo the acts of all annotators. After undoing their own act, annotators hold the image again if it is
+    free and they may hold one more. After undoing another's, the image is for the first annotator who asks. Undoing a
+    change restores the answer before it.
 
     Raises:
         NotFound: the event is not there, or not the annotator's.
-        NothingToUndo: nothing of the annotator stands, or this event stands no more.
-        KeyReused: the key belongs to something else.
+        NothingToUndo: the annotator has no current act, or this event was changed or undone already.
+        KeyReused: the key belongs to another request.
     """
     expected = {} if event_id is None else {"undoes_id": event_id}
     if done := _find_replayed(session, pool, annotator, key, "undo", **expected):
         return UndoResult(done, leases.find_leased(session, pool, annotator, done.image_id))
-    event = _find_undoable(session, pool, annotator, event_id)
+    event = _get_undoable(session, pool, annotator, event_id)
     undone = take_back(session, annotator, event, key=key, now=now)
     note(session, Change("labels", pool.id))
     if event.annotator_id != annotator.id:
@@ -141,7 +141,7 @@ def undo(
 def take_back(
     session: Session, annotator: Annotator, event: LabelEventView, *, key: str | None = None, now: dt.datetime
 ) -> LabelEventView:
-    """The annotator takes back an answer, change or skip that stands; the new event. The caller announces it."""
+    """Undo a current answer, change or skip; return the new event. The caller announces it."""
     new = asking.make_event(event, annotator, "undo", undoes_id=event.id, key=key, now=now)
     (undone,) = events.append(session, [new])
     if event.kind == "skip":
@@ -156,7 +156,7 @@ def take_back(
 def _find_replayed(
     session: Session, pool: Pool, annotator: Annotator, key: str | None, kind: EventKind, **expected: object
 ) -> LabelEventView | None:
-    """The event that this key made already, so that a retry stores nothing twice."""
+    """The event that this key has stored, so that a retry stores nothing twice."""
     event = events.read_by_key(session, annotator, [key]).get(key) if key is not None else None
     if event is not None:
         asking.check_replay(event, pool, kind, expected)
@@ -179,32 +179,32 @@ def _find_standing_change(
 
 
 def _read_asked(session: Session, pool: Pool, annotator: Annotator, image_id: int, now: dt.datetime) -> AskedImage:
-    newest = rounds.find_newest(session, pool)
+    newest = rounds.get_newest(session, pool)
     return asking.read_asked(session, pool, annotator, newest, [image_id], now=now)[image_id]
 
 
-def _find_answer(session: Session, pool: Pool, annotator: Annotator, event_id: int) -> LabelEventView:
-    """An answer that stands, for its annotator or an admin. A model's is not changed: it gives way to an answer."""
+def _get_answer(session: Session, pool: Pool, annotator: Annotator, event_id: int) -> LabelEventView:
+    """A current answer, for its annotator or an admin. A model's label is not changed: an answer replaces it."""
     named = EVENTS.where(LabelEvent.id == event_id, LabelEvent.pool_id == pool.id, LabelEvent.source != "model")
     named = named.where(LabelEvent.kind.in_(("label", "change")))
-    return _find_one(session, pool, annotator, event_id, named, _IS_ANSWER)
+    return _get_one(session, pool, annotator, event_id, named, _IS_ANSWER)
 
 
-def _find_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEventView:
+def _get_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEventView:
     of_pool = EVENTS.where(LabelEvent.pool_id == pool.id)
     if event_id is None:
         mine = of_pool.where(LabelEvent.annotator_id == annotator.id, _STANDS)
         last = events.read(session.execute(mine.order_by(LabelEvent.id.desc()).limit(1)))
         if not last:
             raise NothingToUndo(
-                f"No answer of {annotator.name} stands in {pool.slug}: there is nothing to undo.", event_id=None
+                f"{annotator.name} has no current answer in {pool.slug}: there is nothing to undo.", event_id=None
             )
         return last[0]
     named = of_pool.where(LabelEvent.id == event_id, LabelEvent.kind.in_(("label", "change", "skip")))
-    return _find_one(session, pool, annotator, event_id, named, _STANDS)
+    return _get_one(session, pool, annotator, event_id, named, _STANDS)
 
 
-def _find_one(
+def _get_one(
     session: Session,
     pool: Pool,
     annotator: Annotator,

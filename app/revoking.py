@@ -1,4 +1,4 @@
-"""Take back all that one annotator answered in a pool."""
+"""Revoke all answers of one annotator in a pool."""
 
 import datetime as dt
 import logging
@@ -6,7 +6,7 @@ import logging
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import accounts, events, revising, rounds
+from app import accounts, audit, events, revising, rounds
 from app.changes import Change, note
 from app.db import Database
 from app.errors import NotFound
@@ -15,17 +15,18 @@ from app.models import Annotator, Answer, LabelEvent, Pool
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 50  # labels of one transaction: others write between two of them
+CHUNK = 50  # labels of one transaction: other writers get their turn between two
 
 
 def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *, now: dt.datetime) -> int:
-    """Take back every answer and change of the annotator `name` that stands; how many that were.
+    """Undo every current answer and change of the annotator `name`; return how many.
 
-    Each is an undo by the admin. An answer of another that a change replaced stands again. What the annotator answers
-    meanwhile stays: disable the account first. If the model has learned from a batch of them, it is trained anew.
+    Each undo is an act of the admin. Where the annotator had changed an answer of another, that answer is restored.
+    Answers that the annotator gives meanwhile stay, so disable the account first. If the model has learned from a batch
+    of the revoked labels, a round without them becomes due.
 
     Raises:
-        NotFound: nobody of this name has ever labeled here.
+        NotFound: there is no annotator of this name.
     """
     with database.read() as session:
         annotator = accounts.find_annotator(session, name)
@@ -42,7 +43,7 @@ def revoke_labels(database: Database, pool: Pool, admin: Annotator, name: str, *
                 note(session, Change("labels", pool.id))
                 note(session, Change("leases", pool.id))
             else:
-                accounts.note_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
+                audit.record_audit(session, f"{n_revoked} labels revoked", annotator.name, now=now)
                 if rounds.is_due(session, pool):
                     note(session, Change("due", pool.id))
         if not standing:

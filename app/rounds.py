@@ -1,4 +1,4 @@
-"""Rounds: is one due, what it is trained on, and storing what came out."""
+"""Rounds: whether one is due, its training set, and its outcome."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from app.models import FailedRound, Image, Label, LabelEvent, Pool, RankedImage,
 class TrainingSet:
     """n labels as positions in the pool (n,) and values (n,), in the order that training depends on.
 
-    The order is (round asked, rank asked, position): never that of the answers, so that whoever labels
-    correctly gets the same model, however they click.
+    The order is (round asked, rank asked, position). It does not depend on the order of the answers: the same labels
+    give the same model, in whatever order they were given.
     """
 
     positions: NDArray[np.int64]
@@ -29,7 +29,7 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a training brought: the state as bytes, its counts, and the head of the new ranking.
+    """The outcome of a training: the state as bytes, its counts, and the head of the new ranking.
 
     `ranking` holds image ids (n,), `confidence` (n,) and `prediction` (n,) belong to them. `numerics` says what
     the last bits depend on besides the labels: see `Learner.numerics`. `validation_correct` is None if the pool has no
@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class NewestRound:
-    """A pool's newest round, and the standing labels by people or the oracle that it has not seen."""
+    """A pool's newest round; `n_new` current labels by people or the oracle came after it."""
 
     id: int
     number: int
@@ -69,25 +69,29 @@ _N_NEW = (
     .scalar_subquery()
 )
 _NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, _N_NEW.label("n_new"))
-# Into the table, not the class: everybody who answers waits for these rows, and that takes a third less.
+# Into the table, not the class: the next ask waits for these rows, and Core takes a third less time.
 _INSERT_RANKED = insert(cast(Table, RankedImage.__table__))
 
 
 def get_newest_round(session: Session, pool: Pool, *, with_state: bool = False) -> Round:
-    """The pool's newest round; there is always one, for round 0 comes with the pool."""
+    """The pool's newest round; there is always one, because round 0 is made with the pool."""
     query = _NEWEST_ROUND.options(undefer(Round.state)) if with_state else _NEWEST_ROUND
     return session.scalars(query, {"pool_id": pool.id}).one()
 
 
-def find_newest(session: Session, pool: Pool) -> NewestRound:
-    """What ask and answer need to know of it, in one quick query."""
+def get_newest(session: Session, pool: Pool) -> NewestRound:
+    """The newest round as ask and answer need it, in one quick query.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: the pool is not in the database; with the pool there is always a round.
+    """
     row = session.connection().execute(_NEWEST, {"pool_id": pool.id}).one()
     return NewestRound(id=row.id, number=row.number, n_new=row.n_new)
 
 
 def is_due(session: Session, pool: Pool) -> bool:
-    """Whether the next round has enough to learn, or to forget: labels that an admin took back from others."""
-    return find_newest(session, pool).until_due(pool) == 0 or _has_to_forget(session, pool)
+    """Whether the next round has enough new labels to learn, or enough revoked labels to forget."""
+    return get_newest(session, pool).until_due(pool) == 0 or _has_to_forget(session, pool)
 
 
 def _has_to_forget(session: Session, pool: Pool) -> bool:
@@ -107,9 +111,9 @@ def _has_to_forget(session: Session, pool: Pool) -> bool:
 
 
 def read_training_set(session: Session, pool: Pool) -> TrainingSet:
-    """All labels of annotators that stand, and the newest event that made them so. Both are read from one state.
+    """All current labels of annotators, and the newest event of the pool, read from one state of the database.
 
-    A model does not learn from labels of models.
+    Labels of models are left out: no model learns from them.
     """
     last = session.scalar(select(func.max(LabelEvent.id)).where(LabelEvent.pool_id == pool.id)) or 0
     rows = session.execute(
@@ -120,13 +124,13 @@ def read_training_set(session: Session, pool: Pool) -> TrainingSet:
         .where(Label.pool_id == pool.id, Label.source != "model")
         .order_by(Round.number, LabelEvent.rank.nulls_last(), Image.position)
     ).all()
-    # Plain tuples: NumPy takes fifty times as long to make sense of rows.
+    # Plain tuples: NumPy takes fifty times as long to convert rows.
     table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), 2)  # (n, 2)
     return TrainingSet(table[:, 0], table[:, 1], last)
 
 
-def note_failure(session: Session, pool: Pool, number: int, error: str, *, now: dt.datetime) -> None:
-    """Mark the round as failed: it is not stored, and tried again."""
+def record_failure(session: Session, pool: Pool, number: int, error: str, *, now: dt.datetime) -> None:
+    """Record a failed attempt at a round. The round is not stored, and is tried again."""
     failed = session.scalar(select(FailedRound).where(FailedRound.pool_id == pool.id, FailedRound.number == number))
     if failed is None:
         failed = FailedRound(pool_id=pool.id, number=number, n_attempts=0)
@@ -137,7 +141,7 @@ def note_failure(session: Session, pool: Pool, number: int, error: str, *, now: 
 
 
 def read_ranks(session: Session, newest: NewestRound, image_ids: Sequence[int]) -> dict[int, tuple[int, float | None]]:
-    """Rank and confidence of those of the images that the stored head of the ranking has."""
+    """Rank and confidence by image, for the images in the stored head of the ranking."""
     if not image_ids:
         return {}
     rows = session.execute(
@@ -154,8 +158,8 @@ def find_uncounted(session: Session) -> Round | None:
     return session.scalar(query.options(undefer(Round.state)))
 
 
-def note_test(session: Session, round_id: int, correct: int) -> None:
-    """Complete a round by its right answers on the test images, and announce it again."""
+def record_test(session: Session, round_id: int, correct: int) -> None:
+    """Store a round's right answers on the test images, and announce the round again."""
     counted = session.get_one(Round, round_id)
     counted.test_correct = correct
     note(session, Change("round", counted.pool_id, counted.number))
@@ -164,7 +168,7 @@ def note_test(session: Session, round_id: int, correct: int) -> None:
 def store(session: Session, previous: Round, training: TrainingSet, outcome: Outcome, *, now: dt.datetime) -> bool:
     """Store the round after `previous` with its ranking; False if another trainer was first.
 
-    Whoever writes is alone, so looking first is safe; the table's UNIQUE stands behind it.
+    There is one writer at a time, so the check before the insert is safe; the table's UNIQUE constraint backs it.
     """
     taken = select(Round.id).where(Round.pool_id == previous.pool_id, Round.number == previous.number + 1)
     if session.scalar(taken) is not None:

@@ -1,4 +1,4 @@
-"""What a database is made of, compared with what the migrations of its version make."""
+"""Compares the schema of a database with the one that the migrations of its version make."""
 
 import re
 import sqlite3
@@ -13,13 +13,13 @@ from app.sqlite import MIGRATIONS
 
 Schema = dict[tuple[str, str], str]  # by type and name: the statement, normalized
 
-STATISTICS = ("sqlite_stat1", "sqlite_stat4")  # SQLite's own, if somebody ran ANALYZE
+STATISTICS = ("sqlite_stat1", "sqlite_stat4")  # SQLite's own, after ANALYZE
 
 
 def find_fault(connection: sqlite3.Connection) -> str | None:
-    """What keeps this from being a database of Inkling, of this version or an older one; None if nothing does.
+    """Why this is not a database of Inkling, of this version or an older one; None if it is.
 
-    It has exactly the tables, indexes and triggers of its version: a trigger of others would act on what is labeled.
+    It must have exactly the tables, indexes and triggers of its version: a foreign trigger could alter labels.
     """
     found = _read(connection)
     if ("table", "alembic_version") not in found:
@@ -58,13 +58,13 @@ def _make(config: Config, version: str) -> Schema:
 
 
 def _read(connection: sqlite3.Connection) -> Schema:
-    # Without a statement are the indexes that SQLite makes for a key.
+    # The indexes that SQLite makes for a key have no statement.
     rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
     return {(kind, name): _normalize(sql) for kind, name, sql in rows if name not in STATISTICS}
 
 
 def _normalize(statement: str) -> str:
-    """Without quotes and spacing, the parts of a table in order: these depend on how the table came to be."""
+    """Strip quotes and spacing, and sort the parts of a table: these depend on its migrations, not on the schema."""
     plain = re.sub(r"\s+", " ", statement.replace('"', "")).strip()
     if not plain.startswith("CREATE TABLE"):
         return plain
@@ -74,7 +74,7 @@ def _normalize(statement: str) -> str:
 
 
 def _parts(body: str) -> Iterator[str]:
-    """What stands between the commas that are in no further brackets."""
+    """The parts between commas, except for commas within further brackets."""
     depth = start = 0
     for index, char in enumerate(body):
         depth += (char == "(") - (char == ")")

@@ -67,13 +67,13 @@ class _Server(uvicorn.Server):
         self._services = services
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop to listen, let requests under way finish."""
+        """Stop listening, and let requests under way finish."""
         self._services.streams.end()
         await super().shutdown(sockets)
 
 
 def _check_accounts(settings: Settings, database: Database) -> None:
-    """Without accounts everybody who reaches the server may do everything: only this machine may reach it then."""
+    """Without accounts every caller is an admin, so only this machine may reach the server then."""
     is_reachable = not _is_loopback(settings.host) or settings.allowed_hosts or settings.trusted_proxies
     if not is_reachable:
         return
@@ -81,7 +81,7 @@ def _check_accounts(settings: Settings, database: Database) -> None:
         if accounts.has_accounts(session):
             return
     raise NoAccounts(
-        f"Others could reach {settings.host} port {settings.port}, and nobody has a password. Create an account first: "
+        f"Others could reach {settings.host} port {settings.port}, and there is no account. Create one first: "
         "inkling user add NAME --admin"
     )
 
@@ -100,7 +100,7 @@ def _bind(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-        listener.listen()  # whoever comes before the application is ready waits instead of being refused
+        listener.listen()  # a client that comes before the application is ready waits and is not refused
     except OSError as error:
         listener.close()
         is_taken = error.errno in (errno.EADDRINUSE, errno.EACCES)

@@ -51,7 +51,9 @@ class Settings(BaseSettings):
         default=400, ge=1, description="Number of validation images, the first of the test set."
     )
     batch_size: int = Field(default=10, ge=1, le=1000, description="New labels that make a round due.")
-    ranking: Strategy = Field(default="least_confidence", description="Which unlabeled images are asked first.")
+    ranking: Strategy = Field(
+        default="least_confidence", description="Query strategy: which unlabeled images are asked first."
+    )
     queue_size: int = Field(default=500, ge=1, description="How many images of a round's ranking are stored.")
     lease_seconds: int = Field(
         default=600, ge=1, description="Lease time: how long an image is held for one annotator."

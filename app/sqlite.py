@@ -14,7 +14,7 @@ MIGRATIONS = ROOT / "migrations"
 
 _TAKES = "It takes a SQLite file, such as sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
 _RESTORE = "Restore it from a backup (inkling restore FILE), or set INKLING_DATABASE_URL to another file."
-# By the name of the error, without what SQLite appends for its kinds (SQLITE_IOERR_WRITE):
+# By the error's primary code: extended codes have a suffix (SQLITE_IOERR_WRITE).
 _REMEDIES = {
     "SQLITE_READONLY": "Let the user that runs Inkling write to the file and its folder.",
     "SQLITE_PERM": "Let the user that runs Inkling write to the file and its folder.",
@@ -48,7 +48,11 @@ def file_of(url: str) -> Path:
 
 
 def configure(connection: sqlite3.Connection, _: Any) -> None:
-    """Durable, and one writer beside its readers: WAL with every commit on the disk."""
+    """Set up a connection: WAL, so that readers do not wait for the writer, and every commit flushed to the disk.
+
+    Raises:
+        DatabaseUnusable: the file cannot be used.
+    """
     connection.isolation_level = None  # `begin` says when a transaction starts, not the driver
     try:
         for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -64,7 +68,7 @@ def begin(connection: Connection) -> None:
 
 
 def as_unavailable(error: DBAPIError) -> DatabaseUnavailable | None:
-    """What to tell callers whose statement failed for the state of the file or the disk; None if it is our bug."""
+    """The expected failure, if the error is due to the file or the disk; None if it is a bug."""
     if _name(error.orig) not in _REMEDIES:
         return None
     return DatabaseUnavailable(

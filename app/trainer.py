@@ -1,4 +1,4 @@
-"""Trains the rounds that are due: the last good model goes on asking meanwhile, and when a training fails."""
+"""Trains due rounds. Meanwhile, and when a training fails, the last good model goes on asking."""
 
 import datetime as dt
 import logging
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Trains the rounds of all pools, one after another; holds the pools in memory, for one thread."""
+    """Trains the rounds of all pools, one after another; keeps the pools in memory. For one thread."""
 
     def __init__(self, database: Database, *, write: Write | None = None, retry_seconds: float) -> None:
         self._database = database
@@ -37,14 +37,14 @@ class Trainer:
         Raises:
             DatabaseUnusable: the database is damaged.
         """
-        self._database.check()  # here, for it takes too long to keep the first page waiting
+        self._database.check()  # here, because the first page must not wait for it
         with self._database.read() as session:
             pools = session.scalars(select(Pool)).all()
         for pool in pools:
             warm_up(self._load(pool))
 
     def run_one(self) -> bool:
-        """Train what is due, or else count one round's test images; whether there was anything to do."""
+        """Train what is due, or else count one round's test images; return whether there was anything to do."""
         with self._database.read() as session:
             pools = session.scalars(select(Pool).order_by(Pool.id)).all()
         found = [self._train_if_due(pool) for pool in pools]  # all of them: each pool gets its turn
@@ -79,7 +79,7 @@ class Trainer:
             logger.exception("%s: the test images of round %d could not be counted", pool.slug, uncounted.number)
             self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
             return False
-        self._write(lambda session: rounds.note_test(session, uncounted.id, correct))
+        self._write(lambda session: rounds.record_test(session, uncounted.id, correct))
         return True
 
     def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
@@ -99,7 +99,7 @@ class Trainer:
         reason, now = f"{type(error).__name__}: {error}", dt.datetime.now(dt.UTC)
 
         def record(session: Session) -> None:
-            rounds.note_failure(session, pool, number, reason, now=now)
+            rounds.record_failure(session, pool, number, reason, now=now)
             note(session, Change("training", pool.id))
 
         self._write(record)

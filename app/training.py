@@ -1,4 +1,4 @@
-"""One round: fit, count, rank. Outside any transaction, and the same inputs give the same bits."""
+"""One round: fit, count, rank. Runs outside any transaction; the same inputs give the same bits."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class PreparedPool:
 def prepare(
     pool: Pool, arrays: PoolArrays, make: Callable[[str, int, tuple[int, ...]], Learner] = make_learner
 ) -> PreparedPool:
-    """Let the pool's learner look at its images. `make` may give a learner that another pool of the kind uses, too.
+    """Prepare the pool's images for its learner. `make` may return a learner that pools of the same kind share.
 
     Raises:
         ValueError: the pool names a learner that this program does not know.

@@ -1,4 +1,4 @@
-"""The process that trains: rounds first, then test images, then oracle runs. It needs the database and nobody."""
+"""The process that trains: rounds first, then test images, then oracle runs. It needs nothing but the database."""
 
 import datetime as dt
 import logging
@@ -51,7 +51,7 @@ class TrainingProcess:
         live.listen(self._on_change)
 
     def run(self) -> None:
-        """Train whatever is due, until `stop`."""
+        """Train what is due, until `stop`."""
         self._feed.start()
         self._heart.start()
         self._writer.start()
@@ -175,7 +175,7 @@ class _Heart:
         """Say that the process is at work; enter again, under the same id, if somebody took it for dead."""
         with self._lock, self._database.write() as session:
             now = dt.datetime.now(dt.UTC)
-            if not training_status.note_heartbeat(session, self.trainer_id, now=now):
+            if not training_status.record_heartbeat(session, self.trainer_id, now=now):
                 self.trainer_id = training_status.enter_trainer(
                     session, os.getpid(), self._state, self._failure, trainer_id=self.trainer_id, now=now
                 )
@@ -186,14 +186,14 @@ class _Heart:
         self._state, self._failure = state, failure
         with self._lock, self._database.write() as session:
             now = dt.datetime.now(dt.UTC)
-            training_status.note_state(session, self.trainer_id, state, failure, now=now)
+            training_status.record_state(session, self.trainer_id, state, failure, now=now)
 
     def stop(self) -> None:
         """Beat no more."""
         self._loop.stop()
 
     def end(self) -> None:
-        """The process ends."""
+        """Withdraw this process, which ends."""
         with self._database.write() as session:
             training_status.drop_trainer(session, trainer_id=self.trainer_id)
 

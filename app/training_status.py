@@ -1,4 +1,4 @@
-"""What the trainers say of themselves, and what that means for a pool."""
+"""The status that trainers report, and what it means for a pool."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from app.changes import Change, note
 from app.models import FailedRound, Pool, TrainerState, TrainerStatus
 
 HEARTBEAT_SECONDS = 5.0
-SILENCE_SECONDS = 30.0  # a trainer that says nothing for so long is dead or hangs
+SILENCE_SECONDS = 30.0  # a trainer without a heartbeat for so long is dead or hangs
 
 Status = Literal["absent", "loading", "idle", "running", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What is going on for a pool; `message` tells why no round comes just now, and what comes next."""
+    """The status of a pool's training; `message` says why no round comes just now, and what happens next."""
 
     status: Status
     message: str | None = None
 
 
-def read_training(session: Session, pool: Pool, *, is_kept: bool, now: dt.datetime) -> Training:
-    """What is going on for this pool. `is_kept`: the server starts a trainer whenever there is none."""
+def read_training(session: Session, pool: Pool, *, is_supervised: bool, now: dt.datetime) -> Training:
+    """The status of this pool's training. `is_supervised`: the server starts a trainer whenever there is none."""
     trainer = find_trainer(session, now=now)
-    if trainer is None and is_kept:
+    if trainer is None and is_supervised:
         return Training("loading", "The trainer is being started; answers are kept and count meanwhile.")
     if trainer is None:
         return Training("absent", "No trainer is running just now; answers are kept, and count as soon as one is.")
@@ -38,7 +38,7 @@ def read_training(session: Session, pool: Pool, *, is_kept: bool, now: dt.dateti
         return Training("loading", "TensorFlow is being loaded; answers are kept and count meanwhile.")
     if not rounds.is_due(session, pool):
         return Training("idle")
-    number = rounds.find_newest(session, pool).number + 1
+    number = rounds.get_newest(session, pool).number + 1
     failed = session.scalar(select(FailedRound).where(FailedRound.pool_id == pool.id, FailedRound.number == number))
     if failed is None:
         return Training("running")
@@ -50,9 +50,9 @@ def read_training(session: Session, pool: Pool, *, is_kept: bool, now: dt.dateti
 
 
 def find_trainer(session: Session, *, now: dt.datetime) -> TrainerStatus | None:
-    """Of the trainers that have been heard of lately, the one that is furthest; None if there is none."""
+    """Of the trainers with a recent heartbeat, the one closest to ready; None if there is none."""
     heard = select(TrainerStatus).where(TrainerStatus.heartbeat_at > now - dt.timedelta(seconds=SILENCE_SECONDS))
-    # "ready" comes behind "loading" in the alphabet, too.
+    # "ready" sorts behind "loading".
     order = (TrainerStatus.failure.is_(None).desc(), TrainerStatus.state.desc(), TrainerStatus.heartbeat_at.desc())
     return session.scalar(heard.order_by(*order).limit(1))
 
@@ -82,16 +82,16 @@ def enter_trainer(
     return entered.id
 
 
-def note_heartbeat(session: Session, trainer_id: int, *, now: dt.datetime) -> bool:
-    """A trainer is at work; False if it was given up for dead meanwhile."""
+def record_heartbeat(session: Session, trainer_id: int, *, now: dt.datetime) -> bool:
+    """Store that a trainer is alive; False if it was dropped as dead meanwhile."""
     beat = update(TrainerStatus).where(TrainerStatus.id == trainer_id).values(heartbeat_at=now)
     return bool(session.connection().execute(beat).rowcount)
 
 
-def note_state(
+def record_state(
     session: Session, trainer_id: int, state: TrainerState, failure: str | None = None, *, now: dt.datetime
 ) -> None:
-    """A trainer is ready, or cannot be made so and tries again."""
+    """Store that a trainer is ready, or why it is not; it tries again."""
     values = {"state": state, "failure": None if failure is None else failure[:1000], "heartbeat_at": now}
     session.execute(update(TrainerStatus).where(TrainerStatus.id == trainer_id).values(**values))
     _note_training(session)
@@ -108,7 +108,7 @@ def drop_trainer(session: Session, *, pid: int | None = None, trainer_id: int | 
 
 
 def drop_trainers(session: Session) -> None:
-    """Forget all, for the server that they were children of is gone. One that is alive enters again by itself."""
+    """Delete all trainers, children of a server that is gone. One that is alive enters again by itself."""
     _drop(session, true())
 
 
@@ -122,7 +122,7 @@ class RunData:
     n_test: int
 
 
-def note_data(session: Session, trainer_id: int, data: RunData) -> None:
+def record_data(session: Session, trainer_id: int, data: RunData) -> None:
     """A trainer has loaded the data set that oracle runs use."""
     values = {
         "data_name": data.name,
@@ -141,7 +141,7 @@ def find_data(session: Session) -> RunData | None:
     return RunData(loaded.data_name, loaded.data_description or "", loaded.n_train or 0, loaded.n_test or 0)
 
 
-def find_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.datetime) -> float:
+def measure_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.datetime) -> float:
     """For how many seconds this process's trainer has said nothing; since its start if it never has."""
     last = session.scalar(select(TrainerStatus.heartbeat_at).where(TrainerStatus.pid == pid))
     return (now - max(last or since, since)).total_seconds()

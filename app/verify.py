@@ -37,7 +37,7 @@ MAX_ACCURACY_GAP = 0.005  # or one image
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first place where what is stored is not what the events say."""
+    """The first place where the stored value is not the computed one."""
 
     place: str
     stored: str
@@ -49,10 +49,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a pool: the first difference, if any; and of the rounds under other numerics, how many they are.
+    """The result for a pool: the first difference, if any, and how many rounds were computed under other numerics.
 
-    The gaps are the largest between what is stored of them and what their stored models do here: in accuracy as a
-    share of the images, and in confidence.
+    The gaps are the largest ones between the stored values of those rounds and what their stored models give here: in
+    accuracy as a share of the images, and in confidence.
     """
 
     difference: Difference | None = None
@@ -63,7 +63,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
+class _RoundVerdict:
     """One round: the state that the next one starts from, and a difference or, under other numerics, the gaps."""
 
     state: bytes
@@ -72,7 +72,7 @@ class _Verified:
 
 
 def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], None]) -> Verdict:
-    """Verify a pool. `on_round` hears of each round done, and how many there are.
+    """Verify a pool. `on_round` is called with the number of each verified round and of the last one.
 
     Each round is computed from the state computed before it, so one damaged round is not hidden by the next.
     """
@@ -107,7 +107,7 @@ class _History:
         self._n_folded = 0
 
     def training_set(self, last_event_id: int) -> TrainingSet:
-        """What stood after that event, from the events alone, in the order of training."""
+        """The labels after that event, from the events alone, in the order of training."""
         n_seen = bisect_right(self._events, last_event_id, key=lambda event: event.id)
         if n_seen < self._n_folded:  # only a damaged round saw less than the one before it
             self._fold, self._n_folded = Fold(), 0
@@ -129,7 +129,7 @@ class _Rounds:
     def __init__(self, prepared: PreparedPool, history: _History) -> None:
         self._prepared, self._history = prepared, history
 
-    def verify(self, session: Session, number: int, state: bytes) -> _Verified:
+    def verify(self, session: Session, number: int, state: bytes) -> _RoundVerdict:
         """Round `number`, computed from the state before it."""
         pool = self._prepared.pool
         place = f"{pool.slug}, round {number}"
@@ -137,9 +137,9 @@ class _Rounds:
             select(Round).where(Round.pool_id == pool.id, Round.number == number).options(undefer(Round.state))
         )
         if stored is None:
-            return _Verified(state, Difference(place, "nothing", "a round"))
+            return _RoundVerdict(state, Difference(place, "nothing", "a round"))
         if number == 0:
-            return _Verified(state, _first(_round_0(session, place, stored, self._prepared)))
+            return _RoundVerdict(state, _first(_round_0(session, place, stored, self._prepared)))
         training = self._history.training_set(stored.last_event_id)
         outcome = train(self._prepared, state, training, number=number)
         after = outcome.state
@@ -149,16 +149,16 @@ class _Rounds:
             pairs.append((f"{place}, right on test", stored.test_correct, n_right))
         difference = _first(pairs)
         if difference is None or stored.numerics == outcome.numerics:
-            return _Verified(after, difference)
+            return _RoundVerdict(after, difference)
         return self._measure(session, place, stored, training)
 
-    def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _Verified:
-        """A round under other numerics: its labels, and what is stored of its model beside what that does here."""
+    def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _RoundVerdict:
+        """A round under other numerics: its labels, and the stored results of its model beside the ones here."""
         state, arrays = stored.state, self._prepared.arrays
         try:
             confidence_gap = self._measure_confidences(session, stored)
         except ValueError as error:
-            return _Verified(state, Difference(f"{place}, the model's state", str(error), "a state"))
+            return _RoundVerdict(state, Difference(f"{place}, the model's state", str(error), "a state"))
         difference = _first([(f"{place}, labels", stored.n_labels, len(training.positions))])
         accuracy_gap = 0.0
         for name, images, correct in (
@@ -174,13 +174,13 @@ class _Rounds:
         if confidence_gap > MAX_CONFIDENCE_GAP:
             computed = f"others, by up to {confidence_gap:.3f}"
             difference = difference or Difference(f"{place}, the ranking's confidences", "a ranking", computed)
-        return _Verified(state, difference, (accuracy_gap, confidence_gap))
+        return _RoundVerdict(state, difference, (accuracy_gap, confidence_gap))
 
     def _measure_confidences(self, session: Session, stored: Round) -> float:
         """The largest gap between a confidence of the stored ranking and the one computed here.
 
         Raises:
-            ValueError: the stored state is none.
+            ValueError: the stored bytes are no state of this learner.
         """
         prepared = self._prepared
         ranked = {row[0]: row[1] for row in session.execute(_RANKED, {"round_id": stored.id})}
@@ -212,7 +212,7 @@ def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
 
 
 def _compare_standing(session: Session, pool: Pool, history: Sequence[LabelEventView]) -> Difference | None:
-    """Whether the labels, answers and skips that stand are those that the events leave."""
+    """The first difference between the stored labels, answers and skips and those that follow from the events."""
     fold = Fold()
     for event in history:
         try:
@@ -254,7 +254,7 @@ def _compare_skips(session: Session, pool: Pool, history: Sequence[LabelEventVie
 
 
 def _fold_skips(history: Sequence[LabelEventView]) -> dict[tuple[int, int | None], int]:
-    """The skips that stand, by image and annotator: the last of each, unless it was taken back."""
+    """The current skips, by image and annotator: the last of each, unless it was undone."""
     standing: dict[tuple[int, int | None], int] = {}
     whose = {event.id: (event.image_id, event.annotator_id) for event in history if event.kind == "skip"}
     for event in history:
@@ -294,7 +294,7 @@ def _first(pairs: Iterable[tuple[str, object, object]]) -> Difference | None:
 
 
 def _in_short(value: object, other: object) -> str:
-    """Of bytes, the first that differs."""
+    """The value; of bytes, the first that differs."""
     if not isinstance(value, bytes) or not isinstance(other, bytes):
         return str(value)
     differs = next(

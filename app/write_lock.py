@@ -1,8 +1,8 @@
 """One writer at a time: the threads of a process queue at a lock, the processes at a file beside the database.
 
-SQLite has a lock of its own, but whoever finds it taken sleeps for ever longer pauses and may be overtaken each time
-(measured: p99 335 ms with 8 clients). The file keeps processes from meeting there. It has two places: a process that
-waits for the second one holds the first, so the process that writes cannot take its turn twice in a row.
+SQLite has a lock of its own, but a writer that finds it taken sleeps for ever longer pauses and may be overtaken each
+time (measured: p99 335 ms with 8 clients). The file keeps processes from competing there. It has two bytes to lock: a
+process that waits for the second one holds the first, so the process that writes cannot take its turn twice in a row.
 """
 
 import os
@@ -16,16 +16,16 @@ from app import private
 
 try:
     import fcntl
-except ImportError:  # Windows: processes meet at SQLite's lock
+except ImportError:  # Windows: processes compete for SQLite's lock
     fcntl = None  # type: ignore[assignment]
 
 PAUSE_SECONDS = 0.0005
-PATIENCE_SECONDS = 5.0  # a process that is stopped while it writes must not hold the others for ever
+PATIENCE_SECONDS = 5.0  # a process that is stopped while it writes must not block the others for ever
 _NEXT, _WRITING = 0, 1  # bytes of the file
 
 
 class WriteLock:
-    """A context manager: inside it, no other thread writes, nor another process that asks here, too."""
+    """A context manager: inside it no other thread writes, nor another process that uses this lock."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class WriteLock:
 
     def __enter__(self) -> None:
         self._threads.acquire()
-        with suppress(OSError):  # SQLite's lock holds all the same, and says what is wrong
+        with suppress(OSError):  # SQLite's lock still holds, and names the fault
             self._take_turn()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -44,7 +44,7 @@ class WriteLock:
         self._threads.release()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         with self._threads:
             if self._file is not None:
                 os.close(self._file)
@@ -67,7 +67,7 @@ class WriteLock:
         if not self._path.exists():
             private.create(self._path)
             with suppress(OSError):
-                private.copy_access(self._database, self._path)  # who may write the database may queue for it
+                private.copy_access(self._database, self._path)  # those who may write the database may lock, too
         return os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
 
     def _has(self, place: int, until: float) -> bool:
@@ -75,7 +75,7 @@ class WriteLock:
         while time.monotonic() < until:
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-            except (BlockingIOError, PermissionError):  # another process has it; which of them is up to the system
+            except (BlockingIOError, PermissionError):  # another process has it; which error, depends on the system
                 time.sleep(PAUSE_SECONDS)
             else:
                 return True

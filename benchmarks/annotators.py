@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Handout:
-    """An image that was leased to somebody, until then by the server's clock."""
+    """A lease: an image, its annotator, and when it expires by the server's clock."""
 
     annotator: str
     image_id: int
@@ -46,7 +46,7 @@ class Handout:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledgement:
     """An answer that the server said it has stored."""
 
     annotator: str
@@ -60,7 +60,7 @@ class Seen:
     """What annotators saw. A request's seconds run from its first try to its answer; `troubles` tell the others."""
 
     handouts: list[Handout] = field(default_factory=list)
-    acknowledged: list[Acknowledged] = field(default_factory=list)
+    acknowledged: list[Acknowledgement] = field(default_factory=list)
     ask_seconds: list[float] = field(default_factory=list)
     answer_seconds: list[float] = field(default_factory=list)
     n_stale: int = 0  # asks that an older ranking answered
@@ -131,10 +131,10 @@ class _Annotator:
         label = {"image_id": image_id, "value": value, "key": key}
         if self._send("/labels", {"labels": [label]}, expected=201) is not None:
             self.seen.answer_seconds.append(time.monotonic() - started)
-            self.seen.acknowledged.append(Acknowledged(self._name, image_id, value, key))
+            self.seen.acknowledged.append(Acknowledgement(self._name, image_id, value, key))
 
     def _send(self, path: str, body: object, *, expected: int) -> Any:
-        """The answer; None if the request was refused, or failed for longer than anybody waits."""
+        """The answer; None if the request was refused, or failed for longer than the patience."""
         encoded = json.dumps(body).encode()
         while time.monotonic() < self._plan.stop_at + PATIENCE_SECONDS:
             try:

@@ -13,7 +13,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 class Client:
-    """JSON over HTTP to a port of this machine; on a server with accounts as whoever the token belongs to."""
+    """JSON over HTTP to a port of this machine; on a server with accounts as the owner of the token."""
 
     def __init__(self, port: int, *, timeout: float = 30.0, token: str | None = None) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
@@ -24,11 +24,11 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
 
     def exchange(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """Whatever the server answers, as status and body; after a failure on the way the next one connects anew.
+        """The server's response, as status and body; after a failure on the way the next one connects anew.
 
         Raises:
             OSError, http.client.HTTPException: no answer came.

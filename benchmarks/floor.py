@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 class Base(DeclarativeBase):
-    """Of the one table."""
+    """The base of the one table."""
 
 
 class Row(Base):
@@ -34,7 +34,7 @@ class Row(Base):
 
 
 class RowIn(BaseModel):
-    """What comes in."""
+    """The body of a request."""
 
     annotator: str
     image_id: int
@@ -42,7 +42,7 @@ class RowIn(BaseModel):
 
 
 class RowOut(RowIn):
-    """What goes out."""
+    """The body of a response."""
 
     id: int
     created_at: dt.datetime

@@ -30,10 +30,10 @@ from app.passwords import hash_password
 from app.pools import get_pool
 from app.settings import Settings
 from app.verify import verify_pool
-from benchmarks.annotators import Acknowledged, Handout, Plan, Seen, label_together
+from benchmarks.annotators import Acknowledgement, Handout, Plan, Seen, label_together
 from benchmarks.finding import Finding, report, spread
 from benchmarks.server import (
-    Running,
+    RunningServer,
     database_folder,
     find_trainer,
     kill_trainer,
@@ -50,8 +50,8 @@ SPAWN_SECONDS = 3.0  # by then these processes are there
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A label event of the database, and the value that stands for its image."""
+class StoredLabel:
+    """A label event of the database, and the current label of its image."""
 
     annotator: str
     image_id: int
@@ -97,7 +97,9 @@ def make_accounts(folder: Path, n_annotators: int) -> dict[str, str]:
     return tokens
 
 
-def label(server: Running, data: DataSet, tokens: dict[str, str], *, seconds: float, think_seconds: float) -> Seen:
+def label(
+    server: RunningServer, data: DataSet, tokens: dict[str, str], *, seconds: float, think_seconds: float
+) -> Seen:
     """What all annotators saw, from processes that begin together."""
     start_at = time.monotonic() + SPAWN_SECONDS
     truth = data.train.truth.astype("u1").tobytes()
@@ -110,7 +112,7 @@ def label(server: Running, data: DataSet, tokens: dict[str, str], *, seconds: fl
     return seen
 
 
-def kill_trainers(server: Running, kills: int, seconds: float) -> None:
+def kill_trainers(server: RunningServer, kills: int, seconds: float) -> None:
     """Kill the trainer so many times, spread over the time in which people label."""
     time.sleep(SPAWN_SECONDS)
     for _ in range(kills):
@@ -118,7 +120,7 @@ def kill_trainers(server: Running, kills: int, seconds: float) -> None:
         time.sleep(seconds / (kills + 1))
 
 
-def memory(server: Running, what: str) -> Iterator[Finding]:
+def memory(server: RunningServer, what: str) -> Iterator[Finding]:
     """Resident, as it is now; for information, for it grows with the labels that a round is fitted on."""
     for process, pid in (("web", server.pid), ("trainer", find_trainer(server.pid))):
         resident = None if pid is None else read_memory_mb(pid, "VmRSS")
@@ -127,7 +129,7 @@ def memory(server: Running, what: str) -> Iterator[Finding]:
 
 
 def speed(seen: Seen, n_annotators: int, seconds: float) -> Iterator[Finding]:
-    """How much was labeled, how evenly, and how long everybody waited."""
+    """How much was labeled, how evenly, and how long annotators waited."""
     labeled = Counter(answer.annotator for answer in seen.acknowledged)
     each = [*labeled.values(), *[0] * (n_annotators - len(labeled))]
     yield Finding(PART, "labels", len(seen.acknowledged) / seconds, "labels/s")
@@ -140,7 +142,7 @@ def speed(seen: Seen, n_annotators: int, seconds: float) -> Iterator[Finding]:
     yield Finding(PART, "the clients, of one processor", 100 * seen.processor_seconds / seconds, "%")
 
 
-def faults(seen: Seen, stored: Sequence[Stored], log: str, *, n_kills: int = 0) -> Iterator[Finding]:
+def faults(seen: Seen, stored: Sequence[StoredLabel], log: str, *, n_kills: int = 0) -> Iterator[Finding]:
     """What must not happen, each counted. The log tells of each trainer that was killed, as it should."""
     answered = shared((answer.image_id, answer.annotator) for answer in seen.acknowledged)
     kept = shared((event.image_id, event.annotator) for event in stored)
@@ -161,9 +163,9 @@ def faults(seen: Seen, stored: Sequence[Stored], log: str, *, n_kills: int = 0) 
 
 
 def given_twice(handouts: Iterable[Handout]) -> set[int]:
-    """Images that were leased to somebody while somebody else's lease stood.
+    """Images that were leased to one annotator while another's lease was in force.
 
-    By the server's clock alone: a lease began `LEASE_SECONDS` before it ends. Nobody gives images back here.
+    By the server's clock alone: a lease began `LEASE_SECONDS` before it expires. No image is released here.
     """
     last: dict[int, Handout] = {}
     found = set()
@@ -181,14 +183,14 @@ def shared(pairs: Iterable[tuple[int, str]]) -> set[int]:
     return {image_id for image_id, n in Counter(image_id for image_id, _ in set(pairs)).items() if n > 1}
 
 
-def lost(acknowledged: Iterable[Acknowledged], stored: Iterable[Stored]) -> list[Acknowledged]:
+def lost(acknowledged: Iterable[Acknowledgement], stored: Iterable[StoredLabel]) -> list[Acknowledgement]:
     """Answers that the server acknowledged and the database does not have, or not with that value."""
     kept = {(event.annotator, event.image_id, event.value, event.key, event.standing) for event in stored}
     return [one for one in acknowledged if (one.annotator, one.image_id, one.value, one.key, one.value) not in kept]
 
 
-def read_stored(folder: Path) -> list[Stored]:
-    """All label events; nobody changes or undoes any here."""
+def read_stored(folder: Path) -> list[StoredLabel]:
+    """All label events; none is changed or undone here."""
     query = """
         SELECT annotator.name, label_event.image_id, label_event.value, label_event.key, label.value
         FROM label_event JOIN annotator ON annotator.id = annotator_id
@@ -196,7 +198,7 @@ def read_stored(folder: Path) -> list[Stored]:
         WHERE kind = 'label'
     """
     with closing(sqlite3.connect(folder / "inkling.db")) as connection:
-        return [Stored(*row) for row in connection.execute(query)]
+        return [StoredLabel(*row) for row in connection.execute(query)]
 
 
 def verified(folder: Path, notes: Console) -> Iterator[Finding]:

@@ -9,7 +9,15 @@ from app.datasets import DataSet
 from benchmarks.client import Client
 from benchmarks.finding import Finding
 from benchmarks.latency import label_batches
-from benchmarks.server import Memory, Running, database_folder, find_trainer, read_memory_mb, running_server, wait_for
+from benchmarks.server import (
+    Memory,
+    RunningServer,
+    database_folder,
+    find_trainer,
+    read_memory_mb,
+    running_server,
+    wait_for,
+)
 
 N_BATCHES = 20
 POOL_SIZE = 60_000
@@ -34,7 +42,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
                 yield from _measured(server, f"{start} start, pool of {pool_size:,}, peak", "VmHWM")
 
 
-def _measured(server: Running, what: str, name: Memory) -> Iterator[Finding]:
+def _measured(server: RunningServer, what: str, name: Memory) -> Iterator[Finding]:
     for process, pid in (("web", server.pid), ("trainer", find_trainer(server.pid))):
         if pid is not None and (found := read_memory_mb(pid, name)) is not None:
             largest = LARGEST_MB[process] if name == "VmRSS" else None

@@ -61,7 +61,7 @@ class Notebook:
         return list(self._session.run(self._variables))
 
     def restore(self, saved: list[Any]) -> None:
-        """What `save` gave."""
+        """Restore the state that `save` returned."""
         self._assign(self._variables, saved)
 
     def fit(self, x: Pixels, y: Classes) -> float:
@@ -95,7 +95,7 @@ class Notebook:
 
 
 @dataclass(frozen=True, slots=True)
-class Labeled:
+class LabeledSet:
     """What is labeled so far: positions in the pool (n,), their labels (n,), true or believed."""
 
     positions: NDArray[np.int64]
@@ -123,7 +123,7 @@ def run(
     model = Notebook(x.shape[1], n_classes, (validation / 255).astype(dtype), validation_truth)
     accuracies: dict[str, list[float]] = {}
     seconds: dict[str, float] = {}
-    first, bought, state = np.arange(budget), Labeled(np.arange(0), truth[:0]), None
+    first, bought, state = np.arange(budget), LabeledSet(np.arange(0), truth[:0]), None
 
     def clocked(experiment: str, start: list[Any] | None, steps: Callable[[list[float]], Any]) -> Any:
         model.reset()
@@ -147,7 +147,7 @@ def run(
 
 def learn_actively(
     model: Notebook, x: Pixels, truth: Classes, budget: int, batch_size: int, curve: list[float]
-) -> Labeled:
+) -> LabeledSet:
     """Buy the first batch of the pool, then again and again the least confident ones."""
     positions = np.arange(batch_size)
     curve.append(model.fit(x[positions], truth[positions]))
@@ -156,19 +156,19 @@ def learn_actively(
         order = np.argsort(model.predict(x[rest]).max(axis=1), kind="stable")  # a tie goes to the lower position
         positions = np.concatenate([positions, rest[order[:batch_size]]])
         curve.append(model.fit(x[positions], truth[positions]))
-    return Labeled(positions, truth[positions])
+    return LabeledSet(positions, truth[positions])
 
 
-def believe_all(model: Notebook, x: Pixels, bought: Labeled, curve: list[float]) -> None:
-    """Take the model's word for everything that is not labeled, and fit once."""
+def believe_all(model: Notebook, x: Pixels, bought: LabeledSet, curve: list[float]) -> None:
+    """Label all other images with the model's predictions, and fit once."""
     rest = _unlabeled(len(x), bought.positions)
     positions = np.concatenate([bought.positions, rest])
     values = np.concatenate([bought.values, model.predict(x[rest]).argmax(axis=1)])
     curve.append(model.fit(x[positions], values))
 
 
-def believe_surest(model: Notebook, x: Pixels, bought: Labeled, batch_size: int, curve: list[float]) -> None:
-    """Take the model's word for the batch it is surest of, fit, and so on until all are labeled."""
+def believe_surest(model: Notebook, x: Pixels, bought: LabeledSet, batch_size: int, curve: list[float]) -> None:
+    """Label the batch of highest confidence with the model's predictions, fit, and repeat until all are labeled."""
     positions, values = bought.positions, bought.values
     while len(positions) < len(x):
         rest = _unlabeled(len(x), positions)

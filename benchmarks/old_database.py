@@ -50,7 +50,7 @@ class OldDatabase:
             self._connection.backup(target)
 
     def add_events(self, n_labels: int) -> None:
-        """So many answers; one in twenty is changed, some changes and answers are taken back, some images skipped."""
+        """So many answers; one in twenty is changed, some changes and answers are undone, some images skipped."""
         with self._connection:
             for _ in range(n_labels):
                 image_id, who = self._free.pop(), self._rng.randrange(1, 3)
@@ -81,7 +81,7 @@ class OldDatabase:
         value = self._truth[image_id - 1] if self._rng.random() < 0.98 else self._rng.randrange(10)
         label = self._append(image_id, who, "label", value=value)
         chance = self._rng.random()
-        if chance < 0.03:  # taken back: nothing stands
+        if chance < 0.03:  # undone: no label is left
             self._append(image_id, who, "undo", undoes_id=label)
             return
         standing = label

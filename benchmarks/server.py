@@ -24,7 +24,7 @@ Memory = Literal["VmRSS", "VmHWM"]  # resident now, and at its peak, as /proc ca
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningServer:
     """A server under way; `started` is the monotonic time just before its process was made."""
 
     port: int
@@ -40,7 +40,7 @@ def database_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_server(folder: Path, *, log: Path | None = None, **settings: object) -> Iterator[Running]:
+def running_server(folder: Path, *, log: Path | None = None, **settings: object) -> Iterator[RunningServer]:
     """Inkling on the database in `folder`, with these settings, from the moment its process is made.
 
     What it logs goes to `log`, or else to the caller's stderr.
@@ -52,7 +52,7 @@ def running_server(folder: Path, *, log: Path | None = None, **settings: object)
 
 
 @contextmanager
-def running_floor(folder: Path) -> Iterator[Running]:
+def running_floor(folder: Path) -> Iterator[RunningServer]:
     """The bare floor (`floor.py`) on a database in `folder`."""
     command = [sys.executable, "-m", "benchmarks.floor", f"sqlite:///{folder}/floor.db"]
     with running(command, {}) as server:
@@ -60,7 +60,7 @@ def running_floor(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def running(command: list[str], environment: Mapping[str, str], log: Path | None = None) -> Iterator[Running]:
+def running(command: list[str], environment: Mapping[str, str], log: Path | None = None) -> Iterator[RunningServer]:
     """The command with a free port as its last argument; stopped at the end, killed if it does not stop."""
     port = _free_port()
     kept = _kept_environment()
@@ -70,7 +70,7 @@ def running(command: list[str], environment: Mapping[str, str], log: Path | None
             [*command, str(port)], cwd=ROOT, env={**kept, **environment}, stdout=subprocess.DEVNULL, stderr=stderr
         )
     try:
-        yield Running(port, process.pid, started)
+        yield RunningServer(port, process.pid, started)
     finally:
         process.terminate()
         try:
@@ -133,7 +133,7 @@ def kill_trainer(pid: int) -> None:
             os.kill(trainer, signal.SIGKILL)
 
 
-def wait_for(server: Running, path: str) -> float:
+def wait_for(server: RunningServer, path: str) -> float:
     """Seconds from the start of the process until `path` is answered with 200.
 
     Raises:

@@ -14,7 +14,7 @@ from app.datasets import DataSet
 from benchmarks.client import Client, post_all
 from benchmarks.finding import Finding, spread
 from benchmarks.latency import POOL
-from benchmarks.server import Running, database_folder, running_floor, running_server, wait_for
+from benchmarks.server import RunningServer, database_folder, running_floor, running_server, wait_for
 
 N_REPEATS = 4
 N_LABELS = 30  # of each client in each turn: as many images as one annotator may hold
@@ -74,7 +74,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:  # noqa: ARG001
 
 
 @contextmanager
-def _both_servers() -> Iterator[tuple[Running, Running]]:
+def _both_servers() -> Iterator[tuple[RunningServer, RunningServer]]:
     """Ours and the floor, on new databases; both live, and only one is to be busy at a time."""
     with (
         database_folder() as folder,
@@ -87,7 +87,7 @@ def _both_servers() -> Iterator[tuple[Running, Running]]:
 
 
 def _write_ours(
-    processes: ProcessPoolExecutor, server: Running, n_clients: int, times: Times, every: float = 0.0
+    processes: ProcessPoolExecutor, server: RunningServer, n_clients: int, times: Times, every: float = 0.0
 ) -> None:
     """Each client labels images that it leased before the clock started."""
     bodies = []
@@ -101,7 +101,7 @@ def _write_ours(
 
 
 def _write_floor(
-    processes: ProcessPoolExecutor, server: Running, n_clients: int, times: Times, every: float = 0.0
+    processes: ProcessPoolExecutor, server: RunningServer, n_clients: int, times: Times, every: float = 0.0
 ) -> None:
     bodies = [
         [json.dumps({"annotator": f"client {number}", "image_id": i, "value": 7}).encode() for i in range(N_LABELS)]
@@ -116,7 +116,12 @@ def _label(annotator: str, image_id: int) -> bytes:
 
 
 def _post(
-    processes: ProcessPoolExecutor, server: Running, path: str, bodies: list[list[bytes]], times: Times, every: float
+    processes: ProcessPoolExecutor,
+    server: RunningServer,
+    path: str,
+    bodies: list[list[bytes]],
+    times: Times,
+    every: float,
 ) -> None:
     start_at = time.monotonic() + 1.0  # by then each process is there; a task that waits takes no second one
     between = every / len(bodies)  # people do not press their keys in the same moment

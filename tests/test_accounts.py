@@ -386,7 +386,7 @@ def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
 def test_the_secret_is_made_once_and_kept(database: Database) -> None:
     def read(_: int) -> str:
         with database.write() as session:
-            return accounts.get_secret(session)
+            return accounts.ensure_secret(session)
 
     secrets = race(4, read)
 

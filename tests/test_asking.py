@@ -19,7 +19,7 @@ from .factories.stored import image_ids
 
 def read_one(database: Database, pool: Pool, who: Annotator, image_id: int, *, seconds: float = 0) -> AskedImage:
     with database.read() as session:
-        newest = rounds.find_newest(session, pool)
+        newest = rounds.get_newest(session, pool)
         return asking.read_asked(session, pool, who, newest, [image_id], now=after(seconds))[image_id]
 
 

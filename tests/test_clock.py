@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app import people, queries
+from app import annotators, queries
 from app.db import Database
 from app.models import Annotator, Pool
 from app.pools import get_pool
@@ -44,7 +44,7 @@ def test_a_clock_that_is_set_back_changes_no_order_and_breaks_nothing(database: 
             assert [each.id for each in events] == sorted(each.id for each in events)
             view = queries.view_pool(session, get_pool(session, pool.slug), now=now)
             assert view.counts.labeled + view.counts.unlabeled == view.counts.images
-            assert {one.name for one in people.list_work(session, pool, now=now)} == {"ada", "ben", "boss"}
+            assert {one.name for one in annotators.list_work(session, pool, now=now)} == {"ada", "ben", "boss"}
         assert ask(database, pool, boss, 1, now=now).images
 
 

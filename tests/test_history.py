@@ -89,7 +89,7 @@ def test_a_guess_is_the_one_of_the_round_that_asked(database: Database, pool: Po
     events = answer(database, pool, ada, [asked, beyond])
     changed = change(database, pool, ada, events[0].id, 2)
     with database.read() as session:
-        found = history.read_guesses(session, [*(event.id for event in events), changed.id])
+        found = history.read_predictions(session, [*(event.id for event in events), changed.id])
 
     assert found == {events[0].id: 4, changed.id: 4}
 
@@ -97,7 +97,7 @@ def test_a_guess_is_the_one_of_the_round_that_asked(database: Database, pool: Po
 def test_the_model_of_round_0_has_no_guess(database: Database, pool: Pool, ada: Annotator) -> None:
     (event,) = answer(database, pool, ada, image_ids(database, pool, [0]))
     with database.read() as session:
-        assert history.read_guesses(session, [event.id]) == {}
+        assert history.read_predictions(session, [event.id]) == {}
 
 
 def test_the_neighbours_of_an_image_are_those_beside_it_in_its_split(database: Database, pool: Pool) -> None:

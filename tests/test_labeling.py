@@ -220,7 +220,7 @@ def test_an_image_with_somebody_else_says_until_when(
 ) -> None:
     (leased,) = ask(database, pool, ben, 1).images
 
-    with pytest.raises(LeasedByAnother, match="is with somebody else until 05:16:07 UTC") as caught:
+    with pytest.raises(LeasedByAnother, match="is leased to another annotator until 05:16:07 UTC") as caught:
         answer(database, pool, ada, [leased.image_id])
 
     assert caught.value.context == {"image_ids": [leased.image_id]}

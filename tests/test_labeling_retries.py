@@ -147,7 +147,7 @@ def test_the_same_skip_from_another_device_is_the_one_that_stands(
 ) -> None:
     (image_id,) = image_ids(database, pool, [0])
     first = skip(database, pool, ada, image_id, key="phone")
-    ask(database, pool, ben, 1)  # it is with somebody else by now
+    ask(database, pool, ben, 1)  # it is leased to another annotator by now
 
     assert skip(database, pool, ada, image_id, key="desk") == first
     assert count_events(database) == 1

@@ -60,8 +60,8 @@ def test_the_trainer_begins_and_ends_with_the_server(settings: Settings) -> None
         client.post("/api/v1/pools/digits/oracle-labels", json={"count": 10}).raise_for_status()
         assert services.live.wait_for_round(1, after=0, seconds=120)
         assert client.get("/readyz").status_code == 200
-        assert services.keeper is not None
-        pid = services.keeper.pid
+        assert services.supervisor is not None
+        pid = services.supervisor.pid
         assert pid is not None
 
     with pytest.raises(ProcessLookupError):

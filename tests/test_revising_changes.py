@@ -57,7 +57,7 @@ def test_an_image_counts_once_towards_a_round_however_often_it_is_changed(
         last = change(database, pool, ada, last, value).id
 
     with database.read() as session:
-        assert rounds.find_newest(session, pool).n_new == 1
+        assert rounds.get_newest(session, pool).n_new == 1
         assert not rounds.is_due(session, pool)
 
 

@@ -40,7 +40,7 @@ def test_undo_takes_back_the_last_answer_first(database: Database, pool: Pool, a
 
     assert undone == [event.id for event in reversed(events)]
     assert standing(database) == {}
-    with pytest.raises(NothingToUndo, match="No answer of ada stands in patterns"):
+    with pytest.raises(NothingToUndo, match="ada has no current answer in patterns"):
         undo(database, pool, ada)
 
 

@@ -229,7 +229,7 @@ def test_labels_that_come_while_a_round_is_trained_wait_for_the_next(
 
     assert stored.n_labels == 10
     with database.read() as session:
-        assert rounds.find_newest(session, pool).n_new == 4
+        assert rounds.get_newest(session, pool).n_new == 4
 
 
 def test_an_undo_while_a_round_is_trained_is_not_counted_as_seen(
@@ -244,7 +244,7 @@ def test_an_undo_while_a_round_is_trained_is_not_counted_as_seen(
     assert stored.last_event_id < undone.id
     (again,) = ask_and_answer(database, pool, ada)
     with database.read() as session:
-        assert rounds.find_newest(session, pool).n_new == 1
+        assert rounds.get_newest(session, pool).n_new == 1
     assert again.id > undone.id
 
 

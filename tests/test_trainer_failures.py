@@ -177,6 +177,6 @@ def test_a_failure_that_comes_again_counts_from_one_in_another_round(
 
 def test_a_reason_however_long_is_kept_in_part(database: Database, pool: Pool) -> None:
     with database.write() as session:
-        rounds.note_failure(session, pool, 1, "x" * 5000, now=NOW)
+        rounds.record_failure(session, pool, 1, "x" * 5000, now=NOW)
 
     assert len(failed_rounds(database)[0][2]) == 1000

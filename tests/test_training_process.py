@@ -79,7 +79,7 @@ def test_it_says_when_it_is_ready_and_is_gone_when_it_ends(database: Database, p
 
 def training_of(database: Database, pool: Pool) -> str:
     with database.read() as session:
-        return training_status.read_training(session, pool, is_kept=False, now=dt.datetime.now(dt.UTC)).status
+        return training_status.read_training(session, pool, is_supervised=False, now=dt.datetime.now(dt.UTC)).status
 
 
 class Told(logging.Handler):
@@ -218,7 +218,7 @@ def test_the_heart_beats_while_a_step_takes_its_time_and_stops_when_it_takes_too
         beats.append(now)
         return True
 
-    monkeypatch.setattr(training_status, "note_heartbeat", note)
+    monkeypatch.setattr(training_status, "record_heartbeat", note)
     own = Database(url_of(database.path))
     heart = TrainingProcess(own, make_data_set, retry_seconds=0.01)._heart
     heart.begin_step(60)
@@ -232,7 +232,9 @@ def test_the_heart_beats_while_a_step_takes_its_time_and_stops_when_it_takes_too
 
 
 def test_what_fails_for_people_is_no_failure_of_an_oracle_run(
-    database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    pool: Pool,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own = Database(url_of(database.path))
     process = TrainingProcess(own, make_data_set, retry_seconds=0.01)

@@ -21,7 +21,6 @@ class _Console(Console):
     """Shows control characters instead of sending them to the terminal: names, remarks and paths may hold any."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Text, or the cell of a table."""
         return super().render_str("\n".join(map(logs.one_line, text.split("\n"))), **options)
 
 

@@ -43,5 +43,5 @@ def _get_admin(session: Session, name: str | None, now: dt.datetime) -> Annotato
     if len(found) == 1:
         return found[0]
     if name is None and not accounts.has_accounts(session):
-        return labeling.get_annotator(session, LOCAL, now=now)
+        return labeling.ensure_annotator(session, LOCAL, now=now)
     raise NotFound(f"Say which admin does it: --as {' or '.join(one.name for one in admins) or 'NAME'}.")

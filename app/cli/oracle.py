@@ -43,7 +43,7 @@ def oracle(
     budget: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given in all.")] = 400,
     shuffle_seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Shuffle the pool by this seed.")] = None,
     ranking: Annotated[
-        Strategy, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(STRATEGIES)}.")
+        Strategy, typer.Option(metavar="STRATEGY", help=f"Query strategy: {', '.join(STRATEGIES)}.")
     ] = "least_confidence",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all curves to this file.")
@@ -74,7 +74,7 @@ def oracle(
         data = datasets.load(get_settings())
         notes.print(f"Data: {escape(data.description)}")
         if json_file is not None:
-            json_file.touch()  # a folder that is not there is better known before the run
+            json_file.touch()  # before the run, so that a missing folder fails at once
         with notes.status("Loading TensorFlow"):
             make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
         with _progress_bars(parameters) as on_progress:
@@ -124,9 +124,9 @@ def _print_result(result: RunResult) -> None:
 
 
 def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> Table:
-    """The rows, with so many digits behind the point in the intervals: with none, 80 columns do.
+    """The rows as a table; intervals have `digits` digits behind the point.
 
-    That is what Rich takes where there is no terminal.
+    Without any the table fits in 80 columns, which Rich takes where there is no terminal.
     """
     shown = Table(
         title="Published and reproduced",

@@ -27,13 +27,13 @@ def serve(
     with failures_in_words():
         settings = get_settings(host=host, port=port)
         load_data = _read_ahead(settings)
-        from app import server  # here, for it takes half a second, in which the images are read
+        from app import server  # here: it takes half a second, in which the images are read
 
         server.serve(settings, open_browser=open_browser, with_trainer=not no_trainer, load_data=load_data)
 
 
 def _read_ahead(settings: Settings) -> Callable[[], DataSet]:
-    """The images of the settings. If the database has yet to be made, they are read in a thread from now on."""
+    """The images of the settings. If there is no database yet, a thread reads them from now on."""
     load = partial(datasets.load, settings)
     if Database(settings.database_url).path.exists():
         return load
@@ -42,7 +42,7 @@ def _read_ahead(settings: Settings) -> Callable[[], DataSet]:
     def read() -> None:
         try:
             ahead.set_result(load())
-        except Exception as error:  # the thread's boundary: the one who needs the images is told
+        except Exception as error:  # the thread's boundary: raised where the images are needed
             ahead.set_exception(error)
 
     # A daemon, so that a start that fails for another reason need not wait for a download.

@@ -43,7 +43,7 @@ class Arrays:
 def hash_arrays(arrays: Arrays) -> str:
     """SHA-256 in hexadecimal over the bytes of the four arrays, one after the other, in C order.
 
-    Shapes are not part of it: who compares it compares them first.
+    Shapes are not part of it: compare them first.
     """
     digest = hashlib.sha256()
     for array in (arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test):

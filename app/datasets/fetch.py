@@ -57,9 +57,9 @@ def _reach(url: str, within_seconds: float) -> None:
     """Raise OSError unless the server answers in time; any HTTP answer will do.
 
     Timeouts of sockets do not bound looking the name up, which hangs for 10 to 40 seconds behind a firewall
-    that swallows packets, and they count anew for each address of the host. So the question is asked in
-    a thread that is left behind when it does not come back: a daemon, so that it cannot hold up the exit. It
-    goes the way that the download will go, through a proxy too, which a bare connection would not.
+    that swallows packets, and they count anew for each address of the host. So a thread
+    sends a request and is abandoned when no answer comes: a daemon, so that it cannot hold up the exit. The request
+    takes the route of the download, through a proxy too, which a bare connection would not.
     """
     import pooch  # as in `fetch_file`
 

@@ -22,7 +22,7 @@ from app.errors import DataSetInvalid, DataSetUnavailable
 
 REMEDY = "Set INKLING_MNIST to an intact mnist.npz of Keras or to a folder with the four IDX files of MNIST."
 
-# Array, file name, number of dimensions. Both spellings of the name are about: Kaggle's copy has the dot.
+# Array, file name, number of dimensions. Both spellings of the name are in use: Kaggle's copy has the dot.
 IDX_FILES = (
     ("x_train", "train-images{}idx3-ubyte", 3),
     ("y_train", "train-labels{}idx1-ubyte", 1),
@@ -85,7 +85,7 @@ def read_npz(path: Path) -> Arrays:
     Raises: as `read_arrays`.
     """
     with reading(path, REMEDY), path.open("rb") as file:
-        # np.load would take what is no archive for a pickle, and would say so; this gives it its true name.
+        # np.load would take any other file for a pickle, and its message would mislead.
         if not zipfile.is_zipfile(file):
             raise ValueError("it is not an npz archive, or its end is cut off")
         file.seek(0)

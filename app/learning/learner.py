@@ -21,7 +21,10 @@ Classes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class LabeledImages:
-    """Images uint8 (N, H, W) and their true classes int64 (N,)."""
+    """Images uint8 (N, H, W) and their true classes int64 (N,).
+
+    A class of -1 is unknown. Whatever counts right answers takes images of known classes only.
+    """
 
     images: Images
     truth: Classes

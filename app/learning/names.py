@@ -1,4 +1,4 @@
-"""The names of what a pool may choose. This module imports nothing, for whoever checks a name needs no arrays."""
+"""The names of what a pool may choose. This module imports no NumPy: checking a name needs no arrays."""
 
 from typing import Literal, get_args
 

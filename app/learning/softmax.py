@@ -154,7 +154,7 @@ class SoftmaxRegression:
         """Class probabilities (n, K). The last bits depend on how many images are predicted together."""
         model, x, n_images = self._read(state), _flat(pool.images), len(pool.images)
         if n_images > CHUNK and 2 * len(positions) > n_images:
-            # To gather most of a large pool takes as long as to predict it.
+            # Gathering most of a large pool takes as long as predicting all of it.
             return self._predict(model, _split(x))[positions]
         return self._predict(model, (x[part] for part in _split(positions)))
 

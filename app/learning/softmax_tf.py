@@ -53,7 +53,7 @@ class Graph:
             variable.assign(tf.transpose(value))  # (K, D) -> (D, K)
         weights, bias, *rest = self._variables
         x = self._scale(images)  # (N, D)
-        # (D, N), once: each step would transpose it again. Of bytes, for they are a quarter of the floats to move.
+        # (D, N), once: each step would transpose it again. As bytes, which are a quarter of the floats to move.
         x_transposed = self._scale(tf.transpose(images))
         validation_x = self._scale(validation_images)  # (V, D)
 

@@ -66,7 +66,7 @@ def score(
 ) -> Scores:
     """Scores (n,) of the images at `positions` (n,), whose probabilities are (n, K): the lowest is asked first.
 
-    With `random` a position has its draw of the seed, whichever others are scored with it.
+    With `random` the score of a position depends on the seed alone, not on the other positions.
 
     Source: least confidence is the paper's strategy; margin and entropy as in B. Settles, "Active Learning
     Literature Survey" (2009), section 3.1.

@@ -1,5 +1,6 @@
 """The tables. The schema carries the guarantees: each CHECK is a rule, each index names the query it serves."""
 
+from app.models.accounts import AccessToken, Annotator, AuditEntry, ServerSecret
 from app.models.base import (
     LOCAL,
     ORACLE,
@@ -16,7 +17,6 @@ from app.models.base import (
     UtcDateTime,
 )
 from app.models.labels import Answer, Autolabel, Label, LabelEvent, Lease, Skip
-from app.models.people import AccessToken, Annotator, AuditEntry, ServerSecret
 from app.models.pools import Blob, FeatureSet, Image, Pool
 from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainerStatus
 

@@ -17,14 +17,14 @@ TokenKind = Literal["session", "api"]
 Source = Literal["human", "oracle", "model"]
 AskedBy = Literal["strategy", "chance", "review"]
 AutolabelStatus = Literal["auditing", "accepted", "rejected", "withdrawn"]
-ORACLE = "oracle"  # the name of the annotator that knows the truth: nobody else may have it
-LOCAL = "local"  # the name of who acts on a server without accounts and names nobody
+ORACLE = "oracle"  # the name of the annotator that knows the truth: no other may have it
+LOCAL = "local"  # the annotator of requests that name none, on a server without accounts
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 TrainerState = Literal["loading", "ready"]
 
 
 def one_of(column: str, values: str) -> CheckConstraint:
-    """The rule that a column has one of these values, which are told with spaces between them."""
+    """The rule that a column has one of these values, given with spaces between them."""
     quoted = ", ".join(f"'{value}'" for value in values.split())
     return CheckConstraint(f"{column} IN ({quoted})", name=f"{column}_is_known")
 

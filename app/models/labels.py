@@ -1,4 +1,4 @@
-"""What was asked and answered: the events, and what is folded from them."""
+"""What was asked and answered: the events, and the tables that are folded from them."""
 
 import datetime as dt
 
@@ -10,9 +10,9 @@ from app.models.base import AskedBy, AutolabelStatus, Base, EventKind, Source, o
 
 
 class Lease(Base):
-    """An image that is with an annotator until `expires_at`; it has as many places as its pool wants answers.
+    """An image that an annotator holds until `expires_at`. An image has as many places as its pool wants answers.
 
-    `given_at` bounds how often that may be put off.
+    `given_at` bounds how long the lease may be renewed.
     """
 
     __tablename__ = "lease"
@@ -34,7 +34,7 @@ class Lease(Base):
 
 
 class LabelEvent(Base):
-    """What an annotator or a model did, for ever: the database refuses to change or delete a row."""
+    """An act of an annotator or a model. Append-only: the database refuses to change or delete a row."""
 
     __tablename__ = "label_event"
     __table_args__ = (
@@ -49,7 +49,7 @@ class LabelEvent(Base):
         one_of("asked_by", "strategy chance review"),
         CheckConstraint("(source = 'model') = (annotator_id IS NULL)", name="a_model_is_no_annotator"),
         CheckConstraint("(source = 'model') = (autolabel_id IS NOT NULL)", name="a_model_names_its_autolabel"),
-        {"sqlite_autoincrement": True},  # an id is never given twice: rounds refer to "all up to this one"
+        {"sqlite_autoincrement": True},  # an id is never reused: rounds refer to "all up to this one"
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -61,7 +61,7 @@ class LabelEvent(Base):
     value: Mapped[int | None]  # index into the pool's classes
     source: Mapped[Source]
     asked_by: Mapped[AskedBy | None]  # null: the image was not asked of the annotator
-    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("label_event.id"))  # taken back, or replaced
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("label_event.id"))  # undone, or replaced
     remark: Mapped[str | None] = mapped_column(String(200))
     round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))  # the round whose ranking asked for it
     rank: Mapped[int | None]
@@ -71,9 +71,9 @@ class LabelEvent(Base):
 
 
 class Answer(Base):
-    """One annotator's answer to an image, as it stands: a fold of events, written in the event's transaction.
+    """One annotator's current answer to an image: a fold of events, written in the event's transaction.
 
-    `event_id` gave it its value: the annotator's own label or change, or the change of an admin.
+    `event_id` is the event that gave it its value: the annotator's own label or change, or the change of an admin.
     """
 
     __tablename__ = "answer"
@@ -89,7 +89,7 @@ class Answer(Base):
 
 
 class Label(Base):
-    """The label that stands for an image: what its answers agree on, or else the model's. See `labels.agree`."""
+    """The current label of an image: what its answers agree on, or else the model's. See `labels.agree`."""
 
     __tablename__ = "label"
     __table_args__ = (
@@ -106,7 +106,7 @@ class Label(Base):
 
 
 class Skip(Base):
-    """Somebody could not tell what this image is, and is not asked again: a fold of events, like Label."""
+    """An annotator could not tell the class of an image, and is not asked again: a fold of events, like Label."""
 
     __tablename__ = "skip"
 

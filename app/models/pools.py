@@ -1,4 +1,4 @@
-"""Pools, their images, and what was computed of these once."""
+"""Pools, their images, and the features that were computed of these."""
 
 import datetime as dt
 
@@ -41,19 +41,19 @@ class Pool(Base):
     strategy: Mapped[Strategy]
     batch_size: Mapped[int]
     queue_size: Mapped[int]
-    answers_wanted: Mapped[int] = mapped_column(default=1)  # by so many annotators an image is answered
+    answers_wanted: Mapped[int] = mapped_column(default=1)  # how many annotators are to answer each image
     description: Mapped[str | None] = mapped_column(String(1000))
     created_at: Mapped[dt.datetime]
     archived_at: Mapped[dt.datetime | None]
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Of one image's array: (height, width), and three for colours."""
+        """The shape of one image's array: (height, width), or (height, width, 3) with colours."""
         return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
 
     @property
     def n_inputs(self) -> int:
-        """How many bytes the pixels of one image are."""
+        """How many bytes the pixels of one image take."""
         return self.height * self.width * self.channels
 
 
@@ -67,7 +67,7 @@ class Image(Base):
     __tablename__ = "image"
     __table_args__ = (
         UniqueConstraint("pool_id", "split", "position"),
-        # A file that is brought again is known.
+        # An original that comes again is recognized.
         Index("ix_image_original", "pool_id", "sha256", unique=True, sqlite_where=text("name IS NOT NULL")),
         one_of("split", "pool validation test"),
         CheckConstraint("length(sha256) = 64", name="sha256_is_hexadecimal"),

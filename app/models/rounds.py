@@ -30,7 +30,7 @@ class Round(Base):
     steps: Mapped[int]
     validation_correct: Mapped[int | None]  # null: the pool has no validation images
     validation_total: Mapped[int]
-    test_correct: Mapped[int | None]  # counted after the round is announced: nobody waits for it
+    test_correct: Mapped[int | None]  # counted after the round is announced, so that no request waits for it
     test_total: Mapped[int]  # 0: the pool has no test images
     fit_ms: Mapped[float]
     rank_ms: Mapped[float]
@@ -67,10 +67,10 @@ class FailedRound(Base):
 
 
 class TrainerStatus(Base):
-    """One training process: how far it is, when it was last heard of, and why it cannot get ready, if it cannot."""
+    """One training process: its state, its last heartbeat, and why it cannot get ready, if it cannot."""
 
     __tablename__ = "trainer_status"
-    # An id is never given twice: a run refers to the trainer that computes it.
+    # An id is never reused: a run refers to the trainer that computes it.
     __table_args__ = (one_of("state", "loading ready"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -99,7 +99,7 @@ class ChangeRow(Base):
 
 
 class OracleRun(Base):
-    """Experiments that the server was asked to run: what, how far, and the curves of those that are finished."""
+    """A request for experiments: the parameters, the progress, and the results of those that are finished."""
 
     __tablename__ = "oracle_run"
     __table_args__ = (
@@ -114,7 +114,7 @@ class OracleRun(Base):
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     has_result: Mapped[bool] = column_property(result.is_not(None))  # without loading it
     error: Mapped[str | None] = mapped_column(String(1000))
-    trainer_id: Mapped[int | None]  # whose it is while it runs; no reference, for trainers come and go
+    trainer_id: Mapped[int | None]  # the trainer that runs it; no foreign key, because trainers come and go
     created_at: Mapped[dt.datetime]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]

@@ -45,7 +45,7 @@ EXPERIMENTS = tuple(name for name, about in TABLE.items() if about.is_papers)
 
 
 def as_named(experiment: Experiment, strategy: Strategy) -> Experiment:
-    """The experiment by whose name a run with this strategy goes: asking at random is not active learning."""
+    """The experiment under whose name a run with this strategy is shown: asking at random is not active learning."""
     return "random_curve" if experiment == "active" and strategy == "random" else experiment
 
 

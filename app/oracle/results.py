@@ -23,7 +23,7 @@ Interval = tuple[Share, Share]
 
 
 class Frozen(BaseModel):
-    """Not to be changed."""
+    """A model whose fields cannot be set."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +77,7 @@ class CurveResult(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def interval(self) -> Interval:
-        """The last accuracy's."""
+        """Of the last accuracy."""
         return self.validation[-1].interval
 
     @computed_field  # type: ignore[prop-decorator]
@@ -89,7 +89,7 @@ class CurveResult(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def test_interval(self) -> Interval | None:
-        """The last one's."""
+        """Of the last accuracy on unseen images."""
         return self.test[-1].interval if self.test else None
 
 
@@ -140,11 +140,11 @@ class RunResult(Frozen):
         return all(curve.n_equal == len(curve.labels) for curve in compared) if compared else None
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for others to read."""
+        """All fields, the computed ones included."""
         return self.model_dump(mode="json")
 
     def as_stored(self) -> dict[str, Any]:
-        """What it is read from again."""
+        """The fields that the result is read from again."""
         return self.model_dump(mode="json", round_trip=True)
 
 

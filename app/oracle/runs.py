@@ -1,4 +1,4 @@
-"""Oracle runs that the server was asked for: queued in the database, one at a time, stopped by a conditional write."""
+"""Oracle runs on request: queued in the database, run one at a time, stopped by a conditional write."""
 
 import datetime as dt
 import logging
@@ -33,7 +33,7 @@ OnFinished = Callable[[RunResult], None]
 
 
 class RunStopped(Exception):
-    """Raised inside a run whose row is no longer "running": somebody stopped it."""
+    """Raised inside a run whose row is no longer "running": it was stopped."""
 
 
 def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -> OracleRun:
@@ -45,7 +45,7 @@ def request_run(session: Session, parameters: Parameters, *, now: dt.datetime) -
     n_queued = session.scalar(select(func.count()).where(OracleRun.status == "queued")) or 0
     if n_queued >= QUEUED_ORACLE_RUNS:
         raise TooManyRuns(
-            f"{n_queued} oracle runs wait already. Ask again when one is done, or stop one that nobody needs.",
+            f"{n_queued} oracle runs wait already. Ask again when one is done, or stop one that is not needed.",
             n_queued=n_queued,
         )
     run = OracleRun(
@@ -91,7 +91,7 @@ def read_result(run: OracleRun) -> RunResult | None:
 
 
 def has_ended_with_result(run: OracleRun) -> bool:
-    """Whether there is something to look at that does not change any more."""
+    """Whether the run has ended and left a result."""
     return run.has_result and run.status not in ("queued", "running")
 
 
@@ -136,7 +136,7 @@ def run_oracle(
 
 
 class OracleRunner:
-    """Runs what is queued, in the thread that asks it to. A run whose trainer is gone goes back to the queue."""
+    """Runs the queue in the thread of the caller. A run whose trainer is gone goes back to the queue."""
 
     PROGRESS_SECONDS = 0.3  # how often progress is stored, and a stop noticed
 
@@ -152,9 +152,9 @@ class OracleRunner:
         self._stopping.set()
 
     def run_one(self, trainer_id: int, between_fits: Callable[[], None] = lambda: None) -> bool:
-        """Run the first of the queue for this trainer, if there is any; whether there was.
+        """Run the first of the queue on this trainer; return whether there was one.
 
-        `between_fits` does what must not wait for the end of the run.
+        `between_fits` is called after each fit, for work that must not wait for the end of the run.
         """
         is_lost = (OracleRun.status == "running") & _lost_to(trainer_id)
         with self._database.read() as session:
@@ -206,29 +206,29 @@ class OracleRunner:
             self._data = loading.result()
         data = self._data
         known = RunData(data.name, data.description, len(data.train.images), len(data.test.images))
-        self._write(lambda session: training_status.note_data(session, claim.trainer_id, known))
+        self._write(lambda session: training_status.record_data(session, claim.trainer_id, known))
         return data
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A run that a trainer has taken. Both writes do nothing once somebody has stopped it, or another has taken it."""
+    """A run that a trainer has claimed. Writes do nothing once it was stopped, or claimed by another."""
 
     write: Write
     run_id: int
     trainer_id: int
 
     def store(self, **values: Any) -> None:
-        """How far the run is.
+        """Store the progress or the results so far.
 
         Raises:
-            RunStopped: it is not to go on.
+            RunStopped: the run was stopped, or claimed by another trainer.
         """
         if not self._move(**values):
             raise RunStopped
 
     def finish(self, **values: Any) -> None:
-        """What came of it."""
+        """Store how the run ended."""
         self._move(finished_at=_now(), **values)
 
     def _move(self, **values: Any) -> bool:
@@ -248,13 +248,13 @@ def _claim(session: Session, trainer_id: int, is_lost: ColumnElement[bool]) -> t
 
 
 def _lost_to(trainer_id: int) -> ColumnElement[bool]:
-    """Of running runs: no trainer computes it, and this one begins with the next."""
-    is_nobodys = OracleRun.trainer_id.is_(None) | OracleRun.trainer_id.not_in(select(TrainerStatus.id))
-    return is_nobodys | (OracleRun.trainer_id == trainer_id)
+    """Whether a running run has no trainer any more, or is one that this trainer has left."""
+    has_no_trainer = OracleRun.trainer_id.is_(None) | OracleRun.trainer_id.not_in(select(TrainerStatus.id))
+    return has_no_trainer | (OracleRun.trainer_id == trainer_id)
 
 
 def _move(session: Session, run_id: int, where: ColumnElement[bool], **values: Any) -> bool:
-    """Change a run if it is as expected; whether it was."""
+    """Update a run if `where` holds; return whether it did."""
     changed = session.execute(update(OracleRun).where(OracleRun.id == run_id, where).values(**values))
     assert isinstance(changed, CursorResult)  # an UPDATE's result has a row count
     return changed.rowcount == 1

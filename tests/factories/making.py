@@ -139,7 +139,7 @@ def add_annotator(
 ) -> Annotator:
     """Somebody who answers."""
     with database.write() as session:
-        return labeling.get_annotator(session, name, role=role, now=now)
+        return labeling.ensure_annotator(session, name, role=role, now=now)
 
 
 def make_outcome(
@@ -184,7 +184,7 @@ def add_trainer(database: Database, *, state: TrainerState = "ready", pid: int =
     """What a training process that is alive says of itself; its id."""
     with database.write() as session:
         trainer_id = training_status.enter_trainer(session, pid, now=now)
-        training_status.note_state(session, trainer_id, state, now=now)
+        training_status.record_state(session, trainer_id, state, now=now)
     return trainer_id
 
 
@@ -195,7 +195,7 @@ def training_of(database: Database, pool: Pool) -> Training:
     if not is_there:
         add_trainer(database)
     with database.read() as session:
-        return training_status.read_training(session, pool, is_kept=False, now=NOW)
+        return training_status.read_training(session, pool, is_supervised=False, now=NOW)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def images(n_images: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """A fit with its state read."""
 
     state: State
@@ -54,11 +54,11 @@ def fit_in(
     y: NDArray[np.int64],
     validation_x: NDArray[np.uint8],
     validation_y: NDArray[np.int64],
-) -> Fitted:
+) -> FitResult:
     """On all images of a pool, in their order."""
     validation = LabeledImages(validation_x, validation_y)
     found = model.fit(state.to_bytes(), pool_of(x), np.arange(len(x)), y, validation)
-    return Fitted(State.from_bytes(found.state), found.correct, found.steps)
+    return FitResult(State.from_bytes(found.state), found.correct, found.steps)
 
 
 def predict(

@@ -86,14 +86,21 @@ def test_runs_are_listed_newest_first_in_pages(client: TestClient) -> None:
 def test_a_run_is_stopped_once(client: TestClient) -> None:
     url = client.post(RUNS, json=SMALL).headers["location"]
 
-    assert client.delete(url).json()["status"] == "stopped"
-    again = client.delete(url)
+    assert client.post(f"{url}/stop").json()["status"] == "stopped"
+    again = client.post(f"{url}/stop")
     assert (again.status_code, again.json()["code"]) == (409, "RunFinished")
+    assert client.get(url).json()["status"] == "stopped"
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_run_that_is_not_there_is_not_found(client: TestClient, method: str) -> None:
-    assert client.request(method, f"{RUNS}/7").json()["code"] == "NotFound"
+def test_the_old_way_to_stop_a_run_still_answers(client: TestClient) -> None:
+    url = client.post(RUNS, json=SMALL).headers["location"]
+
+    assert client.delete(url).json()["status"] == "stopped"
+
+
+@pytest.mark.parametrize(("method", "action"), [("GET", ""), ("POST", "/stop"), ("DELETE", "")])
+def test_a_run_that_is_not_there_is_not_found(client: TestClient, method: str, action: str) -> None:
+    assert client.request(method, f"{RUNS}/7{action}").json()["code"] == "NotFound"
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def begin_login(server: str, name: str, address: str) -> socket.socket:
 
 def test_labeling_goes_on_while_very_many_log_in(server: str, services: Services) -> None:
     throttle, ada = services.login_throttle, {"authorization": f"Bearer {token_of(services, 'ada')}"}
-    n_places = CONCURRENT_HASHES + WAITING_LOGINS
+    n_slots = CONCURRENT_HASHES + WAITING_LOGINS
     with ExitStack() as clients:
         with ExitStack() as slow:
             for _ in range(CONCURRENT_HASHES):
@@ -176,7 +176,7 @@ def test_labeling_goes_on_while_very_many_log_in(server: str, services: Services
             labels = {"labels": [{"image_id": 1, "value": 3}]}
             answered = httpx2.post(f"{server}{POOL}/labels", json=labels, headers=ada, timeout=20)
             refused: set[socket.socket] = set()
-            while len(refused) < len(logins) - n_places:
+            while len(refused) < len(logins) - n_slots:
                 ready, _, _ = select.select([login for login in logins if login not in refused], [], [], 20)
                 assert ready
                 refused.update(ready)

@@ -21,6 +21,7 @@ ONLY_ADMINS_MAY = {
     ("POST", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs"),
     ("GET", "/api/v1/oracle-runs/{run_id}"),
+    ("POST", "/api/v1/oracle-runs/{run_id}/stop"),
     ("DELETE", "/api/v1/oracle-runs/{run_id}"),
     ("GET", "/api/v1/audit"),
     ("GET", "/metrics"),
@@ -176,7 +177,7 @@ def test_anothers_answer_is_not_told_to_whoever_tries_to_label_its_image(app: Fa
 
     assert {problem["code"] for problem in refused.values()} == {"AlreadyLabeled"}
     assert refused[ada]["context"] == {"labels": [{"image_id": event["image_id"]}]}
-    assert refused[ada]["detail"] == f"Image {event['image_id']} has a label by somebody else already. Leave it."
+    assert refused[ada]["detail"] == f"Image {event['image_id']} has a label by another annotator already. Leave it."
     for client in (ben, boss):
         assert refused[client]["context"]["labels"][0]["value"] == event["value"]
 

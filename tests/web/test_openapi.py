@@ -47,7 +47,7 @@ CHECKS = [
 
 
 @dataclass
-class Tried:
+class Trials:
     """How many operations and requests were tried, what came back, and what was broken."""
 
     n_operations: int = 0
@@ -144,12 +144,12 @@ def headers_of(app: FastAPI, caller: str) -> dict[str, str]:
     return HOST | {"authorization": f"Bearer {plain}"}
 
 
-def try_all(app: FastAPI, headers: dict[str, str], mode: GenerationMode, n_examples: int) -> Tried:
+def try_all(app: FastAPI, headers: dict[str, str], mode: GenerationMode, n_examples: int) -> Trials:
     """Send requests made from the document; what it promised and the server did not keep."""
     schema = schemathesis.openapi.from_asgi(DOCUMENT, app, headers=HOST).exclude(
         path_regex="/pools/[^/]+/(stream|events)$"
     )
-    tried = Tried()
+    tried = Trials()
     for result in schema.get_all_operations():
         assert isinstance(result, Ok)
         operation = result.ok()

@@ -233,16 +233,16 @@ def test_a_name_that_looks_like_an_address_is_still_a_name(throttle: LoginThrott
 
 
 def test_so_many_have_a_place_and_whoever_comes_then_is_turned_away_at_once(throttle: LoginThrottle) -> None:
-    n_places = CONCURRENT_HASHES + WAITING_LOGINS
-    with ExitStack() as places:
-        for _ in range(n_places):
-            places.enter_context(throttle.place())
+    n_slots = CONCURRENT_HASHES + WAITING_LOGINS
+    with ExitStack() as slots:
+        for _ in range(n_slots):
+            slots.enter_context(throttle.slot())
         with pytest.raises(TooManyLogins, match="Try again in a few seconds") as refused:
-            places.enter_context(throttle.place())
+            slots.enter_context(throttle.slot())
     assert refused.value.context == {"seconds": 5}
 
 
 def test_a_place_is_given_back_however_the_login_ends(throttle: LoginThrottle) -> None:
     for _ in range(20):
-        with suppress(WrongLogin), throttle.place():
+        with suppress(WrongLogin), throttle.slot():
             raise WrongLogin("")

@@ -22,7 +22,7 @@ class Health(BaseModel):
 
 @router.get("/healthz")
 async def get_health() -> Health:
-    """200 as soon as the server answers at all; no thread is asked for, for all of them may be busy."""
+    """200 as soon as the server answers at all; it needs no thread, because all of them may be busy."""
     return Health(status="ok")
 
 
@@ -34,7 +34,7 @@ def get_readiness(services: InServices, response: Response, now: Now) -> Health:
             return Health(status="ok")
         trainer = training_status.find_trainer(session, now=now)
     response.status_code = 503
-    return Health(status="loading" if trainer or services.keeper else "absent")
+    return Health(status="loading" if trainer or services.supervisor else "absent")
 
 
 @router.get(

@@ -14,7 +14,7 @@ from app.events import LabelEventView
 from app.labeling import GivenLabel
 from app.models import ORACLE, Annotator, Pool
 from app.web.api.schemas import (
-    Acting,
+    ActIn,
     ChangeIn,
     EventOut,
     FlagIn,
@@ -32,8 +32,8 @@ from app.web.api.schemas import (
     UndoIn,
     UndoOut,
 )
-from app.web.edge.auth import InAdmin, InCredentials, find_annotator
-from app.web.edge.deps import InServices, Now, Services, Slug, find_training
+from app.web.edge.auth import InAdmin, InCredentials, identify_annotator
+from app.web.edge.deps import InServices, Now, Services, Slug, get_training
 from app.web.edge.gate import Credentials
 from app.web.edge.pace import ACTS, LABELS, Allowance
 from app.web.edge.problems import responses
@@ -49,7 +49,7 @@ router = APIRouter(prefix="/pools/{slug}", tags=["labeling"])
 def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: InCredentials, now: Now) -> LeaseOut:
     """The next images for an annotator; waits up to a second for a round that is due.
 
-    Nobody holds more than three batches (30 images at least), so as many come at most. Answering makes room.
+    An annotator holds at most three batches (30 images at least). Answering makes room.
     """
     _wait_for_due_round(services, slug, now)
     seconds = services.settings.lease_seconds
@@ -59,10 +59,10 @@ def lease_images(slug: Slug, body: LeaseIn, services: InServices, credentials: I
 
 @router.post("/leases/renew", responses=responses(403, 404, 409))
 def renew_leases(slug: Slug, body: RenewIn, services: InServices, credentials: InCredentials, now: Now) -> RenewOut:
-    """Hold for longer what the annotator holds; the page does so while it is open.
+    """Renew the annotator's leases; the page does so while it is open.
 
-    An image that was given more than six lease times ago is not held for longer: once its lease has ended, it is for
-    whoever asks first.
+    A lease given more than six lease times ago is not renewed: once it has expired, the image is for the first
+    annotator who asks.
     """
     act = partial(leases.renew, now=now, seconds=services.settings.lease_seconds)
     return RenewOut(renewed=_act(services, slug, credentials, body, now, act))
@@ -72,20 +72,20 @@ def renew_leases(slug: Slug, body: RenewIn, services: InServices, credentials: I
 def release_leases(
     slug: Slug, body: ReleaseIn, services: InServices, credentials: InCredentials, now: Now
 ) -> ReleaseOut:
-    """Give back what the annotator holds, or some of it, for others to get at once."""
+    """Release the images that the annotator holds, or some of them. Others can get them at once."""
     act = partial(leases.release, image_ids=body.image_ids)
     return ReleaseOut(released=_act(services, slug, credentials, body, now, act))
 
 
 @router.post("/labels", status_code=201, response_model=LabelsOut, responses=responses(403, 404, 409, 429))
 def label_images(slug: Slug, body: LabelsIn, services: InServices, credentials: InCredentials, now: Now) -> Response:
-    """Label 1 to 1,000 images, all or none. The same key again gives the same answer, nothing twice."""
+    """Label 1 to 1,000 images, all or none. A key that is sent again returns its event and stores nothing."""
     given = [GivenLabel(label.image_id, label.value, label.key) for label in body.labels]
     act = partial(labeling.answer, given=given, now=now)
     answered = _act(services, slug, credentials, body, now, act, LABELS, len(given))
     services.metrics.replayed.inc(answered.n_replayed)
     _log(slug, answered.events)
-    # As JSON already: FastAPI would check our own answer again, in another thread.
+    # As JSON already: FastAPI would validate our own response again, in another thread.
     return Response(LabelsOut.of(answered).model_dump_json(), 201, media_type="application/json")
 
 
@@ -105,16 +105,16 @@ def flag_image(slug: Slug, body: FlagIn, services: InServices, credentials: InCr
 
 @router.post("/changes", status_code=201, responses=responses(403, 404, 409, 429))
 def change_label(slug: Slug, body: ChangeIn, services: InServices, credentials: InCredentials, now: Now) -> EventOut:
-    """Another value for an answer that stands: one's own, or anybody's for an admin."""
+    """Give a current answer another value. An admin may change the answers of all annotators."""
     act = partial(revising.change, event_id=body.event_id, value=body.value, key=body.key, now=now)
     return _logged(slug, _act(services, slug, credentials, body, now, act, ACTS))
 
 
 @router.post("/undo", responses=responses(403, 404, 409, 429))
 def undo_label(slug: Slug, body: UndoIn, services: InServices, credentials: InCredentials, now: Now) -> UndoOut:
-    """Take back an answer, a change or a skip. An image without a label is the annotator's to answer again.
+    """Undo an answer, a change or a skip. If the image is unlabeled then, the annotator holds it again.
 
-    With an `event_id` an admin takes back anybody's; the image is then for whoever asks first.
+    With an `event_id` an admin undoes the act of any annotator; the image is then for the first who asks.
     """
     seconds = services.settings.lease_seconds
     act = partial(revising.undo, event_id=body.event_id, key=body.key, now=now, lease_seconds=seconds)
@@ -135,7 +135,7 @@ def label_by_oracle(
     _wait_for_due_round(services, slug, now)
     with services.database.write() as session:
         pool = services.pools.get(session, slug)
-        oracle = labeling.get_annotator(session, ORACLE, role="oracle", now=now)
+        oracle = labeling.ensure_annotator(session, ORACLE, role="oracle", now=now)
         seconds = services.settings.lease_seconds
         answered = labeling.answer_by_truth(session, pool, oracle, body.count, now=now, lease_seconds=seconds)
     _log(slug, answered.events)
@@ -146,16 +146,16 @@ def _act(
     services: Services,
     slug: str,
     credentials: Credentials,
-    body: Acting,
+    body: ActIn,
     now: dt.datetime,
     act: Callable[[Session, Pool, Annotator], T],
     allowance: Allowance | None = None,
     n: int = 1,
 ) -> T:
-    """What an annotator does in a pool, in the transaction that finds out who it is; `n` acts of their allowance."""
+    """Do `act` in the transaction that identifies the annotator; it spends `n` acts of their allowance."""
 
     def work(session: Session) -> T:
-        annotator = find_annotator(session, services, credentials, body.annotator, now=now)
+        annotator = identify_annotator(session, services, credentials, body.annotator, now=now)
         if allowance is not None:
             services.pace.spend(annotator, allowance, n, now=now)
         return act(session, services.pools.get(session, slug), annotator)
@@ -177,12 +177,12 @@ def _logged(slug: str, event: LabelEventView) -> EventOut:
 
 
 def _wait_for_due_round(services: Services, slug: str, now: dt.datetime) -> None:
-    """Give the trainer its moment, outside any transaction; without it the older ranking serves."""
+    """Wait a moment for the trainer, outside any transaction. If it is not ready, the older ranking serves."""
     with services.database.read() as session:
         pool = services.pools.get(session, slug)
-        newest = rounds.find_newest(session, pool)
+        newest = rounds.get_newest(session, pool)
         is_due = rounds.is_due(session, pool)
-        is_awaited = is_due and find_training(services, session, pool, now).status == "running"
+        is_awaited = is_due and get_training(services, session, pool, now).status == "running"
     if is_awaited:
         seconds = services.settings.round_wait_seconds
         services.live.wait_for_round(pool.id, after=newest.number, seconds=seconds)

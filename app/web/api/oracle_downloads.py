@@ -39,12 +39,12 @@ class RunCurve:
 
     @property
     def named(self) -> Experiment:
-        """The experiment by whose name it goes."""
+        """The experiment under whose name the curve is shown."""
         return as_named(self.experiment, self.result.parameters.ranking)
 
     @property
     def query_strategy(self) -> Strategy | None:
-        """By which rule images were asked; None where they were not asked batch by batch."""
+        """The query strategy; None where the images were not asked batch by batch."""
         if self.named == "random_curve":
             return "random"
         return self.result.parameters.ranking if TABLE[self.experiment].is_asked else None

@@ -58,7 +58,8 @@ def get_run(
     return detail
 
 
-@router.delete("/{run_id}", responses=responses(404, 409))
+@router.post("/{run_id}/stop", responses=responses(404, 409))
+@router.delete("/{run_id}", responses=responses(404, 409), deprecated=True)
 def stop_run(run_id: PathId, services: InServices, now: Now) -> OracleRunOut:
     """Stop a run that is queued or under way."""
     with services.database.write() as session:

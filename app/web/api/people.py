@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app import history, people, queries, revoking
+from app import annotators, audit, history, queries, revoking
 from app.pools import get_pool
 from app.web.api.people_schemas import AnnotatorOut, AuditEntryOut, CallerOut, RevokedOut
-from app.web.api.schemas import Acting, EventOut, Page
-from app.web.edge.auth import InAdmin, InCaller, get_annotator
+from app.web.api.schemas import ActIn, EventOut, Page
+from app.web.edge.auth import InAdmin, InCaller, ensure_annotator
 from app.web.edge.deps import Cursor, InServices, Limit, Now, PathId, Slug
 from app.web.edge.problems import responses
 
@@ -30,7 +30,7 @@ def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        work = people.list_work(session, pool, annotator_id=only, with_truth=caller.is_admin, now=now)
+        work = annotators.list_work(session, pool, annotator_id=only, with_truth=caller.is_admin, now=now)
     return Page(items=[AnnotatorOut.of(one) for one in work], next=None)
 
 
@@ -38,17 +38,17 @@ def list_annotators(slug: Slug, services: InServices, caller: InCaller, now: Now
 def revoke_labels(
     slug: Slug,
     name: Annotated[str, Path(max_length=64)],
-    body: Acting,
+    body: ActIn,
     services: InServices,
     admin: InAdmin,
     now: Now,
 ) -> RevokedOut:
-    """Take back every label of an annotator that stands, each by an undo of yours; the images are free again.
+    """Undo every current label of an annotator; each undo is an act of yours. The images are free again.
 
     Others can label meanwhile. Disable the account first if it goes on labeling.
     """
     with services.database.write() as session:
-        pool, annotator = get_pool(session, slug), get_annotator(session, admin, body.annotator, now=now)
+        pool, annotator = get_pool(session, slug), ensure_annotator(session, admin, body.annotator, now=now)
     revoked = revoking.revoke_labels(services.database, pool, annotator, name, now=now)
     return RevokedOut(revoked=revoked)
 
@@ -60,7 +60,7 @@ def list_image_events(
     """The history of an image, oldest first; to an annotator, what they did themselves."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
-        # An image without a history is not one that does not exist.
+        # Raises NotFound: an image without a history is an empty list.
         queries.get_image(session, image_id, with_held_out=caller.is_admin)
         events, following = history.list_image_events(
             session, image_id, annotator_id=only, after=cursor or 0, limit=limit
@@ -77,5 +77,5 @@ def list_audit(
 ) -> Page[AuditEntryOut]:
     """Logins and what was done to accounts, newest first."""
     with services.database.read() as session:
-        entries, following = people.list_audit(session, before=cursor, limit=limit)
+        entries, following = audit.list_audit(session, before=cursor, limit=limit)
     return Page(items=[AuditEntryOut.model_validate(entry) for entry in entries], next=following)

@@ -5,13 +5,13 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from app.annotators import AnnotatorWork
 from app.models import Role
-from app.people import AnnotatorWork
 from app.web.api.schemas import AccuracyOut
 
 
 class AnnotatorOut(BaseModel):
-    """An annotator's work in a pool. Agreement counts standing answers that had a prediction, or a known truth.
+    """An annotator's work in a pool. Agreement counts current answers that had a prediction, or a known truth.
 
     `agrees_with_truth` is null to annotators: it would tell them the true class of each image.
     """
@@ -30,7 +30,6 @@ class AnnotatorOut(BaseModel):
 
     @classmethod
     def of(cls, work: AnnotatorWork) -> Self:
-        """From a query's row."""
         return cls(
             name=work.name,
             role=work.role,
@@ -53,7 +52,7 @@ class RevokedOut(BaseModel):
 
 
 class CallerOut(BaseModel):
-    """Who is logged in; `open` says that the server has no accounts and anybody here may do everything."""
+    """Who is logged in; `open` says that the server has no accounts, and every caller is an admin."""
 
     name: str
     role: Role

@@ -1,4 +1,4 @@
-"""What a pool is and where it stands: counts, rounds, labels, export, and the stream of changes."""
+"""Pools: their counts, rounds, labels, export, and the stream of changes."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from app.pools import get_pool
 from app.web.api.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
 from app.web.api.stream import Stream, open_stream, stream_changes
 from app.web.edge.auth import InAdmin, InCaller
-from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug, find_training
+from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug, get_training
 from app.web.edge.problems import responses
 
 router = APIRouter(prefix="/pools", tags=["pools"])
@@ -31,7 +31,7 @@ def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
     """Counts, classes, the newest round, what the trainer does, and which data set it is."""
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
-        training = find_training(services, session, view.pool, now)
+        training = get_training(services, session, view.pool, now)
     return PoolDetail.of_view(view, training)
 
 
@@ -55,7 +55,7 @@ def get_round(slug: Slug, number: Annotated[int, Path(ge=0, le=2**63 - 1)], serv
 def list_labels(
     slug: Slug, services: InServices, caller: InCaller, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[EventOut]:
-    """The labels that stand, in the order in which they were given; to an annotator, their own."""
+    """The current labels, in the order in which they were given; to an annotator, their own."""
     only = None if caller.is_admin else caller.annotator_id
     with services.database.read() as session:
         pool = get_pool(session, slug)
@@ -70,7 +70,7 @@ def list_labels(
         403,
         404,
         ok={
-            "description": "Every label that stands, by position in the pool",
+            "description": "Every current label, by position in the pool",
             "content": {media: {} for media in export.MEDIA_TYPES.values()},
         },
     ),

@@ -22,7 +22,7 @@ from app.oracle.scenarios import Parameters
 from app.web.api.schemas import Strict
 from app.web.edge.deps import InServices, Services
 
-RANDOM_TWICE = "At random, active learning is the random curve: choose one of the two, or another ranking."
+RANDOM_TWICE = "At random, active learning is the random curve: choose one of the two, or another query strategy."
 MIN_POOL, MAX_BATCH, MAX_SEED = 10, 10_000, 2**32 - 1
 
 
@@ -62,7 +62,7 @@ with_sizes = Depends(_know_sizes)
 class OracleRunIn(Strict):
     """What to run; the defaults are the paper's."""
 
-    # In this order, for each field is checked against those above it.
+    # The order matters: each field is checked against those above it.
     experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(ALL_EXPERIMENTS))
     pool_start: int = Field(default=0, ge=0, le=MOST.train - MIN_POOL, examples=[0])
     pool_size: int = Field(default=4000, ge=MIN_POOL, le=MOST.train)
@@ -119,7 +119,7 @@ class OracleRunIn(Strict):
         return ranking
 
     def parameters(self) -> Parameters:
-        """The same for the domain."""
+        """The parameters as the domain takes them."""
         return Parameters(**self.model_dump() | {"experiments": tuple(dict.fromkeys(self.experiments))})
 
 

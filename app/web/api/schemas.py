@@ -29,15 +29,15 @@ class Strict(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def keep_one_unknown_field(cls, body: Any) -> Any:
-        """One unknown field is refused as well as all of them, and each error takes time that others wait for."""
+        """Keep one unknown field at most: it is enough to refuse the body, and each error takes time."""
         if not isinstance(body, dict) or len(body) <= len(cls.model_fields):
             return body
         unknown = next(name for name in body if name not in cls.model_fields)
         return {name: body[name] for name in (*cls.model_fields, unknown) if name in body}
 
 
-class Acting(Strict):
-    """Who acts: with accounts whoever is logged in, and `annotator` is left out."""
+class ActIn(Strict):
+    """Who acts. With accounts it is the user who is logged in, and `annotator` is left out."""
 
     annotator: Name | None = Field(
         default=None, description="Who answers, on a server without accounts.", examples=["ada"]
@@ -119,7 +119,7 @@ class PoolOut(BaseModel):
 
 
 class CountsOut(BaseModel):
-    """Images of the pool; labels by who gave them; `held` images are with somebody and unlabeled."""
+    """Images of the pool; labels by who gave them; `held` images are leased."""
 
     images: int
     labeled: int
@@ -142,7 +142,7 @@ class TrainingOut(BaseModel):
 
 
 class PoolDetail(PoolOut):
-    """A pool with where it stands. `until_round` counts the labels that the next round still waits for."""
+    """A pool with its progress. `until_round` counts the labels that the next round still waits for."""
 
     counts: CountsOut
     round: RoundOut
@@ -160,8 +160,8 @@ class PoolDetail(PoolOut):
         )
 
 
-class LeaseIn(Acting):
-    """Left out, `count` means: what you still hold, or else the next batch."""
+class LeaseIn(ActIn):
+    """Without `count` you get the images that you still hold, or else the next batch."""
 
     count: int | None = Field(
         default=None,
@@ -195,7 +195,7 @@ class LeasedImageOut(BaseModel):
 
 
 class ShortageOut(BaseModel):
-    """Why no image came: of the unlabeled ones some are with others, some were skipped by this annotator."""
+    """Why no image came: of the unlabeled ones some are leased to others, some were skipped by this annotator."""
 
     unlabeled: int
     with_others: int
@@ -220,8 +220,8 @@ class LeaseOut(BaseModel):
         return cls(round=asked.round_number, stale=asked.is_stale, images=images, shortage=shortage)
 
 
-class RenewIn(Acting):
-    """Nothing more to say."""
+class RenewIn(ActIn):
+    """The annotator whose leases are renewed."""
 
 
 class RenewOut(BaseModel):
@@ -230,8 +230,8 @@ class RenewOut(BaseModel):
     renewed: int
 
 
-class ReleaseIn(Acting):
-    """Left out, `image_ids` means all that the annotator holds."""
+class ReleaseIn(ActIn):
+    """Without `image_ids`, all images that the annotator holds are released."""
 
     image_ids: list[Id] | None = Field(default=None, max_length=1000, fail_fast=True)
 
@@ -250,20 +250,20 @@ class LabelIn(Strict):
     key: Key | None = Field(default=None, examples=["7b0c0c0e-6a3c-4f0e-9d57-0f1c6b1f2a11"])
 
 
-class LabelsIn(Acting):
+class LabelsIn(ActIn):
     """1 to 1,000 labels: all are stored, or none."""
 
     labels: list[LabelIn] = Field(min_length=1, max_length=1000, fail_fast=True)
 
 
-class SkipIn(Acting):
-    """The image that the annotator cannot tell."""
+class SkipIn(ActIn):
+    """The image whose class the annotator cannot tell."""
 
     image_id: Id
     key: Key | None = None
 
 
-class FlagIn(Acting):
+class FlagIn(ActIn):
     """A remark of at most 200 characters."""
 
     image_id: Id
@@ -273,8 +273,8 @@ class FlagIn(Acting):
     key: Key | None = None
 
 
-class ChangeIn(Acting):
-    """Another value for the answer of an event that stands."""
+class ChangeIn(ActIn):
+    """Another value for the current answer of an event."""
 
     event_id: Id
     value: int = Field(ge=-(2**31), lt=2**31, description="Index into the pool's classes.", examples=[7])
@@ -297,7 +297,7 @@ class EventOut(BaseModel):
     asked_by: AskedBy | None
     round: int
     confidence: float | None
-    # The event that was taken back or changed.
+    # The event that was undone or changed.
     undoes: int | None = Field(validation_alias=AliasChoices("undoes", "undoes_id"))
     remark: str | None
     key: str | None
@@ -319,15 +319,15 @@ class LabelsOut(BaseModel):
         )
 
 
-class UndoIn(Acting):
-    """Without `event_id` the annotator's last act that stands is meant. An admin may name anybody's."""
+class UndoIn(ActIn):
+    """Without `event_id` the annotator's last current act is undone. An admin may name an event of any annotator."""
 
     event_id: Id | None = Field(default=None, examples=[3])
     key: Key | None = None
 
 
 class UndoOut(BaseModel):
-    """The undo, and the image if it is unlabeled again and held for the annotator for the time of a lease."""
+    """The undo, and the image if the annotator holds it again."""
 
     event: EventOut
     image: LeasedImageOut | None

@@ -15,11 +15,11 @@ from app.pools import get_pool
 from app.web.edge.auth import InCaller
 from app.web.edge.deps import InServices, Slug
 
-STREAM_SECONDS = 300.0  # so long somebody may look on whose account is disabled or whose session has ended
+STREAM_SECONDS = 300.0  # so long a user can read on whose account is disabled or whose session has ended
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class StreamedPool:
     """The pool that a stream is about, and its newest round."""
 
     pool_id: int
@@ -34,7 +34,7 @@ class Stream:
     changes: asyncio.Queue[Change | None]
 
 
-def find_watched(slug: Slug, services: InServices) -> Watched:
+def get_streamed_pool(slug: Slug, services: InServices) -> StreamedPool:
     """The pool of this slug.
 
     Raises:
@@ -42,16 +42,16 @@ def find_watched(slug: Slug, services: InServices) -> Watched:
     """
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        return Watched(pool.id, rounds.find_newest(session, pool).number)
+        return StreamedPool(pool.id, rounds.get_newest(session, pool).number)
 
 
 async def open_stream(
-    services: InServices, caller: InCaller, watched: Annotated[Watched, Depends(find_watched)]
+    services: InServices, caller: InCaller, watched: Annotated[StreamedPool, Depends(get_streamed_pool)]
 ) -> AsyncIterator[Stream]:
-    """Opened before the response starts, so that what is refused is an error; over when the client is gone, too.
+    """Open a stream before the response starts, so that a refusal is an error. It ends when the client is gone, too.
 
     Raises:
-        TooManyStreams: the caller, or all callers together, have as many as there may be.
+        TooManyStreams: the caller, or all callers together, have reached the limit.
     """
     with services.streams.open(watched.pool_id, caller.name) as changes:
         # Subscribed by now: a round stored since it was looked up is in `live`.
@@ -61,7 +61,7 @@ async def open_stream(
 async def stream_changes(stream: Stream) -> AsyncIterator[ServerSentEvent]:
     """The pool's changes as they are committed, beginning with the round that is newest now.
 
-    Ends after some minutes: browsers come again by themselves, and whoever may not look any more is refused then.
+    Ends after some minutes: browsers come again by themselves, and a user who lost access is refused then.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_SECONDS

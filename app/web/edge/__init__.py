@@ -1,1 +1,1 @@
-"""Where a request comes in, whatever it asks for: security, callers, limits, problems, templates."""
+"""What every request passes through: security, callers, limits, problems, templates."""

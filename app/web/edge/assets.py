@@ -1,4 +1,4 @@
-"""Files that a browser may keep for ever: a change of the content changes the address. Compressed on the way."""
+"""Static files, compressed. Browsers cache them for ever: the address changes with the content."""
 
 import hashlib
 from functools import cache
@@ -30,7 +30,7 @@ def static_url() -> str:
 
 
 def vendor_url(package: str) -> str:
-    """Where the files of an installed package are; its version stands for their content."""
+    """Where the files of an installed package are; its version identifies their content."""
     return f"/vendor/{package}/{version(package)}"
 
 
@@ -38,20 +38,19 @@ def mount_assets(app: FastAPI) -> None:
     """Mount `static` and the vendored folders under addresses that change with their content."""
     app.mount(static_url(), GZipMiddleware(_Immutable(directory=STATIC)))
     for package, folder in VENDORED.items():
-        app.mount(vendor_url(package), GZipMiddleware(_Immutable(directory=_find_folder(package, folder))))
+        app.mount(vendor_url(package), GZipMiddleware(_Immutable(directory=_get_folder(package, folder))))
 
 
 class _Immutable(StaticFiles):
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """The file, which need never be asked for again."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = FOR_EVER
         return response
 
 
-def _find_folder(package: str, folder: str) -> Path:
+def _get_folder(package: str, folder: str) -> Path:
     """A folder of an installed package, found without importing it."""
     spec = find_spec(package.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:

@@ -17,13 +17,13 @@ from app.web.edge.gate import Caller, Credentials
 
 
 async def get_credentials(connection: HTTPConnection, services: InServices, now: Now) -> Credentials:
-    """What the request shows, for an endpoint that finds out in its own transaction whose it is.
+    """The credentials of the request, for an endpoint that identifies the caller in its own transaction.
 
     Raises:
-        NotLoggedIn: it shows nothing where that is needed, or a token that is not in force.
+        NotLoggedIn: there are none where they are needed, or the token is not in force.
     """
     credentials = services.gate.read_credentials(connection)
-    if credentials.kind == "api":  # anybody may make one up, unlike a signed cookie, and must not queue with who writes
+    if credentials.kind == "api":  # unlike a signed cookie it may be made up: refused here, it never queues to write
         await run_in_threadpool(services.gate.identify, connection, now)
     return credentials
 
@@ -32,7 +32,11 @@ InCredentials = Annotated[Credentials, Depends(get_credentials)]
 
 
 def get_caller(connection: HTTPConnection, services: InServices, now: Now) -> Caller:
-    """Whoever is logged in; the pages' header reads it from the request's state."""
+    """The user who is logged in; the header of pages reads it from the request's state.
+
+    Raises:
+        NotLoggedIn: accounts exist, and the request has no session or token that is in force.
+    """
     caller = services.gate.identify(connection, now)
     connection.state.caller = caller
     return caller
@@ -41,8 +45,8 @@ def get_caller(connection: HTTPConnection, services: InServices, now: Now) -> Ca
 InCaller = Annotated[Caller, Depends(get_caller)]
 
 
-def note_caller(connection: HTTPConnection, services: InServices, now: Now) -> None:
-    """For a page that is open to all: its header shows whoever is logged in, if anybody is."""
+def recognize_caller(connection: HTTPConnection, services: InServices, now: Now) -> None:
+    """For a page that needs no login: its header shows the user, if one is logged in."""
     with suppress(NotLoggedIn):
         get_caller(connection, services, now)
 
@@ -60,27 +64,28 @@ def get_admin(caller: InCaller) -> Caller:
 InAdmin = Annotated[Caller, Depends(get_admin)]
 
 
-def find_annotator(
+def identify_annotator(
     session: Session, services: Services, credentials: Credentials, claimed: str | None, *, now: dt.datetime
 ) -> Annotator:
-    """The annotator behind the credentials, found in the transaction in which they act.
+    """The annotator with these credentials, identified in the transaction in which they act.
 
     Raises:
-        NotLoggedIn: the credentials are none that are in force.
-        NotAllowed: the request names somebody else than who is logged in.
+        NotLoggedIn: the credentials are not in force.
+        NotAllowed: the request names another annotator than the user who is logged in.
     """
-    caller = services.gate.find_caller(session, credentials, now=now)
-    return get_annotator(session, caller, claimed, now=now)
+    caller = services.gate.get_caller(session, credentials, now=now)
+    return ensure_annotator(session, caller, claimed, now=now)
 
 
-def get_annotator(session: Session, caller: Caller, claimed: str | None, *, now: dt.datetime) -> Annotator:
-    """The annotator behind the caller. Only on an open server does the request's `annotator` say who.
+def ensure_annotator(session: Session, caller: Caller, claimed: str | None, *, now: dt.datetime) -> Annotator:
+    """The caller's annotator. On a server without accounts the request names it, and it is added if it is new.
 
     Raises:
-        NotAllowed: the request names somebody else than who is logged in.
+        NotAllowed: the request names another annotator than the user who is logged in.
+        NameInvalid, NameTaken: the annotator is new, and cannot have this name.
     """
     if caller.annotator_id is None:
-        return labeling.get_annotator(session, claimed or LOCAL, now=now)
+        return labeling.ensure_annotator(session, claimed or LOCAL, now=now)
     if claimed not in (None, caller.name):
         raise NotAllowed(f"You are logged in as {caller.name}: leave `annotator` out.", name=caller.name)
     return session.get_one(Annotator, caller.annotator_id)

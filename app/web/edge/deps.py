@@ -11,11 +11,11 @@ from starlette.requests import HTTPConnection
 
 from app.db import Database
 from app.feed import Feed
-from app.keeper import TrainerKeeper
 from app.live import Live
 from app.models import Pool
 from app.pools import SLUG, Pools
 from app.settings import Settings
+from app.supervisor import TrainerSupervisor
 from app.training_status import Training, read_training
 from app.web.edge.gate import Gate
 from app.web.edge.metrics import Metrics
@@ -36,23 +36,22 @@ class Services:
     live: Live
     streams: Streams
     feed: Feed
-    keeper: TrainerKeeper | None
+    supervisor: TrainerSupervisor | None
     gate: Gate
     login_throttle: LoginThrottle
     pace: Pace
     metrics: Metrics
 
 
-# Coroutines, for FastAPI sends a plain function to a thread, which takes longer than these do.
+# Coroutines: FastAPI would send a plain function to a thread, which takes longer than the function.
 async def get_services(request: HTTPConnection) -> Services:
-    """The application's parts."""
     services: Services = request.app.state.services
     return services
 
 
-def find_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
-    """What the trainer does for a pool; if there is none, whether one is to come."""
-    return read_training(session, pool, is_kept=services.keeper is not None, now=now)
+def get_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
+    """The status of a pool's training; without a trainer, whether the server is about to start one."""
+    return read_training(session, pool, is_supervised=services.supervisor is not None, now=now)
 
 
 async def get_now() -> dt.datetime:

@@ -1,6 +1,4 @@
-"""Tells callers apart: a script by its token, a browser by its signed cookie, or the local person while nobody has a
-password.
-"""
+"""Identifies callers: a script by its token, a browser by its cookie. Without accounts all are the local admin."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ COOKIE = "inkling_session"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling. `annotator_id` is None for the local person of an open server, who may take any name."""
+    """Who is calling. `annotator_id` is None on a server without accounts, where each request names its annotator."""
 
     annotator_id: int | None
     name: str
@@ -29,33 +27,33 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Whether everything is allowed; on an open server it is."""
+        """Whether everything is allowed, as it is on a server without accounts."""
         return self.role == "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows: a token in plain text, or nothing."""
+    """The credentials of a request: a token in plain text, or nothing."""
 
     kind: TokenKind | None = None
     plain: str = ""
 
 
 class Gate:
-    """Opens sessions and tells callers apart."""
+    """Opens sessions and identifies callers."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._lifetime = dt.timedelta(days=settings.session_days)
         with database.write() as session:
-            self._signer = TimestampSigner(accounts.get_secret(session), salt="inkling.session")
+            self._signer = TimestampSigner(accounts.ensure_secret(session), salt="inkling.session")
         self._is_closed = False
 
     def read_credentials(self, connection: HTTPConnection) -> Credentials:
-        """What the request shows; a script's token goes before a browser's cookie. Reads no database.
+        """The credentials of the request; a token goes before a cookie. Does not read the database.
 
         Raises:
-            NotLoggedIn: it shows another kind of authorization, or nothing on a server that is known to have accounts.
+            NotLoggedIn: it has another kind of authorization, or none on a server that is known to have accounts.
         """
         scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
@@ -67,17 +65,19 @@ class Gate:
             raise _not_logged_in()
         return Credentials()
 
-    def find_caller(self, session: Session, credentials: Credentials, *, now: dt.datetime) -> Caller:
-        """Whose credentials these are.
+    def get_caller(self, session: Session, credentials: Credentials, *, now: dt.datetime) -> Caller:
+        """The caller with these credentials.
 
         Raises:
-            NotLoggedIn: accounts exist, and the credentials are none that are in force.
+            NotLoggedIn: accounts exist, and the credentials are not in force.
         """
         if credentials.kind is not None:
             token = accounts.find_token(session, credentials.plain, credentials.kind, now=now)
             if token is not None:
                 return Caller(token.annotator_id, token.annotator.name, token.annotator.role)
-        if credentials.kind == "api" or self._has_closed(session):  # a token that is wrong is never the local person
+        if credentials.kind == "api" or self._has_closed(
+            session
+        ):  # a wrong token never gives the rights of the local admin
             raise _not_logged_in()
         return Caller(None, LOCAL, "admin")
 
@@ -85,14 +85,14 @@ class Gate:
         """Who is calling, in a transaction of its own.
 
         Raises:
-            NotLoggedIn: accounts exist, and the request shows no token and no session that is in force.
+            NotLoggedIn: accounts exist, and the request has no session or token that is in force.
         """
         credentials = self.read_credentials(connection)
         with self._database.read() as session:
-            return self.find_caller(session, credentials, now=now)
+            return self.get_caller(session, credentials, now=now)
 
     def is_open(self) -> bool:
-        """Whether there is no account: nobody can log in, and nobody needs to."""
+        """Whether there is no account, so that no login is possible or needed."""
         if self._is_closed:
             return False
         with self._database.read() as session:
@@ -121,7 +121,7 @@ class Gate:
     def end_session(
         self, session: Session, connection: HTTPConnection, response: Response, *, now: dt.datetime
     ) -> None:
-        """Log out: the token is revoked, so a copy of the cookie is worth nothing either."""
+        """Log out: revoke the token, so that copies of the cookie are invalid, too."""
         plain = self._unsign(connection.cookies.get(COOKIE))
         if plain is not None:
             accounts.end_session(session, plain, now=now)
@@ -136,7 +136,7 @@ class Gate:
             return None
 
     def _has_closed(self, session: Session) -> bool:
-        # An account closes the server for good; one that is added while it runs counts from the next request.
+        # The first account closes the server for good. One that is added while it runs counts from the next request.
         self._is_closed = self._is_closed or accounts.has_accounts(session)
         return self._is_closed
 

@@ -7,5 +7,5 @@ def image_url(image_id: int, sha256: str) -> str:
 
 
 def image_version(sha256: str) -> str:
-    """What the address of an image says of its content."""
+    """The part of an image's address that changes with its content."""
     return sha256[:8]

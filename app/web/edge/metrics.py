@@ -48,8 +48,8 @@ class _FromDatabase(Collector):
         """Per pool: labels, leases, rounds, fits, failures, and how long labels have waited for a round."""
         with self._database.read() as session:
             rows = queries.measure_pools(session, now=dt.datetime.now(dt.UTC))
-        labels = GaugeMetricFamily("inkling_labels", "Labels that stand.", labels=["pool", "source"])
-        leases = GaugeMetricFamily("inkling_leases", "Images that are with somebody.", labels=["pool"])
+        labels = GaugeMetricFamily("inkling_labels", "Current labels.", labels=["pool", "source"])
+        leases = GaugeMetricFamily("inkling_leases", "Images that are leased.", labels=["pool"])
         rounds = CounterMetricFamily("inkling_rounds", "Rounds trained.", labels=["pool"])
         failed = GaugeMetricFamily(
             "inkling_failed_rounds", "Rounds that failed and are still missing.", labels=["pool"]

@@ -1,4 +1,4 @@
-"""How fast an account may act: one counter an account and kind of act, in memory. What is refused may be sent again."""
+"""How fast an account may act: one counter an account and kind of act, in memory. A refused act may be sent again."""
 
 import datetime as dt
 import math
@@ -11,7 +11,7 @@ from app.models import Annotator
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many at once, and so many a second after that."""
+    """A token bucket: `at_once` acts, refilled by `per_second`."""
 
     name: str
     at_once: int
@@ -26,7 +26,7 @@ ACTS = Allowance("changes, skips, flags and undos", 120, 0.5)
 
 
 class Pace:
-    """What accounts have done lately. Admins, and everybody on a server without accounts, may act at any pace."""
+    """The recent acts of each account. Admins, and all callers of a server without accounts, are not limited."""
 
     def __init__(self) -> None:
         self._spent: dict[tuple[int, Allowance], tuple[float, dt.datetime]] = {}  # how much at which time

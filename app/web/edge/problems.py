@@ -17,7 +17,7 @@ from app.web.edge.templates import templates
 
 logger = logging.getLogger(__name__)
 
-MAX_NAME = 100  # characters of a field's name that are told back
+MAX_NAME = 100  # characters of a field's name that a message repeats
 
 
 class Problem(BaseModel):
@@ -85,7 +85,7 @@ def _respond(
     *,
     on_page: str | None = None,
 ) -> Response:
-    """A page or JSON, as the request asks. `on_page` stands in for a detail that only a script can use."""
+    """A page or JSON, as the request asks. On a page, `on_page` replaces a detail that only a script can use."""
     if _wants_page(request):
         page = {"status": status, "title": http.HTTPStatus(status).phrase, "detail": on_page or detail}
         return templates.TemplateResponse(request, "error.html", page, status)
@@ -140,7 +140,7 @@ def _in_short(name: object) -> str:
 
 def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 400:  # FastAPI's word for a body that is not even text
+    if error.status_code == 400:  # FastAPI's answer to a body that is not text
         return _respond(request, 422, "InvalidRequest", "The body cannot be read: send JSON in UTF-8.")
     phrase = http.HTTPStatus(error.status_code).phrase
     own = type(error).__name__ if type(error) is not HTTPException else None
@@ -158,13 +158,13 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 class BugGuard:
-    """Answers what nobody caught, inside the middleware that adds headers, which Starlette's own handler is not."""
+    """Answers uncaught exceptions. Unlike Starlette's handler, it is inside the middleware that adds headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and log what comes back."""
+        """Pass the request on; log an exception and answer 500."""
         has_started = False
 
         async def watching_send(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What stands before every request: host, origin, body size; and the headers behind every response.
+"""Checks before every request: host, origin, body size; and headers for every response.
 
 Plain ASGI, so that streams pass through untouched and nothing is buffered.
 """
@@ -24,7 +24,7 @@ CHART_POLICY = STRICT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsa
 )
 CHART_PATHS = ("/oracle", "/docs")
 
-# One thread parses the bodies of all, and everybody waits for it: a megabyte of brackets takes it a second.
+# One thread parses all bodies, and every request waits for it: a megabyte of brackets takes a second.
 SMALL_BODY_BYTES = 65_536  # 1,000 ids, or the login form with a password of 1,000 characters beyond ASCII
 MAX_PARTS = 10_000  # of a body: 1,000 labels have 4,000
 _BULK_PATH = re.compile(r"/api/v1/pools/[^/]+/labels")
@@ -38,7 +38,7 @@ FOREIGN_ORIGIN = (
 
 
 class BodyTooLarge(HTTPException):
-    """The body is over the limit, by its own word or as it was read."""
+    """The body is over the limit, by its Content-Length or as it was read."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -56,7 +56,7 @@ class BodyTooComplex(HTTPException):
 
 
 class Security:
-    """Refuses what should not come in, and adds the headers to what goes out."""
+    """Refuses requests that break a rule, and adds headers to every response."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -66,7 +66,6 @@ class Security:
         self._small_body_bytes = min(SMALL_BODY_BYTES, settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass HTTP on if it may pass."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -109,7 +108,7 @@ class Security:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    """For a body without a length, one that lied, or one of many parts. FastAPI lets these HTTPExceptions through."""
+    """Limit a body without a length, with a wrong one, or of many parts. FastAPI passes these HTTPExceptions on."""
     n_bytes = n_parts = 0
 
     async def bounded_receive() -> Message:

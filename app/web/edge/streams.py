@@ -1,4 +1,4 @@
-"""The open streams of changes: who has how many, and what each has yet to send."""
+"""The open streams of changes: how many each user has, and the queue of each stream."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class _Stream:
     queue: asyncio.Queue[Change | None]
 
     def put(self, change: Change | None) -> None:
-        if self.queue.full():  # the page fetches the present anyway: the oldest news is the least worth
+        if self.queue.full():  # the page fetches the current state anyway: the oldest change matters least
             self.queue.get_nowait()
         self.queue.put_nowait(change)
 
@@ -33,15 +33,14 @@ class Streams:
 
     @property
     def n_open(self) -> int:
-        """How many streams are open."""
         return len(self._streams)
 
     @contextmanager
     def open(self, pool_id: int, name: str) -> Iterator[asyncio.Queue[Change | None]]:
-        """A queue of the pool's changes for a coroutine of the running loop, in somebody's name; None is its end.
+        """A queue of the pool's changes in the running loop, counted for the user `name`; None is its end.
 
         Raises:
-            TooManyStreams: this person, or all together, have as many as they may.
+            TooManyStreams: this user, or all users together, have reached the limit.
         """
         self._check_room(name)
         self._loop = asyncio.get_running_loop()
@@ -68,7 +67,7 @@ class Streams:
                 stream.put(change)
 
     def _check_room(self, name: str) -> None:
-        # No lock, for all streams come and go in one loop.
+        # No lock is needed: all streams come and go in one loop.
         of_one = sum(stream.name == name for stream in self._streams)
         for whose, n_open, limit in ((name, of_one, STREAMS_OF_ONE), ("all", self.n_open, STREAMS_OF_ALL)):
             if n_open >= limit:

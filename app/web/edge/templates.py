@@ -30,7 +30,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _about_request(request: Request) -> dict[str, Any]:
-    """`caller` for the header: None where nobody was asked for, as on the login page and at an unknown address.
+    """`caller` for the header: None where the caller is not identified, as on the login page and at an unknown address.
 
     `here` is the page's address, for links that lead back to it.
     """

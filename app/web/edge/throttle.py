@@ -1,6 +1,6 @@
-"""Slow down guessing of passwords, in a bounded memory and few threads.
+"""Slows down guessing of passwords, in bounded memory and few threads.
 
-Failures are counted by account and source together, so that a stranger cannot lock an account's owner out. A source is
+Failures are counted by account and source together, so that an attacker cannot lock a user out. A source is
 an IPv4 address or an IPv6 /64, which is what one person has. Guesses at one account from many sources are bounded by
 `PER_ACCOUNT`, which does not hold up a source that has logged in to this account since the server started.
 """
@@ -30,7 +30,7 @@ _Key = tuple[str, ...]  # one of _LIMITS, and what it is counted by
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A login at a time. A new password begins new counts of its account, whichever process has set it."""
+    """One attempt to log in. A new password begins new counts of its account, whichever process has set it."""
 
     name: str  # the account's, or what was typed if there is no such account
     password_hash: str | None
@@ -45,25 +45,25 @@ class LoginThrottle:
         self._failures: OrderedDict[_Key, list[dt.datetime]] = OrderedDict()
         self._own: OrderedDict[tuple[str, str], None] = OrderedDict()  # names with sources that logged in as them
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(CONCURRENT_HASHES + WAITING_LOGINS)
+        self._slots = threading.BoundedSemaphore(CONCURRENT_HASHES + WAITING_LOGINS)
         self.hashing = threading.BoundedSemaphore(CONCURRENT_HASHES)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place among those whose passwords are checked, or are next.
+    def slot(self) -> Iterator[None]:
+        """A slot among the logins whose passwords are checked now or next.
 
         Raises:
             TooManyLogins: at once, with the seconds to wait in the context.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise TooManyLogins("Too many are logging in just now. Try again in a few seconds.", seconds=5)
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
     def begin(self, attempt: Attempt) -> None:
-        """Count an attempt as failed until it succeeds: many at once find no gap.
+        """Count an attempt as failed until it succeeds, so that parallel attempts do not slip through.
 
         Raises:
             TooManyAttempts: with the seconds to wait in the context.
@@ -72,7 +72,7 @@ class LoginThrottle:
             keys = self._keys(attempt)
             waits = {key: self._wait(key, attempt.at) for key in keys}
             if not any(waits.values()):
-                self._note(keys, attempt.at)
+                self._record(keys, attempt.at)
                 return
         seconds = max(waits.values())
         minutes = f"{math.ceil(seconds / 60)} min"
@@ -85,7 +85,7 @@ class LoginThrottle:
         raise TooManyAttempts(f"Too many failed logins {remedy}", seconds=seconds)
 
     def succeed(self, attempt: Attempt) -> None:
-        """The attempt was a login: forget it, and the failures of its source at its account."""
+        """Forget an attempt that succeeded, and the failures of its source at its account."""
         source = source_of(attempt.address)
         with self._lock:
             of_source, of_both, *rest = self._keys(attempt)
@@ -104,18 +104,18 @@ class LoginThrottle:
         keys: list[_Key] = [("source", source), ("account and source", *account, source)]
         return keys if (attempt.name, source) in self._own else [*keys, ("account", *account)]
 
-    def _note(self, keys: list[_Key], at: dt.datetime) -> None:
+    def _record(self, keys: list[_Key], at: dt.datetime) -> None:
         for key in keys:
             self._failures[key] = [*self._failures.get(key, ()), at][-_LIMITS[key[0]] :]
             self._failures.move_to_end(key)
         while len(self._failures) > MAX_REMEMBERED:
-            # The oldest, but a lock that is in force only if there is nothing else.
+            # Evict the oldest count; one that blocks logins just now only if there is no other.
             oldest = next((key for key in self._failures if not self._wait(key, at)), next(iter(self._failures)))
             del self._failures[oldest]
 
     def _wait(self, key: _Key, now: dt.datetime) -> int:
         """Seconds until there are fewer failures than the limit in the window."""
-        # Requests that come at once were not clocked in the order in which they come here: a little later counts too.
+        # Simultaneous requests do not arrive here in the order of their times: a little later counts, too.
         recent = [at for at in self._failures.get(key, ()) if abs(now - at) < WINDOW]
         limit = _LIMITS[key[0]]
         if len(recent) < limit:

@@ -1,4 +1,4 @@
-"""One's own last answers, each to be changed."""
+"""The caller's last answers, each with a form that changes it."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from app import queries, revising
 from app.errors import AppError
 from app.pools import get_pool
 from app.web.api.schemas import Id, Key
-from app.web.edge.auth import InCaller, get_annotator, get_caller
+from app.web.edge.auth import InCaller, ensure_annotator, get_caller
 from app.web.edge.deps import Cursor, InServices, Now, Services, Slug
 from app.web.edge.gate import Caller
 from app.web.edge.pace import ACTS
@@ -40,7 +40,7 @@ InChange = Annotated[ChangeForm, Form()]
 
 @dataclass(frozen=True, slots=True)
 class AnswersPage:
-    """One's own answers that stand, newest first. `problem` says why nothing was changed; `changed` which one was."""
+    """The caller's current answers, newest first. `problem` says why nothing was changed; `changed` which one was."""
 
     slug: str
     pool_name: str
@@ -62,7 +62,6 @@ def show_answers(
     cursor: Cursor = None,
     changed: Cursor = None,
 ) -> Response:
-    """One's own last answers."""
     page = _build_answers(services, slug, caller, cursor, changed=changed)
     return templates.TemplateResponse(request, "answers.html", {"page": page})
 
@@ -74,7 +73,7 @@ def change_answer(
     """Change an answer and show the list again, at the same place."""
     try:
         with services.database.write() as session:
-            pool, annotator = get_pool(session, slug), get_annotator(session, caller, None, now=now)
+            pool, annotator = get_pool(session, slug), ensure_annotator(session, caller, None, now=now)
             services.pace.spend(annotator, ACTS, now=now)
             event = revising.change(session, pool, annotator, form.event_id, form.value, key=form.key, now=now)
     except AppError as error:

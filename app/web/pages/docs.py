@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from app.web.edge.auth import note_caller
+from app.web.edge.auth import recognize_caller
 from app.web.edge.problems import Problem
 from app.web.edge.templates import templates
 
@@ -34,7 +34,7 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation says
 
 
-@router.get("/docs", dependencies=[Depends(note_caller)])
+@router.get("/docs", dependencies=[Depends(recognize_caller)])
 def show_docs(request: Request) -> Response:
     """Swagger UI on this server's OpenAPI document."""
     return templates.TemplateResponse(request, "docs.html", {})

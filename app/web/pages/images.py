@@ -15,7 +15,7 @@ from app import events, history, queries, revising
 from app.errors import AppError
 from app.models import Image, Pool
 from app.web.api.schemas import Id, Key
-from app.web.edge.auth import InCaller, get_annotator, get_caller
+from app.web.edge.auth import InCaller, ensure_annotator, get_caller
 from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
 from app.web.edge.gate import Caller
 from app.web.edge.image_urls import image_url
@@ -46,7 +46,7 @@ class ImageChangeForm(BaseModel):
 class ImagePage:
     """What happened to an image, oldest first: everything to an admin, else the caller's own part.
 
-    `answer` is the current answer, if the caller may change it. `guesses` has the model's by event, and is empty
+    `answer` is the current answer, if the caller may change it. `predictions` has the model's by event, and is empty
     without an answer: a guess that is shown before it would bias it.
     """
 
@@ -57,7 +57,7 @@ class ImagePage:
     later: int | None
     is_first_page: bool
     answer: EventView | None
-    guesses: Mapping[int, str]
+    predictions: Mapping[int, str]
     previous_id: int | None
     next_id: int | None
     back: str
@@ -78,7 +78,6 @@ def show_image(
     changed: Cursor = None,
     back: Back = "",
 ) -> Response:
-    """The history of an image."""
     page = _build_page(services, image_id, caller, back, cursor=cursor, changed=changed)
     return templates.TemplateResponse(request, "image.html", {"page": page})
 
@@ -96,7 +95,7 @@ def change_image(
     try:
         with services.database.write() as session:
             _, pool, _ = queries.get_image(session, image_id, with_held_out=caller.is_admin)
-            annotator = get_annotator(session, caller, None, now=now)
+            annotator = ensure_annotator(session, caller, None, now=now)
             services.pace.spend(annotator, ACTS, now=now)
             event = revising.change(session, pool, annotator, form.event_id, form.value, key=form.key, now=now)
     except AppError as error:
@@ -124,9 +123,9 @@ def _build_page(
         )
         shown = view_events(pool, found)
         answer = _view_answer(session, pool, current_id, caller)
-        guesses = history.read_guesses(session, [event.id for event in shown]) if answer else {}
+        predictions = history.read_predictions(session, [event.id for event in shown]) if answer else {}
         previous_id, next_id = history.find_neighbours(session, image, annotator_id=only)
-        back, back_name = _find_origin(back, pool.slug, caller)
+        back, back_name = _get_origin(back, pool.slug, caller)
         return ImagePage(
             pool=pool,
             image=image,
@@ -135,7 +134,7 @@ def _build_page(
             later=later,
             is_first_page=cursor is None,
             answer=answer,
-            guesses={event_id: pool.classes[guess] for event_id, guess in guesses.items()},
+            predictions={event_id: pool.classes[guess] for event_id, guess in predictions.items()},
             previous_id=previous_id,
             next_id=next_id,
             back=back,
@@ -154,7 +153,7 @@ def _view_answer(session: Session, pool: Pool, event_id: int | None, caller: Cal
     return answer if caller.is_admin or answer.annotator == caller.name else None
 
 
-def _find_origin(back: str, slug: str, caller: Caller) -> tuple[str, str]:
+def _get_origin(back: str, slug: str, caller: Caller) -> tuple[str, str]:
     """Where the caller came from and what it is called; without a known origin, the list that leads to images."""
     name = ORIGINS.get(urlsplit(own_path(back)).path.rpartition("/")[2])
     if name is not None:

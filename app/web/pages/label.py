@@ -1,4 +1,4 @@
-"""The pages. Each one's context is one frozen dataclass."""
+"""The labeling page, and the addresses that lead to pages of the first pool."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.pools import get_pool
 from app.web.api.schemas import PoolDetail
 from app.web.edge.auth import InCaller, get_caller
-from app.web.edge.deps import InServices, Now, Services, Slug, find_training
+from app.web.edge.deps import InServices, Now, Services, Slug, get_training
 from app.web.edge.gate import Caller
 from app.web.edge.templates import templates
 
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
 
 @dataclass(frozen=True, slots=True)
 class LabelPage:
-    """The labeling page: where the pool stands as the page is made; its script asks for the images."""
+    """The labeling page: the state of the pool when the page is made; its script asks for the images."""
 
     pool: PoolDetail
     annotator: str
@@ -29,31 +29,30 @@ class LabelPage:
 
 @router.get("/")
 def show_start(services: InServices, caller: InCaller) -> Response:
-    """To the first pool's labeling page."""
+    """Redirect to the first pool's labeling page."""
     return _to_first_pool(services, caller, "label")
 
 
 @router.get("/people")
 def show_people(services: InServices, caller: InCaller) -> Response:
-    """To those who work in the first pool."""
+    """Redirect to the annotators of the first pool."""
     return _to_first_pool(services, caller, "people")
 
 
 @router.get("/me")
 def show_me(services: InServices, caller: InCaller) -> Response:
-    """To one's own work in the first pool."""
+    """Redirect to the caller's own work in the first pool."""
     return _to_first_pool(services, caller, "me")
 
 
 @router.get("/pools/{slug}/label")
 def show_label_page(slug: Slug, request: Request, services: InServices, caller: InCaller, now: Now) -> Response:
-    """Where people answer."""
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
-        training = find_training(services, session, view.pool, now)
+        training = get_training(services, session, view.pool, now)
     pool = PoolDetail.of_view(view, training)
     page = LabelPage(pool, annotator=caller.name, lease_seconds=services.settings.lease_seconds)
-    # The service worker reads whose page it keeps, so that nobody is shown another's (static/worker.js).
+    # The service worker reads whose page it caches, so that it shows no user another's (static/worker.js).
     owner = {"Inkling-Annotator": quote(caller.name)}
     return templates.TemplateResponse(request, "label.html", {"page": page}, headers=owner)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import accounts
+from app import accounts, audit
 from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
 from app.web.edge.deps import InServices, Now, Services
@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class LoginPage:
-    """The form, with what was typed and what was wrong with it; `following` is where to go then."""
+    """The form, with what was typed and what was wrong with it; `following` is the page after the login."""
 
     name: str = ""
     following: str = "/"
@@ -31,7 +31,7 @@ class LoginPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class LoginForm:
     """What the form holds; `following` is a path of this server."""
 
     name: str
@@ -59,7 +59,7 @@ def log_in(
     """Open a session, or show the form again with the reason."""
     if services.gate.is_open():
         return RedirectResponse("/", 303)
-    typed = Typed(name, password, own_path(next))
+    typed = LoginForm(name, password, own_path(next))
     address = request.client.host if request.client else "unknown"
     try:
         return _log_in(request, services, typed, address, now)
@@ -68,41 +68,41 @@ def log_in(
         if isinstance(error, WrongLogin):
             with services.database.write() as session:
                 current = request_id.get()
-                accounts.note_audit(session, "login failed", name, now=now, address=address, request_id=current)
+                audit.record_audit(session, "login failed", name, now=now, address=address, request_id=current)
         return _show_again(request, typed, error)
 
 
 @router.post("/logout")
 def log_out(request: Request, services: InServices, now: Now) -> Response:
-    """End the session, here and wherever its cookie was copied to."""
+    """End the session, also for copies of its cookie."""
     response = RedirectResponse("/login", 303)
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
     return response
 
 
-def _log_in(request: Request, services: Services, typed: Typed, address: str, now: dt.datetime) -> Response:
-    """Check the password outside of any transaction, and look again in the one that opens the session."""
+def _log_in(request: Request, services: Services, typed: LoginForm, address: str, now: dt.datetime) -> Response:
+    """Check the password outside of any transaction; the one that opens the session checks for changes since."""
     throttle = services.login_throttle
-    with throttle.place():
+    with throttle.slot():
         with services.database.read() as session:
             annotator = accounts.find_annotator(session, typed.name)
         name, password_hash = (annotator.name, annotator.password_hash) if annotator else (typed.name, None)
         attempt = Attempt(name, password_hash, address, now)
-        throttle.begin(attempt)  # with a place: a login that is refused for lack of one is not counted as an attempt
+        throttle.begin(attempt)  # in the slot: a login that is refused for lack of one is not counted
         with throttle.hashing:
             annotator = accounts.check_password(annotator, typed.password)
     response = RedirectResponse(typed.following, 303)
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
         services.gate.open_session(session, annotator, response, is_https=request.url.scheme == "https", now=now)
-        accounts.note_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
+        audit.record_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
     throttle.succeed(attempt)
     logger.info("%s logged in from %s", name, address, extra={"annotator": name, "address": address})
     return response
 
 
-def _show_again(request: Request, typed: Typed, error: AppError) -> Response:
+def _show_again(request: Request, typed: LoginForm, error: AppError) -> Response:
     page = LoginPage(name=typed.name, following=typed.following, problem=error.message)
     response = templates.TemplateResponse(request, "login.html", {"page": page}, error.status)
     response.headers.update(retry_after(error))

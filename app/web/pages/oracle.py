@@ -19,7 +19,7 @@ from app.web.edge.pictures import as_png
 from app.web.edge.templates import templates
 from app.web.pages.oracle_comparison import MAX_RUNS, compare_runs
 from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
-from app.web.pages.oracle_views import RANKINGS, OraclePage, OracleRunPage, ResultView, RunView
+from app.web.pages.oracle_views import STRATEGY_NAMES, OraclePage, OracleRunPage, ResultView, RunView
 
 router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
 
@@ -85,7 +85,7 @@ def get_comparison_chart(run_ids: RunIds, services: InServices, theme: Theme = "
 
 @router.get("/{run_id}")
 def show_run(run_id: PathId, request: Request, services: InServices) -> Response:
-    """How far a run is, and its result."""
+    """The progress of a run, and its result."""
     with services.database.read() as session:
         run = runs.get_run(session, run_id)
     view, result = RunView.of(run), runs.read_result(run)
@@ -100,14 +100,14 @@ def stop_run(run_id: PathId, services: InServices, now: Now) -> Response:
         with services.database.write() as session:
             runs.stop_run(session, run_id, now=now)
     except RunFinished:
-        pass  # it ended between the page and the click: its page shows the result, which is no error to anybody
+        pass  # it ended before the click: its page shows the result, and that is no error
     return RedirectResponse(f"/oracle/{run_id}", 303)
 
 
 @router.get("/{run_id}/charts/{name}.json")
 def get_chart(run_id: PathId, name: str, services: InServices, theme: Theme = "light") -> JSONResponse:
     """A chart as Bokeh's JSON, for `static/oracle.js` to draw."""
-    # Bokeh takes half a second to import: the first who looks at a chart waits for it, not the server's start.
+    # Bokeh takes half a second to import: the first chart waits for it, not the server's start.
     from app.web.pages import charts
 
     with services.database.read() as session:
@@ -138,7 +138,7 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         form=form,
         limits=limits_of(sizes_for(services)),
         most_compared=MAX_RUNS,
-        rankings=RANKINGS,
+        strategies=STRATEGY_NAMES,
         experiments={name: about.title for name, about in TABLE.items()},
         runs=[RunView.of(run) for run in found],
         older=older,

@@ -12,7 +12,7 @@ from app.oracle import runs
 from app.oracle.experiments import TABLE, Experiment
 from app.oracle.results import PARAMETERS, unpack_bits
 from app.web.api.oracle_downloads import RunCurve, curves_of
-from app.web.pages.oracle_views import RANKINGS, RunView
+from app.web.pages.oracle_views import STRATEGY_NAMES, RunView
 
 MIN_RUNS, MAX_RUNS = 2, 8  # more could not be told apart in one chart
 MAX_BANDS = 4  # more intervals on top of each other cannot be read
@@ -32,7 +32,6 @@ class ComparedCurve:
 
     @property
     def run_id(self) -> int:
-        """The run that it is of."""
         return self.run.run_id
 
     @property
@@ -46,7 +45,7 @@ class ComparedCurve:
         parts = [f"Run {self.run_id}: {self.title}"]
         parameters = self.run.result.parameters
         if self.run.named == "active":
-            parts.append(RANKINGS[parameters.ranking].lower())
+            parts.append(STRATEGY_NAMES[parameters.ranking].lower())
         if parameters.shuffle_seed is not None:
             parts.append(f"seed {parameters.shuffle_seed}")
         return ", ".join(parts)
@@ -76,7 +75,7 @@ class ComparisonPage:
 
     @property
     def query(self) -> str:
-        """The runs as in the address."""
+        """The runs, as a query string."""
         return "&".join(f"run={run_id}" for run_id in self.run_ids)
 
     @property
@@ -86,7 +85,7 @@ class ComparisonPage:
 
     @property
     def is_on_unseen(self) -> bool:
-        """Whether the chart is of unseen images: of validation, which flatters, only if a run has no others."""
+        """Whether the chart shows unseen images. It shows validation, which flatters, only if a run has no others."""
         return all(row.test for row in self.rows)
 
     @property

@@ -15,7 +15,7 @@ from app.oracle.table import Row, compare
 from app.web.api.run_schemas import RunProgress
 from app.web.pages.oracle_form import OracleForm
 
-RANKINGS: dict[Strategy, str] = {
+STRATEGY_NAMES: dict[Strategy, str] = {
     "least_confidence": "Least confidence",
     "margin": "Margin",
     "entropy": "Entropy",
@@ -48,7 +48,6 @@ class RunView:
 
     @classmethod
     def of(cls, run: OracleRun) -> "RunView":
-        """From its row."""
         progress = RunProgress.model_validate(run.progress)
         took = run.finished_at - run.started_at if run.started_at and run.finished_at else None
         return cls(
@@ -66,12 +65,12 @@ class RunView:
 
     @property
     def is_active(self) -> bool:
-        """Whether there is something to wait for, and to stop."""
+        """Whether the run is queued or under way."""
         return self.status in ("queued", "running")
 
     @property
     def state(self) -> str:
-        """Changes when the page has to be drawn anew; while it stays, only the bar moves."""
+        """A text that changes when the page has to be drawn anew. While it is the same, only the bar moves."""
         return f"{self.status} {self.experiment or ''}".strip()
 
     @property
@@ -87,7 +86,7 @@ class RunView:
 
     @property
     def doing(self) -> str:
-        """What happens just now."""
+        """What the run does just now."""
         if self.status == "queued":
             return "Waiting for its turn"
         return self._title(self.experiment) if self.experiment else "Loading the images and the model"
@@ -102,7 +101,7 @@ class RunView:
             ("Order", order),
             ("Validation", f"{p.validation_size:,} images"),
             ("Labels given", f"{p.budget:,} in batches of {p.batch_size:,}"),
-            ("Ranking", RANKINGS[p.ranking].lower()),
+            ("Query strategy", STRATEGY_NAMES[p.ranking].lower()),
             ("Experiments", self._names),
         ]
 
@@ -117,7 +116,7 @@ class RunView:
         parts = [f"pool {p.pool_size:,}", f"{p.budget:,} labels in batches of {p.batch_size:,}"]
         parts += [f"from image {p.pool_start:,}"] if p.pool_start else []
         parts += [f"{p.validation_size:,} to validate"] if p.validation_size != Parameters().validation_size else []
-        parts += [RANKINGS[strategy].lower()] if strategy and strategy != Parameters().ranking else []
+        parts += [STRATEGY_NAMES[strategy].lower()] if strategy and strategy != Parameters().ranking else []
         parts += [f"shuffle seed {p.shuffle_seed}"] if p.shuffle_seed is not None else []
         return " · ".join(parts)
 
@@ -189,7 +188,7 @@ class OraclePage:
     form: OracleForm
     limits: dict[str, tuple[int, int]]
     most_compared: int
-    rankings: dict[Strategy, str]
+    strategies: dict[Strategy, str]
     experiments: dict[Experiment, str]
     runs: Sequence[RunView]
     older: int | None

@@ -1,4 +1,4 @@
-"""Who works in a pool and how; one's own work; and the audit."""
+"""The work of all annotators of a pool, the caller's own work, and the audit."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app import people, queries, revoking
+from app import annotators, audit, queries, revoking
 from app.accuracy import Accuracy
+from app.annotators import AnnotatorWork
 from app.models import AuditEntry, FailedRound, Pool
-from app.people import AnnotatorWork
 from app.pools import get_pool
-from app.web.edge.auth import InAdmin, InCaller, get_admin, get_annotator, get_caller
+from app.web.edge.auth import InAdmin, InCaller, ensure_annotator, get_admin, get_caller
 from app.web.edge.deps import Cursor, InServices, Now, Slug
 from app.web.edge.templates import templates
 from app.web.pages.event_views import EventView, view_events
@@ -28,7 +28,7 @@ WORKING = dt.timedelta(minutes=10)  # since the last answer
 
 
 class RevocationForm(BaseModel):
-    """Whose labels are to be taken back; the box has to be ticked."""
+    """Whose labels are to be revoked; the box has to be ticked."""
 
     name: Annotated[str, Field(max_length=64)]
     is_sure: Literal["yes"]
@@ -39,17 +39,16 @@ InRevocation = Annotated[RevocationForm, Form()]
 
 @dataclass(frozen=True, slots=True)
 class WorkView:
-    """An annotator's work; an agreement is None where there was nothing to agree with, or it is not to be told."""
+    """An annotator's work; an agreement is None where there was nothing to agree with, or it is not shown."""
 
     work: AnnotatorWork
     is_working: bool
-    is_online: bool  # the labeling page is open somewhere: it keeps what it holds
+    is_online: bool  # a labeling page is open somewhere: it renews its leases
     like_model: Accuracy | None
     like_truth: Accuracy | None
 
     @classmethod
     def of(cls, work: AnnotatorWork, now: dt.datetime) -> "WorkView":
-        """From a query's row."""
         is_recent = work.last_event_at is not None and now - work.last_event_at < WORKING
         return cls(
             work=work,
@@ -62,7 +61,7 @@ class WorkView:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """Everybody's work in a pool, what they flagged, and the trainings that failed.
+    """The work of all annotators of a pool, what they flagged, and the trainings that failed.
 
     `revoked` is how many labels the form has just taken back.
     """
@@ -79,7 +78,7 @@ class PeoplePage:
 
 @dataclass(frozen=True, slots=True)
 class MyPage:
-    """One's own work in a pool; None before the first act. Only admins see the agreement with the truth."""
+    """The caller's own work in a pool; None before the first act. Only admins see the agreement with the truth."""
 
     slug: str
     pool_name: str
@@ -104,12 +103,11 @@ class AuditPage:
 def show_people(
     slug: Slug, request: Request, services: InServices, now: Now, cursor: Cursor = None, revoked: Cursor = None
 ) -> Response:
-    """Who works in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
-        work = people.list_work(session, pool, with_truth=True, now=now)
+        work = annotators.list_work(session, pool, with_truth=True, now=now)
         flags, older = _read_flags(session, pool, None, cursor)
-        failed = people.list_failed_rounds(session, pool)
+        failed = annotators.list_failed_rounds(session, pool)
     page = PeoplePage(
         slug=slug,
         pool_name=pool.name,
@@ -127,7 +125,7 @@ def show_people(
 def revoke_labels(slug: Slug, form: InRevocation, services: InServices, admin: InAdmin, now: Now) -> Response:
     """Take back all labels of an annotator, and show the page with their number."""
     with services.database.write() as session:
-        pool, annotator = get_pool(session, slug), get_annotator(session, admin, None, now=now)
+        pool, annotator = get_pool(session, slug), ensure_annotator(session, admin, None, now=now)
     revoked = revoking.revoke_labels(services.database, pool, annotator, form.name, now=now)
     return RedirectResponse(f"/pools/{slug}/people?revoked={revoked}", 303)
 
@@ -136,12 +134,11 @@ def revoke_labels(slug: Slug, form: InRevocation, services: InServices, admin: I
 def show_me(
     slug: Slug, request: Request, services: InServices, caller: InCaller, now: Now, cursor: Cursor = None
 ) -> Response:
-    """One's own work in the pool."""
     with services.database.read() as session:
         pool = get_pool(session, slug)
         whose = queries.find_annotator_id(session, caller.name)
         with_truth = caller.is_admin
-        work = people.list_work(session, pool, annotator_id=whose, with_truth=with_truth, now=now) if whose else []
+        work = annotators.list_work(session, pool, annotator_id=whose, with_truth=with_truth, now=now) if whose else []
         flags, older = _read_flags(session, pool, whose, cursor) if whose else ([], None)
     page = MyPage(
         slug=slug,
@@ -162,7 +159,7 @@ def show_audit(request: Request, services: InServices, caller: InCaller, cursor:
     if caller.annotator_id is None:
         return RedirectResponse("/", 303)
     with services.database.read() as session:
-        entries, older = people.list_audit(session, before=cursor, limit=ENTRIES_A_PAGE)
+        entries, older = audit.list_audit(session, before=cursor, limit=ENTRIES_A_PAGE)
     page = AuditPage(entries=entries, older=older, is_first_page=cursor is None)
     return templates.TemplateResponse(request, "audit.html", {"page": page})
 
@@ -170,5 +167,5 @@ def show_audit(request: Request, services: InServices, caller: InCaller, cursor:
 def _read_flags(
     session: Session, pool: Pool, annotator_id: int | None, cursor: int | None
 ) -> tuple[list[EventView], int | None]:
-    flags, older = people.list_flags(session, pool, annotator_id=annotator_id, before=cursor, limit=FLAGS_A_PAGE)
+    flags, older = annotators.list_flags(session, pool, annotator_id=annotator_id, before=cursor, limit=FLAGS_A_PAGE)
     return view_events(pool, flags), older

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from app import keeper, training_status
+from app import supervisor, training_status
 from app.db import Database
 from app.errors import DatabaseUnavailable
-from app.keeper import TrainerKeeper, as_environment
 from app.models import Annotator, Pool
 from app.settings import Settings
+from app.supervisor import TrainerSupervisor, as_environment
 
 from .factories.acts import ask_and_answer
 from .factories.files import make_settings, url_of
@@ -25,13 +25,13 @@ WAITS = (sys.executable, "-c", "import sys; sys.stdin.read()")  # as the trainer
 
 
 @pytest.fixture
-def kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrainerKeeper]:
-    """A keeper of a process that only waits; it looks often."""
-    monkeypatch.setattr(keeper, "COMMAND", WAITS)
-    monkeypatch.setattr(keeper, "HEAD_START_SECONDS", 0.0)
-    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.005)
-    monkeypatch.setattr(keeper, "HANG_LOOK_SECONDS", 0.0)
-    kept = TrainerKeeper(make_settings(url_of(database.path), retry_seconds=0.01), database)
+def kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrainerSupervisor]:
+    """A supervisor of a process that only waits; it looks often."""
+    monkeypatch.setattr(supervisor, "COMMAND", WAITS)
+    monkeypatch.setattr(supervisor, "HEAD_START_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(supervisor, "HANG_LOOK_SECONDS", 0.0)
+    kept = TrainerSupervisor(make_settings(url_of(database.path), retry_seconds=0.01), database)
     kept.start()
     yield kept
     kept.stop()
@@ -45,7 +45,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def pid_of(kept: TrainerKeeper) -> int:
+def pid_of(kept: TrainerSupervisor) -> int:
     """Of the trainer, once it runs."""
     wait_until(lambda: kept.pid is not None)
     assert kept.pid is not None
@@ -61,7 +61,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_trainer_that_is_killed_is_started_again_and_the_log_says_so(
-    kept: TrainerKeeper, database: Database, pool: Pool, caplog: pytest.LogCaptureFixture
+    kept: TrainerSupervisor, database: Database, pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = pid_of(kept)
     add_trainer(database, pid=first, now=dt.datetime.now(dt.UTC))
@@ -72,7 +72,8 @@ def test_a_trainer_that_is_killed_is_started_again_and_the_log_says_so(
     assert f"the trainer (process {first}) was ended by signal 9; it is started again" in caplog.text
     with database.read() as session:
         assert (
-            training_status.read_training(session, pool, is_kept=False, now=dt.datetime.now(dt.UTC)).status == "absent"
+            training_status.read_training(session, pool, is_supervised=False, now=dt.datetime.now(dt.UTC)).status
+            == "absent"
         )
 
 
@@ -80,8 +81,8 @@ def test_the_trainers_of_a_server_that_was_killed_are_forgotten_at_the_start(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_trainer(database, now=dt.datetime.now(dt.UTC))
-    monkeypatch.setattr(keeper, "HEAD_START_SECONDS", 3600.0)
-    kept = TrainerKeeper(make_settings(url_of(database.path)), database)
+    monkeypatch.setattr(supervisor, "HEAD_START_SECONDS", 3600.0)
+    kept = TrainerSupervisor(make_settings(url_of(database.path)), database)
     kept.start()
     kept.stop()
 
@@ -90,7 +91,7 @@ def test_the_trainers_of_a_server_that_was_killed_are_forgotten_at_the_start(
 
 
 def test_a_trainer_that_hangs_while_a_round_is_due_is_killed(
-    kept: TrainerKeeper, database: Database, pool: Pool, ada: Annotator, caplog: pytest.LogCaptureFixture
+    kept: TrainerSupervisor, database: Database, pool: Pool, ada: Annotator, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = pid_of(kept)
     kept._patience_seconds = 0.05
@@ -105,7 +106,7 @@ def test_a_trainer_that_hangs_while_a_round_is_due_is_killed(
 
 
 def test_a_trainer_that_says_something_is_left_alone(
-    kept: TrainerKeeper, database: Database, pool: Pool, ada: Annotator
+    kept: TrainerSupervisor, database: Database, pool: Pool, ada: Annotator
 ) -> None:
     first = pid_of(kept)
     add_trainer(database, pid=first, now=dt.datetime.now(dt.UTC))
@@ -115,7 +116,7 @@ def test_a_trainer_that_says_something_is_left_alone(
     assert kept.pid == first
 
 
-def test_the_trainer_ends_with_the_server(kept: TrainerKeeper, database: Database) -> None:
+def test_the_trainer_ends_with_the_server(kept: TrainerSupervisor, database: Database) -> None:
     pid = pid_of(kept)
     add_trainer(database, pid=pid)
     kept.stop()
@@ -128,9 +129,9 @@ def test_the_trainer_ends_with_the_server(kept: TrainerKeeper, database: Databas
 def test_a_trainer_that_does_not_end_is_killed(
     database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(keeper, "COMMAND", (sys.executable, "-c", "import time; time.sleep(3600)"))
-    monkeypatch.setattr(keeper, "HEAD_START_SECONDS", 0.0)
-    kept = TrainerKeeper(make_settings(url_of(tmp_path / "inkling.db")), database)
+    monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "import time; time.sleep(3600)"))
+    monkeypatch.setattr(supervisor, "HEAD_START_SECONDS", 0.0)
+    kept = TrainerSupervisor(make_settings(url_of(tmp_path / "inkling.db")), database)
     kept.start()
     pid = pid_of(kept)
     kept.stop()
@@ -141,22 +142,22 @@ def test_a_trainer_that_does_not_end_is_killed(
 def test_a_trainer_that_cannot_be_started_is_tried_again_after_a_pause(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(keeper, "COMMAND", ("/no/such/program",))
-    monkeypatch.setattr(keeper, "HEAD_START_SECONDS", 0.0)
-    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.005)
-    kept = TrainerKeeper(make_settings(url_of(database.path), retry_seconds=0.3), database)
+    monkeypatch.setattr(supervisor, "COMMAND", ("/no/such/program",))
+    monkeypatch.setattr(supervisor, "HEAD_START_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.005)
+    kept = TrainerSupervisor(make_settings(url_of(database.path), retry_seconds=0.3), database)
     kept.start()
     try:
         wait_until(lambda: "/no/such/program" in caplog.text)
-        assert caplog.text.count("the keeper failed; it tries again in 0.3 s") == 1
-        monkeypatch.setattr(keeper, "COMMAND", WAITS)
+        assert caplog.text.count("the supervisor failed; it tries again in 0.3 s") == 1
+        monkeypatch.setattr(supervisor, "COMMAND", WAITS)
         assert is_alive(pid_of(kept))
     finally:
         kept.stop()
 
 
 def test_a_trainer_ends_with_the_server_though_the_database_cannot_be_written(
-    kept: TrainerKeeper, database: Database
+    kept: TrainerSupervisor, database: Database
 ) -> None:
     pid = pid_of(kept)
     database.engine.dispose()

@@ -1,4 +1,4 @@
-"""Who works in a pool, how fast, and how often they agree with the model and with the truth; and the audit."""
+"""The work of annotators in a pool: how much, how fast, and how often it agrees with the model and the truth."""
 
 import datetime as dt
 from collections import defaultdict
@@ -14,7 +14,6 @@ from app import events
 from app.events import EVENTS, LabelEventView
 from app.models import (
     Annotator,
-    AuditEntry,
     FailedRound,
     Image,
     Label,
@@ -31,9 +30,9 @@ PAUSE_SECONDS = 60  # a longer gap between two answers is a pause, not slowness
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorWork:
-    """One annotator in one pool. Agreements are (agreeing, comparable) counts of answers that stand.
+    """One annotator in one pool. Agreements are (agreeing, comparable) counts of current labels.
 
-    `truth_agreement` is (0, 0) where the truth is not to be told.
+    `truth_agreement` is (0, 0) unless it was asked for.
     """
 
     name: str
@@ -52,10 +51,10 @@ class AnnotatorWork:
 def list_work(
     session: Session, pool: Pool, *, annotator_id: int | None = None, with_truth: bool = False, now: dt.datetime
 ) -> list[AnnotatorWork]:
-    """Everybody who did anything in the pool, busiest first; or only one annotator.
+    """All annotators with an event or a lease in the pool, most labels first; or only one of them.
 
-    `with_truth` is for admins alone: an annotator who changes an answer and sees the count reads off the true class.
-    The model's opinion is the one it had when it asked; images from beyond the stored ranking have none.
+    `with_truth` is for admins alone: an annotator who changes an answer and sees the count learns the true class. The
+    model's prediction is the one it had when it asked; images beyond the stored ranking have none.
     """
     standing = _standing(session, pool)
     acts, pace = _acts(session, pool), _pace(session, pool, now)
@@ -95,7 +94,7 @@ def list_work(
 def list_flags(
     session: Session, pool: Pool, *, annotator_id: int | None = None, before: int | None = None, limit: int = 100
 ) -> tuple[Sequence[LabelEventView], int | None]:
-    """Flags, newest first, and the cursor of the next page; only one annotator's, if one is named."""
+    """Flags, newest first, and the cursor of the next page; only one annotator's if `annotator_id` is given."""
     query = (
         EVENTS.where(LabelEvent.pool_id == pool.id, LabelEvent.kind == "flag")
         .order_by(LabelEvent.id.desc())
@@ -110,24 +109,13 @@ def list_flags(
 
 
 def list_failed_rounds(session: Session, pool: Pool, *, limit: int = 20) -> Sequence[FailedRound]:
-    """The trainings that failed last, newest first."""
+    """The last failed trainings, newest first."""
     query = select(FailedRound).where(FailedRound.pool_id == pool.id).order_by(FailedRound.number.desc())
     return session.scalars(query.limit(limit)).all()
 
 
-def list_audit(
-    session: Session, *, before: int | None = None, limit: int = 100
-) -> tuple[Sequence[AuditEntry], int | None]:
-    """Audit entries, newest first, and the cursor of the next page."""
-    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)
-    if before is not None:
-        query = query.where(AuditEntry.id < before)
-    rows = session.scalars(query).all()
-    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
-
-
 def _standing(session: Session, pool: Pool) -> dict[int, tuple[int, int, int, int, int]]:
-    """Per annotator: standing labels; like the model of with a prediction; like the truth of with a truth."""
+    """Per annotator: current labels; those equal to the prediction, of how many with one; the same for the truth."""
     rows = session.execute(
         select(
             LabelEvent.annotator_id,

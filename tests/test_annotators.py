@@ -1,14 +1,12 @@
-"""Who works in a pool, how fast, and how often they agree: against a count by hand; and the audit."""
-
-import datetime as dt
+"""Who works in a pool, how fast, and how often they agree: against a count by hand."""
 
 import pytest
 from sqlalchemy import select
 
-from app import accounts, people
+from app import annotators
+from app.annotators import AnnotatorWork
 from app.db import Database
 from app.models import Annotator, Image, LabelEvent, Lease, Pool, RankedImage
-from app.people import AnnotatorWork
 
 from .factories.acts import answer, ask, ask_and_answer, change, flag, ids_of, skip, undo
 from .factories.making import LEASE_SECONDS, NOW, add_annotator, add_pool, add_round, after, make_trainer
@@ -18,7 +16,7 @@ from .factories.watching import count_queries
 
 def work_in(database: Database, pool: Pool, *, seconds: float = 0) -> dict[str, AnnotatorWork]:
     with database.read() as session:
-        return {one.name: one for one in people.list_work(session, pool, with_truth=True, now=after(seconds))}
+        return {one.name: one for one in annotators.list_work(session, pool, with_truth=True, now=after(seconds))}
 
 
 def count_by_hand(database: Database, pool: Pool, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -172,34 +170,16 @@ def test_one_annotator_alone_may_be_asked_for(database: Database, pool: Pool, ad
     ask_and_answer(database, pool, ben, 3)
     ask_and_answer(database, pool, ada, 2)
     with database.read() as session:
-        (found,) = people.list_work(session, pool, annotator_id=ada.id, now=NOW)
+        (found,) = annotators.list_work(session, pool, annotator_id=ada.id, now=NOW)
 
     assert (found.name, found.labels) == ("ada", 2)
     assert found.truth_agreement == (0, 0)  # not told unless it is asked for
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 6])
-def test_the_audit_comes_in_pages_newest_first(database: Database, limit: int) -> None:
-    with database.write() as session:
-        for index in range(5):
-            accounts.note_audit(session, "login", f"name {index}", now=NOW + dt.timedelta(seconds=index))
-    names: list[str] = []
-    cursor: int | None = None
-    while True:
-        with database.read() as session:
-            rows, cursor = people.list_audit(session, before=cursor, limit=limit)
-        assert len(rows) <= limit
-        names += [row.name for row in rows]
-        if cursor is None:
-            break
-
-    assert names == [f"name {index}" for index in (4, 3, 2, 1, 0)]
-
-
 def test_the_number_of_queries_does_not_grow_with_people_or_labels(database: Database, pool: Pool) -> None:
     def count() -> int:
         with database.read() as session, count_queries(database) as statements:
-            people.list_work(session, pool, now=NOW)
+            annotators.list_work(session, pool, now=NOW)
         return len(statements)
 
     ask_and_answer(database, pool, add_annotator(database), 1)

@@ -1,4 +1,4 @@
-"""Gives each request an id, counts it, and clocks it."""
+"""Gives each request an id, counts it, and measures its time."""
 
 import re
 import time
@@ -14,7 +14,7 @@ METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _SANE_ID = re.compile(r"[\w.-]{1,40}")
 
 
-class Observed:
+class RequestObserver:
     """The outermost layer, so that refusals are counted too."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -31,7 +31,7 @@ class Observed:
         token = request_id.set(current)
         started, status = time.perf_counter(), 500
 
-        async def noting_send(message: Message) -> None:
+        async def watching_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -39,7 +39,7 @@ class Observed:
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_send)
+            await self._app(scope, receive, watching_send)
         finally:
             request_id.reset(token)
             route = _template(scope)
@@ -49,12 +49,12 @@ class Observed:
 
 
 def _template(scope: Scope) -> str:
-    """The route's template, not the path: a counter for each path that a stranger thinks of would never end."""
+    """The route's template, not the path: a counter for each path that is asked for would grow for ever."""
     route = scope.get("route")
     if route is None:
         return "none"
-    # A route knows its path within its router; the router's prefix is what the request has before that. A path that
-    # was read as something else than it says (001 as 1) has no prefix that could be told.
+    # A route knows its path within its router; the router's prefix is what the request has before that. If a
+    # parameter is written in another way (001 for 1), the prefix cannot be found.
     own = route.path_format.format(**scope["path_params"])
     path: str = scope["path"]
     return (path.removesuffix(own) if path.endswith(own) else "") + str(route.path)

@@ -1,4 +1,4 @@
-"""Who may come in, and what happened to accounts."""
+"""Annotators, the credentials of those who are users, and the audit."""
 
 import datetime as dt
 
@@ -10,7 +10,7 @@ from app.models.base import Base, Role, TokenKind, one_of
 
 
 class Annotator(Base):
-    """Who answers: a person, a script, or the oracle."""
+    """Who answers: a person, a script, or the oracle. With a password it is a user, who may log in."""
 
     __tablename__ = "annotator"
     __table_args__ = (one_of("role", "admin annotator oracle"),)
@@ -29,7 +29,7 @@ class AccessToken(Base):
     __tablename__ = "access_token"
     __table_args__ = (
         one_of("kind", "session api"),
-        Index("ix_access_token_annotator", "annotator_id"),  # all of somebody's, to revoke them
+        Index("ix_access_token_annotator", "annotator_id"),  # all tokens of one user, to revoke them
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -45,7 +45,7 @@ class AccessToken(Base):
 
 
 class ServerSecret(Base):
-    """The key that signs cookies: one row, made at the first need."""
+    """The key that signs cookies: one row, created when it is first needed."""
 
     __tablename__ = "server_secret"
     __table_args__ = (CheckConstraint("id = 1", name="there_is_one"),)
@@ -55,7 +55,7 @@ class ServerSecret(Base):
 
 
 class AuditEntry(Base):
-    """Who came in, who was kept out, what was done to accounts: for ever, like label events."""
+    """A login, a failed login, or an act on an account. Append-only, like label events."""
 
     __tablename__ = "audit_entry"
 

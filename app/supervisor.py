@@ -1,4 +1,4 @@
-"""Keeps a trainer running as a child of the server: one that dies or hangs is started again."""
+"""Runs the trainer as a child of the server, and restarts it if it dies or hangs."""
 
 import datetime as dt
 import json
@@ -17,20 +17,20 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD_START_SECONDS = 0.3  # for the first page: starting a process would share its processor
+HEAD_START_SECONDS = 0.3  # the first page goes first: a starting process would compete with it for the processor
 SHORT_LIFE_SECONDS = 10.0  # a trainer that ends sooner is started again only after a pause
 LOOK_SECONDS = 0.2
 HANG_LOOK_SECONDS = 5.0
 COMMAND = (sys.executable, "-P", "-m", "app.cli", "train", "--child")
 
 
-class TrainerKeeper:
-    """Starts the trainer and watches it, in a thread. The trainer ends when this end of its pipe does."""
+class TrainerSupervisor:
+    """Starts the trainer and watches it, in a thread. The trainer ends when its standard input is closed."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
         self._loop = BackgroundLoop(
-            "keeper", self._look, poll_seconds=LOOK_SECONDS, retry_seconds=settings.retry_seconds
+            "supervisor", self._look, poll_seconds=LOOK_SECONDS, retry_seconds=settings.retry_seconds
         )
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -40,7 +40,7 @@ class TrainerKeeper:
 
     @property
     def pid(self) -> int | None:
-        """Of the trainer, if one runs."""
+        """The trainer's process id, if one runs."""
         return self._child.pid if self._child else None
 
     def start(self) -> None:
@@ -94,11 +94,11 @@ class TrainerKeeper:
     def _look_for_hang(self, child: subprocess.Popen[bytes]) -> None:
         now = dt.datetime.now(dt.UTC)
         with self._database.read() as session:
-            silence = training_status.find_silence(session, child.pid, since=self._started_at, now=now)
+            silence = training_status.measure_silence(session, child.pid, since=self._started_at, now=now)
             hangs = silence > self._patience_seconds and training_status.is_round_due(session)
         if hangs:
             logger.error("the trainer (process %d) says nothing for %.0f s; it is killed", child.pid, silence)
-            self._patience_seconds *= 2  # a fit that really takes so long must end some time
+            self._patience_seconds *= 2  # else a fit that really takes so long would never end
             child.kill()
 
 

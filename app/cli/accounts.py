@@ -1,4 +1,4 @@
-"""`inkling user` and `inkling token`: who may come in."""
+"""`inkling user` and `inkling token`: who may log in."""
 
 import datetime as dt
 import sys
@@ -27,7 +27,7 @@ def add_user(
     admin: Annotated[bool, typer.Option("--admin", help="May do everything; else label only.")] = False,
     password_stdin: FromStdin = False,
 ) -> None:
-    """Create an account. The first one closes the server to everybody without one."""
+    """Create an account. From the first one on, the server asks everyone to log in."""
     with failures_in_words():
         name = check_name(name)  # before the password is asked for
         database, password = open_database(), hash_password(_read_password(password_stdin))
@@ -83,7 +83,7 @@ def set_password(name: Name, password_stdin: FromStdin = False) -> None:
 def create_token(
     name: Name,
     purpose: Annotated[str, typer.Option("--for", help="What it is for, to tell tokens apart.")] = "script",
-    days: Annotated[int | None, typer.Option(min=1, help="How long it is good; for ever if left out.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; never if left out.")] = None,
 ) -> None:
     """Create a token that acts as this account. It is shown once."""
     with failures_in_words(), open_database().write() as session:
