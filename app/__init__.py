@@ -22,7 +22,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
     settings                               from the environment
     errors, accuracy, private, changes,    files for their owner alone
-    limits, learning                       what a transaction announces; how much at once; NumPy and TensorFlow, pure
+    limits, paging, learning               what a transaction announces; how much at once; NumPy and TensorFlow, pure
 
 A server is two processes. The web process answers people; the trainer fits models, and is started again if it dies.
 They share the database and nothing else: each tells the other in the table `change` what it has committed.

@@ -104,7 +104,6 @@ class _Heart:
         self._database = database
         self._beaten_at = float("-inf")
         self._state: TrainerState = "loading"
-        self._failure: str | None = None
         self.trainer_id = 0  # none, before the first beat
 
     def beat(self) -> None:
@@ -113,16 +112,15 @@ class _Heart:
             return
         now = dt.datetime.now(dt.UTC)
         with self._database.write() as session:
-            training_status.drop_silent_trainers(session, now=now)
             if not training_status.note_heartbeat(session, self.trainer_id, now=now):
-                self.trainer_id = training_status.enter_trainer(session, os.getpid(), now=now)
-                training_status.note_state(session, self.trainer_id, self._state, self._failure, now=now)
+                self.trainer_id = training_status.enter_trainer(session, os.getpid(), self._state, now=now)
+            training_status.drop_silent_trainers(session, now=now)
         self._database.forget_old_changes()
         self._beaten_at = time.monotonic()
 
     def tell(self, state: TrainerState, failure: str | None = None) -> None:
         """The process is ready, or why it is not."""
-        self._state, self._failure = state, failure
+        self._state = state
         with self._database.write() as session:
             now = dt.datetime.now(dt.UTC)
             training_status.note_state(session, self.trainer_id, state, failure, now=now)

@@ -63,9 +63,9 @@ def is_ready(session: Session, *, now: dt.datetime) -> bool:
     return trainer is not None and trainer.state == "ready" and trainer.failure is None
 
 
-def enter_trainer(session: Session, pid: int, *, now: dt.datetime) -> int:
-    """A trainer has started; its id."""
-    entered = TrainerStatus(pid=pid, state="loading", started_at=now, heartbeat_at=now)
+def enter_trainer(session: Session, pid: int, state: TrainerState = "loading", *, now: dt.datetime) -> int:
+    """A trainer has started, or was given up for dead and is alive; its id."""
+    entered = TrainerStatus(pid=pid, state=state, started_at=now, heartbeat_at=now)
     session.add(entered)
     session.flush()
     _note_training(session)

@@ -2,7 +2,7 @@
  * The REST API of one pool. Every failure is an ApiError, with words for people in its message.
  *
  * @typedef {{ correct: number, total: number, accuracy: number, interval: [number, number] }} Accuracy
- * @typedef {{ number: number, n_labels: number, validation: Accuracy, test: Accuracy | null, steps: number,
+ * @typedef {{ number: number, n_labels: number, validation: Accuracy | null, test: Accuracy | null, steps: number,
  *   fit_ms: number }} Round
  * @typedef {{ images: number, labeled: number, unlabeled: number, human: number, oracle: number,
  *   model: number }} Counts

@@ -50,14 +50,15 @@ export function plural(n, noun) {
 }
 
 /**
- * What one round changed against the one before: "+15 images (+3.75 points)".
+ * What one round changed on validation against the one before: "+15 images (+3.75 points)". Null without such images.
  * @param {Round} round
  * @param {Round} before
  */
-export function change(round, before) {
-  const images = round.validation.correct - before.validation.correct;
+export function change({ validation: now }, { validation: then }) {
+  if (now === null || then === null) return null;
+  const images = now.correct - then.correct;
   if (images === 0) return "no change";
-  const points = (round.validation.accuracy - before.validation.accuracy) * 100;
+  const points = (now.accuracy - then.accuracy) * 100;
   const noun = Math.abs(images) === 1 ? "image" : "images";
   return `${signed(images)} ${noun} (${signed(points, 2)} points)`;
 }

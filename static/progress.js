@@ -96,10 +96,14 @@ export class Progress extends Emitter {
 
   #showRounds() {
     const [before, round] = this.#newest();
-    this.#set("accuracy", percent(round.validation.accuracy, 1));
-    this.#set("validation", percent(round.validation.accuracy));
-    this.#set("validation-note", describe(round.validation));
-    this.#set("change", before ? `${change(round, before)} since round ${before.number}` : "before the first training");
+    const { validation } = round;
+    const shown = validation ?? round.test;
+    this.#set("accuracy", shown ? percent(shown.accuracy, 1) : "–");
+    this.#set("validation", validation ? percent(validation.accuracy) : "none");
+    this.#set("validation-note", validation ? describe(validation) : "this pool has no validation images");
+    const news = before && change(round, before);
+    const since = news && before ? `${news} since round ${before.number}` : "";
+    this.#set("change", before ? since : "before the first training");
     const hasTest = this.#rounds[0].test !== null;
     this.#set("test", round.test ? percent(round.test.accuracy) : hasTest ? "…" : "none");
     const missing = hasTest ? "being counted" : "this pool has no test images";
@@ -107,7 +111,7 @@ export class Progress extends Emitter {
     this.#set("round", count(round.number));
     this.#set("fit", round.number ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
     this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
-    const better = before ? Math.sign(round.validation.correct - before.validation.correct) : 0;
+    const better = Math.sign((validation?.correct ?? 0) - (before?.validation?.correct ?? validation?.correct ?? 0));
     this.#find("change").dataset.direction = ["worse", "same", "better"][better + 1];
   }
 
@@ -134,13 +138,9 @@ export class Progress extends Emitter {
 
   #announce() {
     const [before, round] = this.#newest();
-    const share = percent(round.validation.accuracy);
     const news = before ? change(round, before) : "the first";
-    this.#notices.set(
-      "round",
-      "good",
-      `Round ${round.number}, ${plural(round.n_labels, "label")}: ${share} right, ${news}.`,
-    );
+    const result = round.validation ? `: ${percent(round.validation.accuracy)} right, ${news}.` : " is trained.";
+    this.#notices.set("round", "good", `Round ${round.number}, ${plural(round.n_labels, "label")}${result}`);
     this.#place.dataset.fresh = round.number % 2 ? "odd" : "even"; // two names, so that the animation starts anew
   }
 

@@ -43,14 +43,17 @@ function curve(split, rounds, most) {
 
 /** @param {Round[]} rounds */
 function describe(rounds) {
-  const first = rounds[0];
-  const last = rounds[rounds.length - 1];
-  if (rounds.length < 2) return `Accuracy by labels: ${percent(first.validation.accuracy)} before the first training.`;
-  const best = rounds.reduce((a, b) => (b.validation.accuracy > a.validation.accuracy ? b : a));
+  const split = rounds[0].validation ? "validation" : "test";
+  const known = rounds.flatMap(({ n_labels, [split]: result }) => result ? [{ n_labels, ...result }] : []);
+  if (known.length === 0) return "This pool has no images to measure the model by.";
+  const first = known[0];
+  const last = known[known.length - 1];
+  if (known.length < 2) return `Accuracy by labels: ${percent(first.accuracy)} before the first training.`;
+  const best = known.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
   return (
-    `Accuracy on validation by labels, ${rounds.length - 1} trainings: from ${percent(first.validation.accuracy)} ` +
-    `with ${count(first.n_labels)} labels to ${percent(last.validation.accuracy)} with ${count(last.n_labels)}; ` +
-    `the best ${percent(best.validation.accuracy)} with ${count(best.n_labels)}.`
+    `Accuracy on ${split} by labels, ${known.length - 1} trainings: from ${percent(first.accuracy)} ` +
+    `with ${count(first.n_labels)} labels to ${percent(last.accuracy)} with ${count(last.n_labels)}; ` +
+    `the best ${percent(best.accuracy)} with ${count(best.n_labels)}.`
   );
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from app import rounds
 from app.changes import Change
@@ -116,17 +116,6 @@ def test_a_pool_that_fails_does_not_hold_up_the_others(
 
     assert training_of(database, pool).status == "failed"
     assert newest_round(database, healthy).number == 1
-
-
-def test_a_ranking_that_this_program_does_not_know_is_named(
-    database: Database, pool: Pool, ada: Annotator, trainer: Trainer
-) -> None:
-    ask_and_answer(database, pool, ada, 10)
-    with database.write() as session:
-        session.execute(text("UPDATE pool SET ranking = 'astrology'"))
-
-    assert trainer.run_one()
-    assert "does not know: astrology" in (training_of(database, pool).message or "")
 
 
 # What is written down

@@ -154,26 +154,32 @@ def test_who_was_taken_for_dead_enters_again(database: Database, pool: Pool) -> 
     own = Database(url_of(database.path))
     process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
     process._heart.beat()
+    process._heart.tell("ready")
     with database.write() as session:
         session.execute(text("DELETE FROM trainer_status"))
     process._heart._beaten_at = float("-inf")
     process._heart.beat()
 
     with database.read() as session:
-        assert session.scalars(select(TrainerStatus.id)).all() == [process._heart.trainer_id]
+        found = session.execute(select(TrainerStatus.id, TrainerStatus.state)).all()
+    assert [tuple(row) for row in found] == [(process._heart.trainer_id, "ready")]
     own.close()
 
 
-def test_who_enters_again_is_as_ready_as_before(database: Database, pool: Pool) -> None:
+def test_a_process_that_slept_for_long_is_no_other_than_before(database: Database, pool: Pool) -> None:  # noqa: ARG001
     own = Database(url_of(database.path))
     process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
-    assert not process.run_one()  # warm, and nothing to do
+    process._heart.beat()
+    process._heart.tell("ready")
+    before = process._heart.trainer_id
     with database.write() as session:
-        training_status.drop_trainers(session)  # as a server does that starts beside it
+        session.execute(text("UPDATE trainer_status SET heartbeat_at = '2026-01-01 00:00:00'"))
     process._heart._beaten_at = float("-inf")
-    process.run_one()
+    process._heart.beat()
 
-    assert training_of(database, pool) == "idle"
+    assert process._heart.trainer_id == before
+    with database.read() as session:
+        assert training_status.is_ready(session, now=dt.datetime.now(dt.UTC))
     own.close()
 
 

@@ -39,7 +39,6 @@ __all__ = [
     "Image",
     "Label",
     "LabelEvent",
-    "Learner",
     "Lease",
     "OracleRun",
     "Pool",

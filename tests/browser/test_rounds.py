@@ -103,3 +103,18 @@ def test_everything_important_is_in_sight_on_a_desktop(label_page: LabelPage) ->
     parts = [label_page.picture, label_page.shown("validation"), label_page.shown("fit"), label_page.notice("round")]
     for part in (*parts, *label_page.pad.get_by_role("button").all()):
         expect(part).to_be_in_viewport(ratio=1)
+
+
+def test_a_pool_without_validation_images_shows_what_it_has(page: Page, server: Server, make_pool: MakePool) -> None:
+    opened = LabelPage(page, server.url, make_pool(n_validation=0, n_test=30))
+    opened.open()
+    expect(opened.shown("validation")).to_have_text("none")
+    expect(opened.shown("validation-note")).to_have_text("this pool has no validation images")
+    expect(opened.shown("test")).to_contain_text("%")
+
+    opened.answer_batch()
+
+    expect(opened.shown("round")).to_have_text("1")
+    expect(opened.notice("round")).to_have_text("Round 1, 10 labels is trained.")
+    expect(opened.shown("test-note")).to_contain_text("of 30")
+    expect(opened.shown("change")).to_have_text("")
