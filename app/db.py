@@ -99,11 +99,6 @@ class Database:
             self._announce(changes)
         return mine.result()
 
-    @property
-    def n_waiting(self) -> int:
-        """How many works wait for the next shared transaction."""
-        return len(self._waiting)
-
     def _do(self, group: list["_Work"]) -> list[Change]:
         """All of a group in one transaction; its changes. Each of them hears what became of it, whatever that is."""
         try:
