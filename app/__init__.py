@@ -23,7 +23,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
     settings                               from the environment
     errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may
-    limits, learning                       read; what a commit announces; how much at once; NumPy and TensorFlow, pure
+    limits, paging, learning               read; what a commit announces; how much at once; lists in pages; NumPy and
+                                           TensorFlow, pure
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
 share the database and nothing else: each tells the other in the table `change` what it has committed.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func, select, true
 from sqlalchemy.orm import Session
 
 from app import events
@@ -24,6 +24,7 @@ from app.models import (
     Role,
     Skip,
 )
+from app.paging import page_of
 
 PAUSE_SECONDS = 60  # a longer gap between two answers is a pause, not slowness
 
@@ -56,20 +57,20 @@ def list_work(
     `with_truth` is for admins alone: an annotator who changes an answer and sees the count learns the true class. The
     model's prediction is the one it had when it asked; images beyond the stored ranking have none.
     """
-    standing = _standing(session, pool)
-    acts, pace = _acts(session, pool), _pace(session, pool, now)
+    asked_for = true() if annotator_id is None else LabelEvent.annotator_id == annotator_id
+    standing = _standing(session, pool, asked_for)
+    acts, pace = _acts(session, pool, asked_for), _pace(session, pool, asked_for, now)
     held = dict(
         session.execute(
             select(Lease.annotator_id, func.count())
             .where(Lease.pool_id == pool.id, Lease.expires_at > now)
+            .where(true() if annotator_id is None else Lease.annotator_id == annotator_id)
             .group_by(Lease.annotator_id)
         ).all()
     )
     people = session.scalars(select(Annotator).where(Annotator.id.in_({*acts, *held}))).all()
     work = []
     for person in people:
-        if annotator_id not in (None, person.id):
-            continue
         labels, like_model, n_with_model, like_truth, n_with_truth = standing.get(person.id, (0, 0, 0, 0, 0))
         skips, flags, last_at = acts.get(person.id, (0, 0, None))
         last_hour, seconds_per_label = pace.get(person.id, (0, None))
@@ -104,8 +105,7 @@ def list_flags(
         query = query.where(LabelEvent.annotator_id == annotator_id)
     if before is not None:
         query = query.where(LabelEvent.id < before)
-    rows = events.read(session.execute(query))
-    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
+    return page_of(events.read(session.execute(query)), limit, lambda event: event.id)
 
 
 def list_failed_rounds(session: Session, pool: Pool, *, limit: int = 20) -> Sequence[FailedRound]:
@@ -114,7 +114,9 @@ def list_failed_rounds(session: Session, pool: Pool, *, limit: int = 20) -> Sequ
     return session.scalars(query.limit(limit)).all()
 
 
-def _standing(session: Session, pool: Pool) -> dict[int, tuple[int, int, int, int, int]]:
+def _standing(
+    session: Session, pool: Pool, asked_for: ColumnElement[bool]
+) -> dict[int, tuple[int, int, int, int, int]]:
     """Per annotator: current labels; those equal to the prediction, of how many with one; the same for the truth."""
     rows = session.execute(
         select(
@@ -129,13 +131,13 @@ def _standing(session: Session, pool: Pool) -> dict[int, tuple[int, int, int, in
         .join(LabelEvent, LabelEvent.id == Label.event_id)
         .join(Image, Image.id == Label.image_id)
         .outerjoin(RankedImage, (RankedImage.round_id == LabelEvent.round_id) & (RankedImage.rank == LabelEvent.rank))
-        .where(Label.pool_id == pool.id)
+        .where(Label.pool_id == pool.id, asked_for)
         .group_by(LabelEvent.annotator_id)
     )
     return {row[0]: (row[1], row[2], row[3], row[4], row[5]) for row in rows if row[0] is not None}
 
 
-def _acts(session: Session, pool: Pool) -> dict[int, tuple[int, int, dt.datetime]]:
+def _acts(session: Session, pool: Pool, asked_for: ColumnElement[bool]) -> dict[int, tuple[int, int, dt.datetime]]:
     """Per annotator: skips, flags, and when they did anything last."""
     rows = session.execute(
         select(
@@ -144,19 +146,22 @@ def _acts(session: Session, pool: Pool) -> dict[int, tuple[int, int, dt.datetime
             _count(LabelEvent.kind == "flag"),
             func.max(LabelEvent.created_at),
         )
-        .where(LabelEvent.pool_id == pool.id)
+        .where(LabelEvent.pool_id == pool.id, asked_for)
         .group_by(LabelEvent.annotator_id)
     )
     return {row[0]: (row[1], row[2], row[3]) for row in rows if row[0] is not None}
 
 
-def _pace(session: Session, pool: Pool, now: dt.datetime) -> dict[int, tuple[int, float | None]]:
+def _pace(
+    session: Session, pool: Pool, asked_for: ColumnElement[bool], now: dt.datetime
+) -> dict[int, tuple[int, float | None]]:
     """Per annotator: answers of the last hour, and the median seconds between two of them, pauses left out."""
     rows = session.execute(
         select(LabelEvent.annotator_id, LabelEvent.created_at)
         .where(
             LabelEvent.pool_id == pool.id,
             LabelEvent.kind == "label",
+            asked_for,
             LabelEvent.created_at > now - dt.timedelta(hours=1),
         )
         .order_by(LabelEvent.id)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import AuditEntry
+from app.paging import page_of
 
 
 def record_audit(
@@ -29,5 +30,4 @@ def list_audit(
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(AuditEntry.id < before)
-    rows = session.scalars(query).all()
-    return (rows, None) if len(rows) <= limit else (rows[:limit], rows[limit - 1].id)
+    return page_of(session.scalars(query).all(), limit, lambda entry: entry.id)

@@ -108,11 +108,6 @@ class Database:
             self._announce(changes)
         return mine.result()
 
-    @property
-    def n_waiting(self) -> int:
-        """How many works wait for the next shared transaction."""
-        return len(self._waiting)
-
     def _do(self, group: list["_Work"]) -> list[Change]:
         """Do a group of works in one transaction; return its changes. Each future gets a result or an error."""
         try:

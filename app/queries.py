@@ -1,9 +1,8 @@
 """Read-only answers for pages and the API. Lists come in pages: the rows, and the cursor of the next page."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from app import events, rounds
 from app.errors import NotFound
 from app.events import EVENTS, LabelEventView
 from app.models import Annotator, Answer, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
-
-T = TypeVar("T")
+from app.paging import page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
 def list_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """Pools by id."""
     rows = session.scalars(select(Pool).where(Pool.id > after).order_by(Pool.id).limit(limit + 1)).all()
-    return _page(rows, limit, lambda pool: pool.id)
+    return page_of(rows, limit, lambda pool: pool.id)
 
 
 def list_rounds(
@@ -115,7 +113,7 @@ def list_rounds(
     """The pool's rounds by number."""
     query = select(Round).where(Round.pool_id == pool.id, Round.number > after)
     rows = session.scalars(query.order_by(Round.number).limit(limit + 1)).all()
-    return _page(rows, limit, lambda round_: round_.number)
+    return page_of(rows, limit, lambda round_: round_.number)
 
 
 def get_round(session: Session, pool: Pool, number: int) -> Round:
@@ -141,7 +139,7 @@ def list_labels(
         .order_by(Label.event_id)
         .limit(limit + 1)
     )
-    return _page(events.read(rows), limit, lambda event: event.id)
+    return page_of(events.read(rows), limit, lambda event: event.id)
 
 
 def list_last_answers(
@@ -153,7 +151,7 @@ def list_last_answers(
     query = query.order_by(LabelEvent.id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(LabelEvent.id < before)
-    return _page(events.read(session.execute(query)), limit, lambda event: event.id)
+    return page_of(events.read(session.execute(query)), limit, lambda event: event.id)
 
 
 def list_oracle_runs(
@@ -163,7 +161,7 @@ def list_oracle_runs(
     query = select(OracleRun).order_by(OracleRun.id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(OracleRun.id < before)
-    return _page(session.scalars(query).all(), limit, lambda run: run.id)
+    return page_of(session.scalars(query).all(), limit, lambda run: run.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +209,3 @@ def _is_image(image_id: int, with_held_out: bool) -> tuple[ColumnElement[bool], 
 def find_annotator_id(session: Session, name: str) -> int | None:
     """The id of the annotator of this name; None if there is none yet."""
     return session.scalar(select(Annotator.id).where(Annotator.name == name))
-
-
-def _page(rows: Sequence[T], limit: int, cursor: Callable[[T], int]) -> tuple[Sequence[T], int | None]:
-    """Cut the extra row that tells whether there is a next page."""
-    return (rows, None) if len(rows) <= limit else (rows[:limit], cursor(rows[limit - 1]))

@@ -64,7 +64,7 @@ def do_together(database: Database, works: Sequence[Callable[[Session], T]]) -> 
         with database.write():
             for work in works:  # one after another, so that the group has this order
                 futures.append(threads.submit(database.write_together, work))
-                while database.n_waiting < len(futures):
+                while len(database._waiting) < len(futures):
                     time.sleep(0.001)
         for future in futures:
             future.exception()
@@ -78,7 +78,7 @@ def test_works_that_wait_share_one_commit_and_each_gets_its_own_result(database:
     assert len(commits) == 1
     assert len(set(ids)) == 8
     assert names(database) == [f"annotator {number}" for number in range(8)]
-    assert database.n_waiting == 0
+    assert database._waiting == []
 
 
 def test_one_that_fails_takes_nothing_of_the_others_with_it(database: Database) -> None:

@@ -1,6 +1,7 @@
 """The charts as data: what Bokeh is told to draw."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from bokeh.document import Document
 
 from app.errors import NotFound
 from app.oracle.scenarios import Parameters
+from app.settings import ROOT
 from app.web.pages import charts
 
 from .oracle_results import make_result
@@ -76,3 +78,14 @@ def test_the_confidence_chart_says_after_how_many_labels() -> None:
 def test_what_was_not_run_has_no_chart(name: str, experiment: Any) -> None:
     with pytest.raises(NotFound, match=r"There are: accuracy, confidence, distances\."):
         charts.build_chart(name, make_result(experiment), "light")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_and_lines_of_a_chart_have_the_colours_of_the_page(theme: charts.Theme) -> None:
+    light, dark = re.split(
+        r"prefers-color-scheme: *dark", (ROOT / "static/style.css").read_text(encoding="utf-8"), maxsplit=1
+    )
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", light if theme == "light" else dark))
+    palette = charts.PALETTES[theme]
+
+    assert (palette.ink, palette.soft, palette.line) == (colours["ink"], colours["ink-soft"], colours["line"])

@@ -1,7 +1,7 @@
 """Pools: their counts, rounds, labels, export, and the stream of changes."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
@@ -79,7 +79,7 @@ def export_labels(
     slug: Slug,
     services: InServices,
     admin: InAdmin,  # noqa: ARG001 (being admin is all)
-    format: Annotated[Literal["csv", "jsonl", "npz"], Query()] = "csv",
+    format: Annotated[export.Format, Query()] = "csv",
 ) -> StreamingResponse:
     """Labels with value, source, annotator, time, round and confidence; npz carries the images too."""
     with services.database.read() as session:

@@ -44,13 +44,13 @@ PALETTES: dict[Theme, Palette] = {
     "light": Palette(
         ink="#1b1d28",
         soft="#555a6b",
-        line="#e3e0d7",
+        line="#d9d6cc",
         curves=("#3346b8", "#c2570c", "#17693f", "#a21caf", "#0b7285", "#b3202c", "#8a6100", "#6b6f80"),
     ),
     "dark": Palette(
         ink="#eceef5",
         soft="#aab0c2",
-        line="#2d3240",
+        line="#343949",
         curves=("#a9b7ff", "#ffab5e", "#86d9a8", "#f0a0f5", "#7fdbe8", "#ff8f8f", "#e5cf7a", "#b4b9c9"),
     ),
 }
