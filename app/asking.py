@@ -31,6 +31,7 @@ class AskedImage:
     taken_until: dt.datetime | None  # if leases of others and answers are as many as the pool wants
     n_answers: int
     event_id: int | None
+    own_event_id: int | None
     round_id: int
     round: int
     rank: int | None
@@ -50,6 +51,7 @@ _OTHERS = (
     _other.expires_at > bindparam("now", type_=Lease.expires_at.type),
 )
 _ANSWERS = Answer.image_id == Image.id
+_OWN = select(Answer.event_id).where(_ANSWERS, Answer.annotator_id == bindparam("by"))
 _ASKED = (
     select(
         Image.id.label("image_id"),
@@ -57,7 +59,10 @@ _ASKED = (
         Image.sha256,
         Label.event_id,
         select(func.count()).where(_ANSWERS).scalar_subquery().label("n_answers"),
-        select(Answer.event_id).where(_ANSWERS, Answer.annotator_id == bindparam("by")).exists().label("has_answered"),
+        select(Answer.event_id)
+        .where(_ANSWERS, Answer.annotator_id == bindparam("by"))
+        .scalar_subquery()
+        .label("own_id"),
         select(func.count()).where(*_OTHERS).scalar_subquery().label("n_others"),
         select(func.min(_other.expires_at)).where(*_OTHERS).scalar_subquery().label("others_until"),
         _mine.round_id,
@@ -110,10 +115,11 @@ def read_asked(
             position=row.position,
             sha256=row.sha256,
             is_held=is_held,
-            is_answered=bool(row.has_answered) or row.n_answers >= pool.answers_wanted,
+            is_answered=row.own_id is not None or row.n_answers >= pool.answers_wanted,
             taken_until=row.others_until if is_taken else None,
             n_answers=row.n_answers,
             event_id=row.event_id,
+            own_event_id=row.own_id,
             round_id=row.round_id if is_held else newest.id,
             round=row.round if is_held else newest.number,
             rank=rank,

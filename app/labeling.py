@@ -159,8 +159,8 @@ def _check_given(pool: Pool, given: Sequence[GivenLabel]) -> None:
 def _find_given_before(
     session: Session, annotator: Annotator, given: Sequence[GivenLabel], found: Mapping[int, AskedImage]
 ) -> dict[str, LabelEventView]:
-    """By key: the current labels of these images that the annotator gave with the same value."""
-    standing = {label.key: found[label.image_id].event_id for label in given if label.key is not None}
+    """By key: the answers that the annotator has given these images with the same value."""
+    standing = {label.key: found[label.image_id].own_event_id for label in given if label.key is not None}
     event_ids = [event_id for event_id in standing.values() if event_id is not None]
     if not event_ids:
         return {}

@@ -78,15 +78,15 @@ def update_labels(session: Session, image_ids: Collection[int]) -> None:
 class Fold:
     """The answers and labels after the events added so far: what the tables `Answer` and `Label` must hold.
 
-    `answers` maps an image and then an annotator to the event that gives the answer its value; a model's annotator is
-    None. `labels` maps an image to the event that was agreed on.
+    `answers` maps an image and then an annotator to the event that gives the answer its value. For a model's answer,
+    minus the id of its autolabel stands in for the annotator. `labels` maps an image to the event that was agreed on.
     """
 
     def __init__(self) -> None:
-        self.answers: dict[int, dict[int | None, LabelEventView]] = defaultdict(dict)
+        self.answers: dict[int, dict[int, LabelEventView]] = defaultdict(dict)
         self.labels: dict[int, LabelEventView] = {}
         self._by_id: dict[int, LabelEventView] = {}
-        self._whose: dict[int, int | None] = {}  # by event
+        self._whose: dict[int, int] = {}  # by event
 
     def add(self, event: LabelEventView) -> None:
         """Add the next event, in the order of their ids.
@@ -96,7 +96,7 @@ class Fold:
         """
         self._by_id[event.id] = event
         if event.kind == "label":
-            self._put(event, event.annotator_id)
+            self._put(event, _whose(event))
         elif event.kind == "change" and event.undoes_id is not None:
             self._put(event, self._whose[event.undoes_id])
         elif event.kind == "undo" and event.undoes_id is not None:
@@ -104,12 +104,12 @@ class Fold:
 
     def _take_back(self, undone: LabelEventView) -> None:
         if undone.kind == "label":
-            del self.answers[undone.image_id][undone.annotator_id]
+            del self.answers[undone.image_id][self._whose[undone.id]]
             self._agree(undone.image_id)
         elif undone.kind == "change" and undone.undoes_id is not None:
             self._put(self._by_id[undone.undoes_id], self._whose[undone.id])
 
-    def _put(self, event: LabelEventView, whose: int | None) -> None:
+    def _put(self, event: LabelEventView, whose: int) -> None:
         self._whose[event.id] = whose
         self.answers[event.image_id][whose] = event
         self._agree(event.image_id)
@@ -120,6 +120,10 @@ class Fold:
             self.labels.pop(image_id, None)
         else:
             self.labels[image_id] = agreed
+
+
+def _whose(event: LabelEventView) -> int:
+    return -(event.autolabel_id or 0) if event.annotator_id is None else event.annotator_id
 
 
 def _as_answer(event: LabelEventView) -> dict[str, object]:

@@ -55,6 +55,7 @@ class NewestRound:
 
     id: int
     number: int
+    last_event_id: int
     n_new: int
 
     def until_due(self, pool: Pool) -> int:
@@ -68,7 +69,7 @@ _N_NEW = (
     .where(Label.pool_id == Round.pool_id, Label.event_id > Round.last_event_id, Label.source != "model")
     .scalar_subquery()
 )
-_NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, _N_NEW.label("n_new"))
+_NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, Round.last_event_id, _N_NEW.label("n_new"))
 # Into the table, not the class: the next ask waits for these rows, and Core takes a third less time.
 _INSERT_RANKED = insert(cast(Table, RankedImage.__table__))
 
@@ -86,17 +87,17 @@ def get_newest(session: Session, pool: Pool) -> NewestRound:
         sqlalchemy.exc.NoResultFound: the pool is not in the database; with the pool there is always a round.
     """
     row = session.connection().execute(_NEWEST, {"pool_id": pool.id}).one()
-    return NewestRound(id=row.id, number=row.number, n_new=row.n_new)
+    return NewestRound(id=row.id, number=row.number, last_event_id=row.last_event_id, n_new=row.n_new)
 
 
-def is_due(session: Session, pool: Pool) -> bool:
-    """Whether the next round has enough new labels to learn, or enough revoked labels to forget."""
-    return get_newest(session, pool).until_due(pool) == 0 or _has_to_forget(session, pool)
+def is_due(session: Session, pool: Pool, newest: NewestRound | None = None) -> bool:
+    """Whether the round after `newest` has enough new labels to learn, or enough revoked labels to forget."""
+    newest = newest or get_newest(session, pool)
+    return newest.until_due(pool) == 0 or _has_to_forget(session, pool, newest)
 
 
-def _has_to_forget(session: Session, pool: Pool) -> bool:
+def _has_to_forget(session: Session, pool: Pool, newest: NewestRound) -> bool:
     """Whether the newest round was trained on a batch of labels that were revoked since, and others are left."""
-    newest = get_newest_round(session, pool)
     undo, undone = aliased(LabelEvent), aliased(LabelEvent)
     n_revoked = session.scalar(
         select(func.count())

@@ -13,6 +13,7 @@ from app.settings import ROOT
 MIGRATIONS = ROOT / "migrations"
 
 _TAKES = "It takes a SQLite file, such as sqlite:///inkling.db or sqlite:////var/lib/inkling/inkling.db."
+_NOT_ALLOWED = "It holds what this version does not allow: go on with the version before, and report it."
 _RESTORE = "Restore it from a backup (inkling restore FILE), or set INKLING_DATABASE_URL to another file."
 # By the error's primary code: extended codes have a suffix (SQLITE_IOERR_WRITE).
 _REMEDIES = {
@@ -78,7 +79,7 @@ def as_unavailable(error: DBAPIError) -> DatabaseUnavailable | None:
 
 def unusable(path: Path, error: BaseException | None) -> DatabaseUnusable:
     """SQLite's reason with its remedy."""
-    remedy = _REMEDIES.get(_name(error), _RESTORE)
+    remedy = (_REMEDIES | {"SQLITE_CONSTRAINT": _NOT_ALLOWED}).get(_name(error), _RESTORE)
     return DatabaseUnusable(f"The database {path} cannot be used: {error}. {remedy}")
 
 

@@ -35,8 +35,14 @@ class TrainerSupervisor:
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._start_at = 0.0
+        self._n_short_lives = 0
         self._looked_at = 0.0
         self._patience_seconds = training_status.SILENCE_SECONDS
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether a trainer is worth waiting for: not once two in a row have died as soon as they started."""
+        return self._n_short_lives < 2
 
     @property
     def pid(self) -> int | None:
@@ -79,7 +85,9 @@ class TrainerSupervisor:
     def _bury(self, child: subprocess.Popen[bytes], code: int) -> None:
         self._child = None
         lived = (dt.datetime.now(dt.UTC) - self._started_at).total_seconds()
-        pause = self._settings.retry_seconds if lived < SHORT_LIFE_SECONDS else 0.0
+        is_short = lived < SHORT_LIFE_SECONDS
+        self._n_short_lives = self._n_short_lives + 1 if is_short else 0
+        pause = self._settings.retry_seconds if is_short else 0.0
         self._start_at = time.monotonic() + pause
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         logger.error("the trainer (process %d) %s; it is started again in %g s", child.pid, how, pause)

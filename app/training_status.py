@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import rounds
 from app.changes import Change, note
 from app.models import FailedRound, Pool, TrainerState, TrainerStatus
+from app.rounds import NewestRound
 
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0  # a trainer without a heartbeat for so long is dead or hangs
@@ -25,7 +26,9 @@ class Training:
     message: str | None = None
 
 
-def read_training(session: Session, pool: Pool, *, is_supervised: bool, now: dt.datetime) -> Training:
+def read_training(
+    session: Session, pool: Pool, newest: NewestRound | None = None, *, is_supervised: bool, now: dt.datetime
+) -> Training:
     """The status of this pool's training. `is_supervised`: the server starts a trainer whenever there is none."""
     trainer = find_trainer(session, now=now)
     if trainer is None and is_supervised:
@@ -36,9 +39,10 @@ def read_training(session: Session, pool: Pool, *, is_supervised: bool, now: dt.
         return Training("failed", trainer.failure)
     if trainer.state == "loading":
         return Training("loading", "TensorFlow is being loaded; answers are kept and count meanwhile.")
-    if not rounds.is_due(session, pool):
+    newest = newest or rounds.get_newest(session, pool)
+    if not rounds.is_due(session, pool, newest):
         return Training("idle")
-    number = rounds.get_newest(session, pool).number + 1
+    number = newest.number + 1
     failed = session.scalar(select(FailedRound).where(FailedRound.pool_id == pool.id, FailedRound.number == number))
     if failed is None:
         return Training("running")

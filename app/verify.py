@@ -235,7 +235,7 @@ def _compare_standing(session: Session, pool: Pool, history: Sequence[LabelEvent
                 (image_id, whose): (event.id, event.value)
                 for image_id, of_image in fold.answers.items()
                 for whose, event in of_image.items()
-                if whose is not None
+                if whose > 0  # no model's
             },
         )
         or _compare_skips(session, pool, history)

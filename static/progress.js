@@ -1,6 +1,6 @@
 /**
  * How the model does: accuracy, labels, round, curve. Needs elements [data-show=NAME] inside `place`, NAME one of
- * accuracy, validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
+ * accuracy, accuracy-name, validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
  *
  * @import { Accuracy, Api, Pool, Round } from "./api.js"
  * @import { Connection } from "./connection.js"
@@ -99,6 +99,7 @@ export class Progress extends Emitter {
     const { validation } = round;
     const shown = validation ?? round.test;
     this.#set("accuracy", shown ? percent(shown.accuracy, 1) : "–");
+    this.#set("accuracy-name", validation ? "Validation accuracy: " : "Test accuracy: ");
     this.#set("validation", validation ? percent(validation.accuracy) : "none");
     this.#set("validation-note", validation ? describe(validation) : "this pool has no validation images");
     const news = before && change(round, before);
@@ -139,7 +140,7 @@ export class Progress extends Emitter {
   #announce() {
     const [before, round] = this.#newest();
     const news = before ? change(round, before) : "the first";
-    const result = round.validation ? `: ${percent(round.validation.accuracy)} right, ${news}.` : " is trained.";
+    const result = round.validation ? `: ${percent(round.validation.accuracy)} right, ${news}.` : ": the model is trained.";
     this.#notices.set("round", "good", `Round ${round.number}, ${plural(round.n_labels, "label")}${result}`);
     this.#place.dataset.fresh = round.number % 2 ? "odd" : "even"; // two names, so that the animation starts anew
   }

@@ -6,9 +6,10 @@ from sqlalchemy import select
 from app import queries
 from app.db import Database
 from app.errors import AlreadyLabeled, LeasedByAnother
+from app.labeling import GivenLabel
 from app.models import Annotator, Label, Pool
 
-from .factories.acts import answer, ask, change, ids_of, label_by_model, release, skip, undo, withdraw
+from .factories.acts import answer, ask, change, give, ids_of, label_by_model, release, skip, undo, withdraw
 from .factories.making import LEASE_SECONDS, NOW, add_annotator, after
 from .factories.stored import check_whole, image_ids, standing
 
@@ -186,3 +187,25 @@ def test_an_image_with_all_its_answers_is_no_more_to_give(
     assert asked.images == []
     assert asked.shortage is not None
     assert asked.shortage.unlabeled == 0
+
+
+def test_of_two_models_labels_the_older_one_is_the_label_until_it_is_withdrawn(database: Database, pool: Pool) -> None:
+    (image_id,) = image_ids(database, pool, [0])
+    label_by_model(database, pool, [image_id], value=1)
+    label_by_model(database, pool, [image_id], value=2)
+
+    assert standing(database) == {image_id: 1}
+    check_whole(database)
+
+
+def test_ones_own_second_answer_is_known_though_anothers_is_the_label(
+    database: Database, twice: Pool, ada: Annotator, ben: Annotator
+) -> None:
+    (image_id,) = image_ids(database, twice, [0])
+    answer(database, twice, ada, [image_id], value=3)
+    (first,) = answer(database, twice, ben, [image_id], value=3)
+
+    again = give(database, twice, ben, GivenLabel(image_id, 3, "another-key"))
+
+    assert [event.id for event in again.events] == [first.id]
+    assert again.n_replayed == 1

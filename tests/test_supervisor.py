@@ -109,9 +109,11 @@ def test_a_trainer_that_says_something_is_left_alone(
     kept: TrainerSupervisor, database: Database, pool: Pool, ada: Annotator
 ) -> None:
     first = pid_of(kept)
-    add_trainer(database, pid=first, now=dt.datetime.now(dt.UTC))
+    an_hour = dt.timedelta(hours=1)
+    add_trainer(database, pid=first, now=dt.datetime.now(dt.UTC) + an_hour)
+    kept._patience_seconds = 0.05
     ask_and_answer(database, pool, ada, 10)
-    time.sleep(0.1)
+    time.sleep(0.2)
 
     assert kept.pid == first
 
@@ -177,3 +179,18 @@ def test_another_process_reads_the_same_settings(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(name, value)
 
     assert Settings() == settings
+
+
+def test_a_trainer_that_dies_at_once_again_and_again_is_not_waited_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
+    monkeypatch.setattr(supervisor, "HEAD_START_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.005)
+    kept = TrainerSupervisor(make_settings(url_of(database.path), retry_seconds=0.01), database)
+    assert kept.is_promising
+    kept.start()
+    try:
+        wait_until(lambda: not kept.is_promising)
+    finally:
+        kept.stop()

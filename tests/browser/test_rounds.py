@@ -115,6 +115,6 @@ def test_a_pool_without_validation_images_shows_what_it_has(page: Page, server: 
     opened.answer_batch()
 
     expect(opened.shown("round")).to_have_text("1")
-    expect(opened.notice("round")).to_have_text("Round 1, 10 labels is trained.")
+    expect(opened.notice("round")).to_have_text("Round 1, 10 labels: the model is trained.")
     expect(opened.shown("test-note")).to_contain_text("of 30")
     expect(opened.shown("change")).to_have_text("")

@@ -97,7 +97,7 @@ def answers_of(fold: Fold) -> dict[tuple[int, int], int]:
         (image_id, whose): event.id
         for image_id, of_image in fold.answers.items()
         for whose, event in of_image.items()
-        if whose is not None
+        if whose > 0
     }
 
 

@@ -6,18 +6,22 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi.testclient import TestClient
 
 from app import accounts, queries
 from app.limits import STREAMS_OF_ONE
+from app.main import create_app
+from app.settings import Settings
 from app.web.api import stream
 from app.web.edge.deps import Services
-from tests.factories import add_account, ask, opened, race
+from tests.factories import add_account, add_round, add_trainer, ask, opened, race
 
 POOL = "/api/v1/pools/digits"
 
@@ -160,3 +164,20 @@ def test_what_a_command_does_reaches_open_pages(server: str, services: Services)
             accounts.set_disabled(session, "ada", True, now=dt.datetime.now(dt.UTC))
 
         assert next(events) == ("leases", {"number": None})
+
+
+def test_an_ask_waits_for_the_round_that_another_process_stores(settings: Settings) -> None:
+    """The trainer's way: a round of another connection is told by the feed, and ends the wait."""
+    app = create_app(settings.model_copy(update={"round_wait_seconds": 30.0}))
+    services: Services = app.state.services
+    with TestClient(app, base_url="http://localhost") as client, opened(services.database.path) as trainer:
+        add_trainer(trainer, now=dt.datetime.now(dt.UTC))
+        client.post(f"{POOL}/oracle-labels", json={"count": 10}).raise_for_status()
+        with ThreadPoolExecutor(1) as thread:
+            asked = thread.submit(client.post, f"{POOL}/leases", json={"count": 1})
+            with trainer.read() as session:
+                (pool,) = queries.list_pools(session)[0]
+            add_round(trainer, pool)
+            lease = asked.result(60).json()
+
+    assert (lease["round"], lease["stale"]) == (1, False)

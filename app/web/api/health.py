@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app import training_status
 from app.web.edge.auth import InAdmin
-from app.web.edge.deps import InServices, Now
+from app.web.edge.deps import InServices, Now, expects_trainer
 from app.web.edge.problems import responses
 
 router = APIRouter(tags=["health"])
@@ -34,7 +34,7 @@ def get_readiness(services: InServices, response: Response, now: Now) -> Health:
             return Health(status="ok")
         trainer = training_status.find_trainer(session, now=now)
     response.status_code = 503
-    return Health(status="loading" if trainer or services.supervisor else "absent")
+    return Health(status="loading" if trainer or expects_trainer(services) else "absent")
 
 
 @router.get(

@@ -181,8 +181,8 @@ def _wait_for_due_round(services: Services, slug: str, now: dt.datetime) -> None
     with services.database.read() as session:
         pool = services.pools.get(session, slug)
         newest = rounds.get_newest(session, pool)
-        is_due = rounds.is_due(session, pool)
-        is_awaited = is_due and get_training(services, session, pool, now).status == "running"
+        is_due = rounds.is_due(session, pool, newest)
+        is_awaited = is_due and get_training(services, session, pool, now, newest).status == "running"
     if is_awaited:
         seconds = services.settings.round_wait_seconds
         services.live.wait_for_round(pool.id, after=newest.number, seconds=seconds)

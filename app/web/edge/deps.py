@@ -14,6 +14,7 @@ from app.feed import Feed
 from app.live import Live
 from app.models import Pool
 from app.pools import SLUG, Pools
+from app.rounds import NewestRound
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
 from app.training_status import Training, read_training
@@ -49,9 +50,16 @@ async def get_services(request: HTTPConnection) -> Services:
     return services
 
 
-def get_training(services: Services, session: Session, pool: Pool, now: dt.datetime) -> Training:
+def get_training(
+    services: Services, session: Session, pool: Pool, now: dt.datetime, newest: NewestRound | None = None
+) -> Training:
     """The status of a pool's training; without a trainer, whether the server is about to start one."""
-    return read_training(session, pool, is_supervised=services.supervisor is not None, now=now)
+    return read_training(session, pool, newest, is_supervised=expects_trainer(services), now=now)
+
+
+def expects_trainer(services: Services) -> bool:
+    """Whether the server is about to start a trainer if there is none."""
+    return services.supervisor is not None and services.supervisor.is_promising
 
 
 async def get_now() -> dt.datetime:

@@ -149,8 +149,9 @@ def _build_page(
 def _view_answer(session: Session, pool: Pool, event_id: int | None, caller: Caller) -> EventView | None:
     if event_id is None:
         return None
-    (answer,) = view_events(pool, events.read_by_id(session, [event_id]))
-    return answer if caller.is_admin or answer.annotator == caller.name else None
+    found = events.read_by_id(session, [event_id])
+    is_own = found[0].annotator_id is not None and found[0].annotator_id == caller.annotator_id
+    return view_events(pool, found)[0] if caller.is_admin or is_own else None
 
 
 def _get_origin(back: str, slug: str, caller: Caller) -> tuple[str, str]:
