@@ -140,7 +140,9 @@ export class Progress extends Emitter {
   #announce() {
     const [before, round] = this.#newest();
     const news = before ? change(round, before) : "the first";
-    const result = round.validation ? `: ${percent(round.validation.accuracy)} right, ${news}.` : ": the model is trained.";
+    const result = round.validation
+      ? `: ${percent(round.validation.accuracy)} right, ${news}.`
+      : ": the model is trained.";
     this.#notices.set("round", "good", `Round ${round.number}, ${plural(round.n_labels, "label")}${result}`);
     this.#place.dataset.fresh = round.number % 2 ? "odd" : "even"; // two names, so that the animation starts anew
   }
