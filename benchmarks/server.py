@@ -139,7 +139,8 @@ def wait_for(server: RunningServer, path: str) -> float:
     Raises:
         TimeoutError: that did not happen within two minutes.
     """
-    while time.monotonic() - server.started < START_SECONDS:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
         try:
             with Client(server.port, timeout=START_SECONDS) as client:
                 if client.get_status(path) == 200:
