@@ -27,5 +27,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
                                            TensorFlow, pure
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
-share the database and nothing else: each tells the other in the table `change` what it has committed.
+share the database: each tells the other in the table `change` what it has committed. Beside it are the lock file, and
+the pipe with which the trainer notices that its server is gone.
+
+A click begins in static/label.js, the pages lie in templates/, and migrations/ leads older databases here.
 """

@@ -1,7 +1,8 @@
-"""The database: sessions, transactions, migrations. It and `sqlite` are the only files that know which one it is.
+"""The database: sessions, transactions, migrations. It, `sqlite`, `write_lock`, `schema` and `backup` know which one it is.
 
 SQLite runs in WAL mode with `synchronous=FULL`: what is committed survives a power cut. It takes one writer at a time,
-so writers queue at a lock of our own first. A small write mostly waits for the disk: writes that queue meanwhile can
+so writers queue at a lock of our own first: the order of ids is the order of commits, on which rounds, `verify` and all
+cursors rest. A small write mostly waits for the disk: writes that queue meanwhile can
 share the next commit.
 """
 

@@ -1,6 +1,7 @@
 """Label events as they are appended and read: one dataclass, and statements built from its fields.
 
-A new column of an event is a column of the table, a field here, and a field of the API's response.
+A new column of an event is a column of the table (with its migration), a field here, and a field of the API's response.
+What the annotator gives it comes through `asking.make_event`.
 """
 
 import datetime as dt

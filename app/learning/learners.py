@@ -1,4 +1,7 @@
-"""The table of learners. A new one is a module beside this one, a line here, and its name in `names`."""
+"""The table of learners. A new one is a module beside this one, a line here, and its name in `names`.
+
+The tables `pool` and `feature_set` hold that name by a CHECK, so a migration comes with it.
+"""
 
 from collections.abc import Callable
 
