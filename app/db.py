@@ -1,9 +1,9 @@
-"""The database: sessions, transactions, migrations. It, `sqlite`, `write_lock`, `schema` and `backup` know which one it is.
+"""The database: sessions, transactions, migrations. Few files know which one it is: this, `sqlite`, `write_lock`,
+`schema` and `backup`.
 
 SQLite runs in WAL mode with `synchronous=FULL`: what is committed survives a power cut. It takes one writer at a time,
-so writers queue at a lock of our own first: the order of ids is the order of commits, on which rounds, `verify` and all
-cursors rest. A small write mostly waits for the disk: writes that queue meanwhile can
-share the next commit.
+so writers queue at a lock of our own first. So the order of ids is the order of commits, on which rounds, `verify` and
+all cursors rest. A small write mostly waits for the disk: writes that queue meanwhile can share the next commit.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""What is SQLite's own: its file, how a connection is set up, what its errors mean. `db` uses this, and `schema` the migrations."""
+"""What is SQLite's own: its file, how a connection is set up, what its errors mean. For `db`, and partly `schema`."""
 
 import sqlite3
 from pathlib import Path
