@@ -58,7 +58,9 @@ def _running() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite:///{Path(folder) / 'inkling.db'}")
         server = uvicorn.Server(
-            uvicorn.Config(create_app(settings), port=0, log_level="warning", timeout_graceful_shutdown=2)
+            uvicorn.Config(
+                create_app(settings, with_trainer=True), port=0, log_level="warning", timeout_graceful_shutdown=2
+            )
         )
         thread = threading.Thread(target=server.run)
         thread.start()
