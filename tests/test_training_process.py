@@ -2,9 +2,14 @@
 
 import datetime as dt
 import logging
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -18,7 +23,7 @@ from app.live import Live
 from app.models import Annotator, Pool, TrainerStatus
 from app.oracle import runs
 from app.oracle.scenarios import Parameters
-from app.training_process import TrainingProcess
+from app.training_process import NICENESS, TrainingProcess
 
 from .factories.acts import ask_and_answer
 from .factories.files import url_of
@@ -257,3 +262,27 @@ def test_what_fails_for_people_is_no_failure_of_an_oracle_run(
     with database.read() as session:
         assert runs.get_run(session, run_id).status == "done"
     own.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads have a priority of their own on Linux")
+def test_the_command_fits_at_lower_priority_and_writes_at_its_own(database: Database) -> None:
+    """A thread that gives way while it holds the write lock would keep all answers waiting."""
+    command = [sys.executable, "-c", "from app.cli import app; app()", "train", "--child"]
+    environment = os.environ | {"INKLING_DATABASE_URL": url_of(database.path)}
+    own = os.nice(0)
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
+        until = time.monotonic() + 60
+        while priority_of(process.pid, process.pid) == own and time.monotonic() < until:
+            time.sleep(0.01)
+        tasks = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+        fitting = priority_of(process.pid, process.pid)
+        at_own = [task for task in tasks if priority_of(process.pid, task) == own]
+        process.kill()
+
+    assert fitting == min(19, own + NICENESS)
+    assert len(at_own) >= 3  # that follow changes, beat, and write
+
+
+def priority_of(pid: int, task: int) -> int:
+    """How nice a thread is: the 19th field, the 17th behind the name in brackets."""
+    return int(Path(f"/proc/{pid}/task/{task}/stat").read_text().rpartition(")")[2].split()[16])

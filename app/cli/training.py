@@ -13,7 +13,7 @@ import typer
 from app import datasets
 from app.cli.console import failures_in_words, get_settings
 from app.db import Database
-from app.training_process import NICENESS, TrainingProcess
+from app.training_process import TrainingProcess
 
 GRACE_SECONDS = 2.0
 STANDARD_INPUT = 0
@@ -32,7 +32,6 @@ def train(
         settings = get_settings()
         database = Database(settings.database_url)
         database.migrate()
-        os.nice(NICENESS)
         process = TrainingProcess(database, partial(datasets.load, settings), retry_seconds=settings.retry_seconds)
         if child:
             threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
