@@ -97,7 +97,7 @@ class FeatureSet(Base):
     """What a learner computed of a pool's images before any label: its input from then on.
 
     It covers `n_images` of the pool: all, or a sample of a large one. Its arrays are stored in parts, and it counts
-    from `ready_at` on. Until then `step` and `share` say how far it is, and `heartbeat_at` that it goes on.
+    from `ready_at` on. Until then `step` and `share` say how far it is.
     """
 
     __tablename__ = "feature_set"
@@ -113,13 +113,13 @@ class FeatureSet(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
     learner: Mapped[LearnerName]
-    version: Mapped[int]
+    version: Mapped[int]  # of the learner's recipe; 0 until the set is ready, as is n_parts
+    n_parts: Mapped[int]
     n_images: Mapped[int]
     step: Mapped[str] = mapped_column(String(100), default="")
     share: Mapped[float] = mapped_column(default=0.0)
     prepare_ms: Mapped[float | None]
     created_at: Mapped[dt.datetime]
-    heartbeat_at: Mapped[dt.datetime]
     ready_at: Mapped[dt.datetime | None]
 
 
