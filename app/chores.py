@@ -63,7 +63,9 @@ class Chores:
     def _begin(self, arguments: Sequence[str]) -> None:
         self._arguments = arguments
         command = (*INKLING, *arguments, "--child")
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, env=self._environment, start_new_session=True)
+        self._child = subprocess.Popen(  # noqa: S603 (a command of ours)
+            command, stdin=subprocess.PIPE, env=self._environment, start_new_session=True
+        )
 
     def _end(self, child: subprocess.Popen[bytes], code: int) -> None:
         self._child = None
