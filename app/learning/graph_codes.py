@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
-SIDE, PATCHES, WORDS, FLAT = 5, 60_000, 100, 0.05
+SIDE, PATCHES, PATCHES_EACH, WORDS, FLAT = 5, 60_000, 200, 100, 0.05
 POINTS = 4
 TOGETHER = 8  # images coded at once: their distances stay in the processor's cache
 
@@ -35,8 +35,9 @@ def learn_dictionary(x: Float32, rng: np.random.Generator) -> Dictionary:
     from sklearn.cluster import MiniBatchKMeans
 
     windows = _windows(x)  # (N, rows, columns, 5, 5, c)
-    at = tuple(rng.integers(0, size, PATCHES) for size in windows.shape[:3])
-    patches = windows[at].reshape(PATCHES, -1)  # (PATCHES, P)
+    n_patches = min(PATCHES, PATCHES_EACH * len(x))
+    at = tuple(rng.integers(0, size, n_patches) for size in windows.shape[:3])
+    patches = windows[at].reshape(n_patches, -1)  # (patches, P)
     is_flat = patches.std(axis=1) <= FLAT
     patches = _normalise(patches if is_flat.all() else patches[~is_flat])
     mean = patches.mean(axis=0)

@@ -98,7 +98,7 @@ def learn_recipe(images: NDArray[np.uint8], rng: np.random.Generator, on_share: 
         on_share(len(parts) / len(blocks))
     codes, *copies = (np.concatenate(each) for each in zip(*parts, strict=True))
     parts.clear()
-    linear = learn_linear(codes, copies)
+    linear = learn_linear(codes, copies, rng)
     codes, *copies = (linear(each) for each in (codes, *copies))
     return Recipe(dictionary, linear, learn_kernel(codes, copies, rng))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
+MAIN_DIRECTIONS = 600
 LOOK_SIZE, LOOK_NOISE = 80, 0.02
 PLACE_SIZE, PLACE_NOISE = 40, 0.1
 SHARPNESS, LANDMARKS, JITTER = 0.7, 1000, 1e-4
@@ -44,9 +45,26 @@ class Kernel:
         return to_length_1(similarity(looks, self.landmarks) @ self.weights - self.mean)
 
 
-def learn_linear(codes: Float32, copies: list[Float32]) -> Linear:
+def learn_linear(codes: Float32, copies: list[Float32], rng: np.random.Generator) -> Linear:
     """From codes (N, C) and those of the copies, each (N, C)."""
-    return Linear(codes.mean(axis=0), instance_lda(codes, copies, np.eye(codes.shape[1]), LOOK_NOISE, LOOK_SIZE))
+    mean = codes.mean(axis=0)
+    main = find_main_directions(codes - mean, rng)  # (C, P)
+    codes, *copies = ((each - mean) @ main for each in (codes, *copies))
+    return Linear(mean, main @ instance_lda(codes, copies, np.eye(main.shape[1]), LOOK_NOISE, LOOK_SIZE))
+
+
+def find_main_directions(centred: Float32, rng: np.random.Generator) -> Float32:
+    """The 600 principal components (C, P) of rows (N, C) of mean 0; of fewer rows, all that there are.
+
+    Subspace iteration on the covariance: half the time of `randomized_svd` on the rows, and the same space.
+    """
+    if len(centred) <= MAIN_DIRECTIONS:
+        return np.linalg.qr(centred.T)[0]
+    covariance = centred.T @ centred  # (C, C)
+    basis = rng.standard_normal((len(covariance), min(MAIN_DIRECTIONS, len(covariance))), np.float32)
+    for _ in range(2):
+        basis = np.linalg.qr(covariance @ basis)[0]
+    return basis
 
 
 def learn_kernel(looks: Float32, copies: list[Float32], rng: np.random.Generator) -> Kernel:

@@ -83,6 +83,13 @@ class Pool:
 
 def prepare(images: Images, covered: Positions, *, seed: int, n_design: int, on_step: OnStep) -> Features:
     """Features of the images at `covered` (m,), and the first images to ask, for `Pool.of`."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _prepare(images, covered, seed, n_design, on_step)
+
+
+def _prepare(images: Images, covered: Positions, seed: int, n_design: int, on_step: OnStep) -> Features:
     rng = np.random.default_rng(seed)
     some = images if len(covered) == len(images) else images[covered]
     recipe = learn_recipe(some, rng, _part(on_step, "learning what strokes look like", 0, 0.3))

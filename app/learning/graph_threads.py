@@ -1,5 +1,6 @@
 """Independent blocks on all processors. NumPy and SciPy let other threads run while they compute."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -9,10 +10,9 @@ T = TypeVar("T")
 
 
 def count_threads() -> int:
-    """As many as the linear algebra of NumPy uses: `OMP_NUM_THREADS` limits both."""
-    from threadpoolctl import threadpool_info
-
-    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+    """As many as there are processors; `OMP_NUM_THREADS` limits them, as it does those of NumPy's linear algebra."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdecimal() and int(limit) else (os.cpu_count() or 1)
 
 
 def split(n_rows: int, size: int) -> list[slice]:
@@ -22,6 +22,8 @@ def split(n_rows: int, size: int) -> list[slice]:
 
 def each(compute: Callable[[slice], T], blocks: list[slice]) -> Iterator[T]:
     """`compute` of each block, in their order; each in one thread, its linear algebra included.
+
+    So the bits are the same with any number of threads. Linear algebra that spreads itself is slow beside other programs.
 
     At most a few results wait for the caller, so that memory does not grow with the number of blocks.
     """
