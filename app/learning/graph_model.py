@@ -4,9 +4,9 @@ n labels at features phi (n, D), the last L of which are the look; K classes; m 
 
 The sum of two Gaussian processes: phi's linear kernel, which spreads a label over the graph, and `amplitude` times a
 Gaussian kernel of the look, which has no say at first. The graph's few wrong edges stay wrong however many labels there
-are (98.4 % on MNIST from 200 labels on); the Gaussian kernel goes on learning. So its amplitude grows with the labels of
-a class. Leave-one-out on the labels was tried for setting it: as asked images are those that the graph is unsure of, it
-judges neither kernel by what it does for the rest (400 labels on MNIST: 98.5 %, and 98.8 by the number of labels).
+are (98.4 % on MNIST from 200 labels on); the Gaussian kernel goes on learning. So its amplitude grows with the labels
+of a class. Leave-one-out on the labels was tried for setting it: as asked images are those that the graph is unsure of,
+it judges neither kernel by what it does for the rest (400 labels on MNIST: 98.5 %, and 98.8 by the number of labels).
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ BLOCK = 1000
 
 
 def amplitude_of(n_labels: int, n_classes: int) -> float:
-    """Of the Gaussian kernel, beside label noise of variance 10: 300 at 40 labels a class, and as the square of them."""
+    """Of the Gaussian kernel, beside label noise of variance 10: it grows as the square of the labels a class."""
     amplitude = AMPLITUDE * (n_labels / n_classes / AMPLITUDE_AT) ** 2
     return min(amplitude, LARGEST_AMPLITUDE) if amplitude >= LEAST_AMPLITUDE else 0.0
 
@@ -39,7 +39,7 @@ def pick_anchors(n_labels: int, n_classes: int) -> NDArray[np.int64]:
 
 
 def fit(phi: Float32, n_look: int, values: NDArray[np.int64], n_classes: int) -> tuple[Float32, Float32]:
-    """Weights (D, K) of the features, and (m, K) of likeness to the anchors. Targets are 1 for the class, less 1 / K."""
+    """Weights (D, K) of the features, and (m, K) of likeness to the anchors. Targets: 1 for the class, less 1 / K."""
     targets = np.eye(n_classes)[values] - 1 / n_classes  # (n, K)
     anchors = pick_anchors(len(phi), n_classes)
     amplitude = amplitude_of(len(phi), n_classes)
@@ -99,7 +99,7 @@ def likeness(looks: Float32, others: Float32) -> Float32:
 
 
 def find_lonely(phi: Float32) -> NDArray[np.bool_]:
-    """Which labels (n,) the others say next to nothing of: without its own answer, an image's variance would hardly fall."""
+    """Which labels (n,) the others hardly say anything of: without its own, an image keeps half of its variance."""
     p = phi.astype(np.float64)
     inverse = np.linalg.inv(p @ p.T + NOISE * np.eye(len(p)))
     without = 1 / np.diag(inverse) - NOISE  # the variance after all answers but its own

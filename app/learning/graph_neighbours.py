@@ -19,7 +19,7 @@ COLUMNS, TALL = 40, 4000  # columns filtered at once, and rows at once that beco
 
 
 def find_nearest(places: Float32, others: Float32, k: int, *, same: bool = False) -> tuple[NDArray[np.int32], Float32]:
-    """The k nearest of `places` (N, Z) to each of `others` (M, Z), nearest first: positions and squared distances (M, k).
+    """The k nearest of `places` (N, Z) to each of `others` (M, Z), nearest first: rows and squared distances (M, k).
 
     `same`: both are the same images, and none is its own neighbour. Fewer than k if there are not so many.
     """
@@ -52,7 +52,7 @@ def weigh(distances: Float32) -> Float32:
 
 
 def link(nearest: NDArray[np.int32], distances: Float32) -> Any:
-    """The graph of all neighbours as a sparse symmetric matrix (N, N), rows scaled so that the largest eigenvalue is 1."""
+    """The graph of all neighbours as a sparse symmetric matrix (N, N), scaled to have 1 as its largest eigenvalue."""
     from scipy.sparse import csr_array, dia_array
 
     n, k = nearest.shape
@@ -88,7 +88,7 @@ def find_eigenvectors(matrix: Any, n_vectors: int, rng: np.random.Generator) -> 
 
 
 def _filter(matrix: Any, basis: Float32, low: float) -> None:
-    """Replace the basis (N, R) by a Chebyshev polynomial of the matrix on it: small in [-1, low], growing fast above."""
+    """Replace the basis (N, R) by a Chebyshev polynomial of the matrix times it: small in [-1, low], large above."""
     centre, half = np.float32((low - 1) / 2), (low + 1) / 2
 
     def compute(columns: slice) -> None:

@@ -5,7 +5,7 @@ N images, m of them covered, D features. `phi` (m, D): R graph numbers, then the
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,10 @@ class Pool:
         """
         if pool.features.version != VERSION:
             raise ValueError(f"features of version {pool.features.version}, where those of {VERSION} belong")
-        arrays = {name: np.asarray(array) for name, array in pool.features.arrays.items()}
+        arrays: dict[str, Any] = dict(pool.features.arrays)
         recipe = Recipe.from_arrays(arrays)
-        named = (arrays[name] for name in ("covered", "phi", "places", "design", "design_gains"))
-        return cls(pool.images, *named, recipe)
+        covered, first = arrays["covered"], arrays["design"]
+        return cls(pool.images, covered, arrays["phi"], arrays["places"], first, arrays["design_gains"], recipe)
 
     @staticmethod
     def phi_of(features: Features) -> Float32:
@@ -70,7 +70,7 @@ class Pool:
     @property
     def n_look(self) -> int:
         """L, how many of the features are the look: the last ones."""
-        return self.recipe.linear.weights.shape[1]
+        return int(self.recipe.linear.weights.shape[1])
 
     def design(self, labeled: Positions, rest: Positions, count: int) -> tuple[Positions, Float32]:
         """The best of `rest` to ask for their own sake, best first, and the variance that each takes away.

@@ -76,9 +76,9 @@ def design(phi: Float32, labeled: Float32, count: int, excluded: Rows) -> tuple[
 def rank_unsure(phi: Float32, covariance: Float32, doubt: Float32, rows: Rows) -> tuple[Rows, Float32]:
     """All of `rows` (n,), the best to ask first, and their values: doubt (n,) times v / (s^2 + v), in [0, 1].
 
-    The first 32 are chosen one after the other, each as if those before it had been answered; the rest by the value that
-    it has then. The 32 come from the 4,096 of the highest value. On 60,000 images that is a tenth of the time, and as
-    values only fall, no other image would be chosen but in the rarest case.
+    The first 32 are chosen one after the other, each as if those before it had been answered; the rest by the value
+    that it has then. The 32 come from the 4,096 of the highest value: values only fall, so hardly ever would another
+    image be chosen, and on 60,000 images that saves nine tenths of the time.
     """
     noise = np.float32(ANSWER_NOISE)
     variances = np.maximum(quadratic(phi, covariance)[rows], 0)
@@ -99,7 +99,7 @@ def rank_unsure(phi: Float32, covariance: Float32, doubt: Float32, rows: Rows) -
     is_rest[best[picks]] = False
     rest = np.flatnonzero(is_rest)
     order = np.concatenate([best[picks], rest[np.lexsort((rows[rest], -values[rest]))]]).astype(np.int64)
-    return rows[order], values[order]
+    return rows[order], np.asarray(values[order], np.float32)
 
 
 def _condition(covariance: Float32, phi: Float32, noise: np.float32) -> Float32:

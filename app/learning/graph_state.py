@@ -40,7 +40,9 @@ class State:
         magic, version, n_classes, n, d, m = cls._HEADER.unpack_from(data)
         if magic != b"INKG" or version != cls.FORMAT:
             raise ValueError(f"not a model state of format {cls.FORMAT}: it starts with {data[:6]!r}")
-        size = cls._HEADER.size + 16 * n + 4 * (d + m) * n_classes  # checked first: a damaged header may claim any shape
+        size = (
+            cls._HEADER.size + 16 * n + 4 * (d + m) * n_classes
+        )  # checked first: a damaged header may claim any shape
         if len(data) != size:
             raise ValueError(f"a model state of this shape has {size} bytes, here are {len(data)}")
         labels = np.frombuffer(data, "<i8", 2 * n, cls._HEADER.size).astype(np.int64).reshape(2, n)

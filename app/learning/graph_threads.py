@@ -31,7 +31,7 @@ def alone() -> AbstractContextManager[Any]:
 def libraries() -> Any:
     """The libraries of linear algebra that this process has loaded."""
     # Those that come with SciPy and scikit-learn have to be loaded to be found.
-    import scipy.linalg
+    import scipy.linalg  # noqa: F401
     import sklearn.cluster  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
