@@ -97,7 +97,8 @@ def _recolour(x: Float32, rng: np.random.Generator) -> Float32:
     light = np.float32(LIGHT) * _smooth(normal((n, c, GRID, GRID), np.float32), height, width)  # (N, c, h, w)
     sign = rng.choice(np.array([-1, 1], np.float32), (n, 1, 1, 1))
     mixed = ((x - np.float32(0.5)).reshape(n, -1, c) @ mixing).reshape(x.shape)
-    return np.asarray(np.float32(0.5) + sign * (mixed + tint + np.moveaxis(light, 1, -1)), np.float32)
+    recoloured = np.float32(0.5) + sign * (mixed + tint + np.moveaxis(light, 1, -1))
+    return np.asarray(recoloured, np.float32)
 
 
 def _smooth(points: Float32, height: int, width: int) -> Float32:
