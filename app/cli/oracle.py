@@ -18,7 +18,8 @@ from app.cli.console import failures_in_words, get_settings, notes, screen
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, STRATEGIES, Strategy
 from app.oracle import runs, table
-from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, about, as_named
+from app.oracle.bounds import LARGEST, TITLES, Sizes, find_faults
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, TABLE
 from app.oracle.results import RunResult
 from app.oracle.scenarios import Parameters
 from app.oracle.scenarios import Progress as RunProgress
@@ -34,14 +35,18 @@ def oracle(
             help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. If left out, all but random_curve.",
         ),
     ] = None,
-    pool_start: Annotated[int, typer.Option(metavar="N", min=0, help="First training image of the pool.")] = 0,
-    pool_size: Annotated[int, typer.Option(metavar="N", min=10, help="Images in the pool.")] = 4000,
+    pool_start: Annotated[int, typer.Option(metavar="N", help="First training image of the pool, from 0.")] = 0,
+    pool_size: Annotated[int, typer.Option(metavar="N", help="Images in the pool, 10 or more.")] = 4000,
     validation_size: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Validation images, the first of the test set.")
+        int, typer.Option(metavar="N", help="Validation images, the first of the test set; 1 or more.")
     ] = 400,
-    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given between two fits.")] = 10,
-    budget: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given in all.")] = 400,
-    shuffle_seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Shuffle the pool by this seed.")] = None,
+    batch_size: Annotated[int, typer.Option(metavar="N", help="Labels given between two fits, 1 to 10,000.")] = 10,
+    budget: Annotated[
+        int, typer.Option(metavar="N", help="Labels given in all, at most one an image of the pool.")
+    ] = 400,
+    shuffle_seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Shuffle the pool by this seed, from 0.")
+    ] = None,
     ranking: Annotated[
         Strategy, typer.Option(metavar="STRATEGY", help=f"Query strategy: {', '.join(STRATEGIES)}.")
     ] = "least_confidence",
@@ -70,14 +75,16 @@ def oracle(
         raise typer.BadParameter(
             "With --ranking random, active learning is random_curve: leave one of the two experiments out."
         )
+    _check(parameters, LARGEST)  # what no data set allows is refused before one is fetched
     with failures_in_words():
         data = datasets.load(get_settings())
         notes.print(f"Data: {escape(data.description)}")
+        _check(parameters, Sizes(len(data.train.images), len(data.test.images)))
         if json_file is not None:
             json_file.touch()  # before the run, so that a missing folder fails at once
         with notes.status("Loading TensorFlow"):
             make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
-        with _progress_bars(parameters) as on_progress:
+        with _progress_bars() as on_progress:
             result = runs.run_oracle(data, parameters, on_progress)
         _print_result(result)
         if json_file is not None:
@@ -86,8 +93,15 @@ def oracle(
         raise typer.Exit(1)
 
 
+def _check(parameters: Parameters, sizes: Sizes) -> None:
+    """End with exit code 2 if a number is out of its bounds."""
+    faults = find_faults({name: getattr(parameters, name) for name in TITLES}, sizes)
+    for name in faults:
+        raise typer.BadParameter(" ".join(faults.values()), param_hint=f"'--{name.replace('_', '-')}'")
+
+
 @contextmanager
-def _progress_bars(parameters: Parameters) -> Iterator[runs.OnProgress]:
+def _progress_bars() -> Iterator[runs.OnProgress]:
     """One bar an experiment, begun when it begins."""
     columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=notes) as bars:
@@ -96,7 +110,7 @@ def _progress_bars(parameters: Parameters) -> Iterator[runs.OnProgress]:
         def show(progress: RunProgress) -> None:
             name = progress.experiment
             if name not in tasks:
-                tasks[name] = bars.add_task(about(name, parameters.ranking).title, total=progress.total)
+                tasks[name] = bars.add_task(TABLE[name].title, total=progress.total)
             bars.update(tasks[name], completed=progress.done)
 
         yield show
@@ -105,7 +119,7 @@ def _progress_bars(parameters: Parameters) -> Iterator[runs.OnProgress]:
 def _print_result(result: RunResult) -> None:
     rows = table.compare(result)
     if rows:
-        screen.print(_as_table(rows, result.parameters, digits=1 if screen.width >= WIDE else 0))
+        screen.print(_as_table(rows, digits=1 if screen.width >= WIDE else 0))
     if result.clusters is not None:
         distances = result.clusters.distances
         screen.print(
@@ -123,7 +137,7 @@ def _print_result(result: RunResult) -> None:
         screen.print(f"{verdict}: {n_equal} of {n_points} accuracies are the paper's, digit by digit.")
 
 
-def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> Table:
+def _as_table(rows: list[table.Row], *, digits: int) -> Table:
     """The rows as a table; intervals have `digits` digits behind the point.
 
     Without any the table fits in 80 columns, which Rich takes where there is no terminal.
@@ -138,7 +152,7 @@ def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> 
         shown.add_column(column, justify="left" if column == "experiment" else "right", no_wrap=True)
     for row in rows:
         shown.add_row(
-            as_named(row.experiment, parameters.ranking),
+            row.experiment,
             f"{row.labels:,}",
             _percent(row.published) if row.published is not None else "–",
             _with_interval(row.validation, digits),

@@ -45,10 +45,5 @@ EXPERIMENTS = tuple(name for name, about in TABLE.items() if about.is_papers)
 
 
 def as_named(experiment: Experiment, strategy: Strategy) -> Experiment:
-    """The experiment under whose name a run with this strategy is shown: asking at random is not active learning."""
+    """The experiment's name in a run with this strategy: asking at random is not active learning."""
     return "random_curve" if experiment == "active" and strategy == "random" else experiment
-
-
-def about(experiment: Experiment, strategy: Strategy) -> About:
-    """How the experiment is shown in a run with this strategy."""
-    return TABLE[as_named(experiment, strategy)]

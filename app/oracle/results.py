@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, computed_field, 
 
 from app.accuracy import Accuracy
 from app.oracle import paper
-from app.oracle.experiments import Experiment
+from app.oracle.experiments import Experiment, as_named
 from app.oracle.scenarios import Curve, Parameters, Results
 
 FORMAT: Literal[1] = 1
@@ -128,9 +128,15 @@ class RunResult(Frozen):
     @model_validator(mode="before")
     @classmethod
     def is_of_this_format(cls, stored: Any) -> Any:
-        """Results of versions before 0.4 have no format."""
+        """Results of versions before 0.4 have no format; until 0.4 asking at random could be called active."""
         is_old = isinstance(stored, dict) and "format" not in stored and "experiments" in stored
-        return _from_shares(stored) if is_old else stored
+        return _name_random(_from_shares(stored) if is_old else stored)
+
+    @property
+    def confidence(self) -> dict[int, tuple[float, ...]]:
+        """That of the first experiment batch by batch that has one, the query strategy's before random choice."""
+        curves = [self.experiments[name] for name in ("active", "random_curve") if name in self.experiments]
+        return next((curve.confidence for curve in curves if curve.confidence), {})
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -201,6 +207,15 @@ def _from_shares(stored: dict[str, Any]) -> dict[str, Any]:
         for name, curve in experiments.items()
     }
     return {**stored, "format": FORMAT, "experiments": curves, "clusters": clusters}
+
+
+def _name_random(stored: Any) -> Any:
+    """A result in which what was asked at random is called random."""
+    if not isinstance(stored, dict) or not isinstance(parameters := stored.get("parameters"), dict):
+        return stored
+    if parameters.get("ranking") != "random" or "active" not in stored.get("experiments", ()):
+        return stored
+    return {**stored, "experiments": {as_named(name, "random"): it for name, it in stored["experiments"].items()}}
 
 
 def _counts(shares: Iterable[float], total: int) -> list[int]:

@@ -23,7 +23,7 @@ from app.learning.clusters import Clusters, find_clusters
 from app.learning.learner import Fit, LabeledImages, Learner, PoolImages, find_right, fit_and_rank, predict_rest
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, Strategy
-from app.oracle.experiments import EXPERIMENTS, Experiment
+from app.oracle.experiments import EXPERIMENTS, Experiment, as_named
 
 KMEANS_ITERATIONS = 10  # the paper's epochs
 
@@ -45,6 +45,11 @@ class Parameters:
     def are_the_papers(self) -> bool:
         """Whether everything but the choice of experiments is as in the paper."""
         return replace(self, experiments=EXPERIMENTS) == Parameters()
+
+    @property
+    def named(self) -> tuple[Experiment, ...]:
+        """The experiments under the names of their curves."""
+        return tuple(as_named(experiment, self.ranking) for experiment in self.experiments)
 
     @property
     def has_random_twice(self) -> bool:
@@ -138,9 +143,10 @@ def run(
     results = Results()
 
     def trace(experiment: Experiment, steps: Iterator[_Step], total: int) -> _Step:
-        curve, last = _trace(steps, splits.test, lab, lambda done: on_progress(Progress(experiment, done, total)))
+        name = as_named(experiment, parameters.ranking)
+        curve, last = _trace(steps, splits.test, lab, lambda done: on_progress(Progress(name, done, total)))
         if experiment in wanted:
-            results.curves[experiment] = curve
+            results.curves[name] = curve
             on_finished(results)
         return last
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.accuracy import Accuracy
-from app.oracle.experiments import Experiment, about
+from app.oracle.experiments import TABLE, Experiment
 from app.oracle.results import CurveResult, RunResult
 
 
@@ -32,10 +32,7 @@ class Row:
 
 def compare(result: RunResult) -> list[Row]:
     """A row for each curve."""
-    return [
-        _row(experiment, about(experiment, result.parameters.ranking).title, curve)
-        for experiment, curve in result.experiments.items()
-    ]
+    return [_row(experiment, TABLE[experiment].title, curve) for experiment, curve in result.experiments.items()]
 
 
 def _row(experiment: Experiment, title: str, curve: CurveResult) -> Row:

@@ -13,7 +13,7 @@ from bokeh.plotting import figure
 
 from app.accuracy import Accuracy
 from app.errors import NotFound
-from app.oracle.experiments import TABLE, About, about
+from app.oracle.experiments import TABLE, About
 from app.oracle.paper import published
 from app.oracle.results import CurveResult, RunResult
 from app.web.edge.templates import as_percent
@@ -96,7 +96,7 @@ def _draw_accuracy(result: RunResult, colours: Palette) -> Chart | None:
     plot = new_accuracy_figure(colours)
     legend, compared = [], []
     for name, curve in result.experiments.items():
-        shown = about(name, result.parameters.ranking)
+        shown = TABLE[name]
         colour = colours.curves[shown.colour]
         draw = _draw_line if shown.marker == "line" else _draw_point
         draw(plot, shown, curve, colour)
@@ -168,8 +168,7 @@ def as_text(accuracy: Accuracy) -> str:
 
 def _draw_confidence(result: RunResult, colours: Palette) -> Chart | None:
     """How sure the model is of each image without a label, sorted: after the first batch, and when all is bought."""
-    active = result.experiments.get("active")
-    if active is None or not active.confidence:
+    if not result.confidence:
         return None
     plot = _figure(colours, "Images without a label, least sure first", "Confidence", y_range=(0, 1.02))
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
@@ -177,7 +176,7 @@ def _draw_confidence(result: RunResult, colours: Palette) -> Chart | None:
     legend = []
     # One curve only if the budget is one batch.
     in_order = (colours.curves[TABLE["random"].colour], colours.curves[TABLE["active"].colour])
-    for (n_labels, values), colour in zip(active.confidence.items(), in_order, strict=False):
+    for (n_labels, values), colour in zip(result.confidence.items(), in_order, strict=False):
         plot.line(list(range(1, len(values) + 1)), values, color=colour, line_width=2.5, name=str(n_labels))
         legend.append(LegendEntry(f"After {n_labels:,} labels", colour, "line"))
     tooltips = [("After", "$name labels"), ("Image", "@x{0,0}"), ("Confidence", "@y{0.0 %}")]

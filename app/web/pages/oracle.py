@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from app import queries, training_status
 from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
+from app.oracle.bounds import bounds_of
 from app.oracle.experiments import TABLE
 from app.web.api.oracle_downloads import attachment, csv_response
 from app.web.api.run_schemas import sizes_for, with_sizes
@@ -18,7 +19,7 @@ from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
 from app.web.edge.pictures import as_png
 from app.web.edge.templates import templates
 from app.web.pages.oracle_comparison import MAX_RUNS, compare_runs
-from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
+from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, parse_form
 from app.web.pages.oracle_views import STRATEGY_NAMES, OraclePage, OracleRunPage, ResultView, RunView
 
 router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
@@ -136,7 +137,7 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         data = training_status.find_data(session)
     return OraclePage(
         form=form,
-        limits=limits_of(sizes_for(services)),
+        limits=bounds_of(sizes_for(services)),
         most_compared=MAX_RUNS,
         strategies=STRATEGY_NAMES,
         experiments={name: about.title for name, about in TABLE.items()},

@@ -37,14 +37,14 @@ class ComparedCurve:
     @property
     def title(self) -> str:
         """The experiment's title; a random strategy is called random."""
-        return TABLE[self.run.named].title
+        return TABLE[self.run.experiment].title
 
     @property
     def label(self) -> str:
         """As the chart names it, with what tells runs apart most often."""
         parts = [f"Run {self.run_id}: {self.title}"]
         parameters = self.run.result.parameters
-        if self.run.named == "active":
+        if self.run.experiment == "active":
             parts.append(STRATEGY_NAMES[parameters.ranking].lower())
         if parameters.shuffle_seed is not None:
             parts.append(f"seed {parameters.shuffle_seed}")
@@ -165,7 +165,7 @@ def _row_as_json(row: ComparedCurve) -> dict[str, Any]:
     run = row.run
     return {
         "run": row.run_id,
-        "experiment": run.named,
+        "experiment": run.experiment,
         "title": row.title,
         "query_strategy": run.query_strategy,
         "parameters": PARAMETERS.dump_python(run.result.parameters, mode="json"),

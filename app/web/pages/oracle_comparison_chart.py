@@ -30,7 +30,7 @@ def build_comparison_chart(page: ComparisonPage, theme: Theme) -> dict[str, Any]
 def _draw(plot: figure, row: ComparedCurve, source: ColumnDataSource, colour: str) -> str:
     """The curve; its mark in the legend."""
     is_random = row.run.query_strategy == "random"
-    if TABLE[row.run.named].marker == "line":
+    if TABLE[row.run.experiment].marker == "line":
         line = plot.line(
             "labels", "value", source=source, color=colour, line_width=2.5, line_dash="dashed" if is_random else "solid"
         )

@@ -3,12 +3,11 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from app.learning.names import Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
-from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment, about
+from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment, as_named
 from app.oracle.results import PARAMETERS, ClustersResult, RunResult
 from app.oracle.scenarios import Parameters
 from app.oracle.table import Row, compare
@@ -28,7 +27,7 @@ class Step:
     """One experiment of a run that is under way."""
 
     title: str
-    state: Literal["done", "running", "waiting"]
+    state: str  # "done", "running" or "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class RunView:
         """What the run does just now."""
         if self.status == "queued":
             return "Waiting for its turn"
-        return self._title(self.experiment) if self.experiment else "Loading the images and the model"
+        return TABLE[self.experiment].title if self.experiment else "Loading the images and the model"
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -123,27 +122,23 @@ class RunView:
     @property
     def steps(self) -> list[Step]:
         """The experiments in their order, with the one under way."""
-        p = self.parameters
+        wanted = set(self.parameters.named)
         # Auto-labeling starts where active learning ends, so that runs whether asked for or not.
-        needs_active = bool({"auto_naive", "auto_confident"} & set(p.experiments))
-        run = [e for e in TABLE if e in p.experiments or (e == "active" and needs_active)]
+        if {"auto_naive", "auto_confident"} & wanted:
+            wanted.add(as_named("active", self.parameters.ranking))
+        run = [experiment for experiment in TABLE if experiment in wanted]
         now = run.index(self.experiment) if self.experiment in run else -1
-        return [
-            Step(self._title(e), "done" if i < now else "running" if i == now else "waiting") for i, e in enumerate(run)
-        ]
+        states = ["done" if i < now else "running" if i == now else "waiting" for i in range(len(run))]
+        return [Step(TABLE[experiment].title, state) for experiment, state in zip(run, states, strict=True)]
 
     def missing_in(self, result: RunResult) -> list[str]:
         """The titles of the experiments that were asked for and not finished."""
         finished = {*result.experiments, *(["kmeans"] if result.clusters else [])}
-        return [self._title(e) for e in TABLE if e in self.parameters.experiments and e not in finished]
-
-    def _title(self, experiment: Experiment) -> str:
-        return about(experiment, self.parameters.ranking).title
+        return [TABLE[e].title for e in TABLE if e in self.parameters.named and e not in finished]
 
     @property
     def _names(self) -> str:
-        p = self.parameters
-        return ", ".join(about(experiment, p.ranking).name for experiment in p.experiments)
+        return ", ".join(TABLE[experiment].name for experiment in self.parameters.named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +168,7 @@ class ResultView:
             sha256=result.data.sha256,
             validation_total=rows[0].validation.total if rows else None,
             test_total=rows[0].test.total if rows and rows[0].test else None,
-            has_confidence="active" in result.experiments,
+            has_confidence=bool(result.confidence),
             clusters=result.clusters,
         )
 
