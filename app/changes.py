@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-ChangeKind = Literal["labels", "due", "round", "leases", "training", "oracle", "pool"]
+ChangeKind = Literal["labels", "due", "round", "leases", "training", "oracle", "pool", "features", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class Change:
     """A pool has new labels, a due round, a new round (`number`), released images, or a new status of its training.
 
     "pool": the pool itself has more images, more classes or another name. "oracle": a run was requested, in no pool.
+    "features": what is learned of the pool's images has come further. "model": so has a model to take away.
     """
 
     kind: ChangeKind

@@ -46,6 +46,12 @@ class DatabaseUnusable(AppError):
     status = 503
 
 
+class FeaturesDamaged(AppError):
+    """What was learned of a pool's images is not what was stored."""
+
+    status = 503
+
+
 class DatabaseUnavailable(AppError):
     """The database can be neither read nor written just now: the disk is full, or another process holds the file."""
 

@@ -1,6 +1,7 @@
 """What every learner is, and the one way a round goes: fit, then choose what is asked next.
 
-N images of a pool, n of them labeled, H x W pixels, K classes. An image's position is its index in the pool.
+N images of a pool, n of them labeled, H x W pixels, K classes. An image's position is its index in the pool. Images are
+uint8, grey (N, H, W) or with colours (N, H, W, 3).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,22 +21,8 @@ Classes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class LabeledImages:
-    """Images uint8 (N, H, W) and their true classes int64 (N,).
-
-    A class of -1 is unknown. Whatever counts right answers takes images of known classes only.
-    """
-
-    images: Images
-    truth: Classes
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-
-@dataclass(frozen=True, slots=True)
 class Features:
-    """What a learner found out about a pool's images before the first label: arrays by name, of no object dtype.
+    """What a learner found out about images before the first label: arrays by name, of no object dtype.
 
     `version` says which recipe made them. A learner refuses features of another version.
     """
@@ -44,12 +31,30 @@ class Features:
     arrays: Mapping[str, NDArray[np.generic]]
 
 
+NO_FEATURES = Features(0, {})
+
+
 @dataclass(frozen=True, slots=True)
 class PoolImages:
-    """The images uint8 (N, H, W) of a pool, and what its learner prepared of them."""
+    """The images (N, H, W) of a pool, and what its learner prepared of them."""
 
     images: Images
     features: Features
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledImages:
+    """Images (N, H, W), their true classes int64 (N,), and what `Learner.embed` made of them.
+
+    A class of -1 is unknown. Whatever counts right answers takes images of known classes only.
+    """
+
+    images: Images
+    truth: Classes
+    features: Features = NO_FEATURES
+
+    def __len__(self) -> int:
+        return len(self.truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,13 @@ class RankedFit:
     rank_ms: float
 
 
+OnStep = Callable[[str, float], None]  # what is done now, in plain words, and the share of the whole time that is over
+
+
+def ignore_step(_step: str, _share: float) -> None:
+    """Tell nobody."""
+
+
 class TrainingDiverged(Exception):
     """The fit ended in NaN or infinity."""
 
@@ -94,8 +106,17 @@ class Learner(Protocol):
     def numerics(self) -> str:
         """What the last bits depend on besides the arguments: library, settings, processor. Warms up."""
 
-    def prepare(self, images: Images) -> Features:
-        """What later calls need to know of a pool's images (N, H, W), once a pool."""
+    def prepare(
+        self, images: Images, *, seed: int = 0, sample: Positions | None = None, on_step: OnStep = ignore_step
+    ) -> Features:
+        """What later calls need to know of a pool's images, once a pool.
+
+        With a `sample` (m,) of positions, ascending, the features are learned of these images alone. Only they are
+        asked then.
+        """
+
+    def embed(self, pool: PoolImages, images: Images) -> Features:
+        """What `predict_others` and `fit` need to know of images (M, H, W) that are not of the pool."""
 
     def initial(self) -> bytes:
         """The state before any label. It finds all classes equally likely. Loads no library."""
@@ -114,8 +135,8 @@ class Learner(Protocol):
     def predict(self, state: bytes, pool: PoolImages, positions: Positions) -> Float32:
         """Class probabilities (n, K) of images of the pool. The last bits may depend on which are asked together."""
 
-    def predict_others(self, state: bytes, pool: PoolImages, images: Images) -> Float32:
-        """Class probabilities (M, K) of images (M, H, W) that are not of the pool."""
+    def predict_others(self, state: bytes, pool: PoolImages, others: LabeledImages) -> Float32:
+        """Class probabilities (M, K) of images that are not of the pool; their classes are not looked at."""
 
     def choose(
         self,
@@ -126,9 +147,14 @@ class Learner(Protocol):
         strategy: Strategy,
         count: int,
         seed: tuple[int, ...],
+        second_opinion: Classes | None = None,
     ) -> Batch:
         """The `count` images to ask next, in their order, if those at `labeled` (n,) have a label; fewer if there
-        are fewer. The batch is a set: which images are good beside each other is the learner's business."""
+        are fewer. The batch is a set: which images are good beside each other is the learner's business.
+
+        `second_opinion` (N,) are the classes that another model predicts, -1 where it predicts none. A learner may
+        ask first where the two disagree.
+        """
 
 
 def fit_and_rank(
@@ -142,17 +168,25 @@ def fit_and_rank(
     strategy: Strategy,
     count: int,
     seed: tuple[int, ...],
+    second_opinion: Classes | None = None,
     clock: Callable[[], float],
 ) -> RankedFit:
     """One round: what the learner makes of its n labels, and what it asks next. `clock` gives seconds.
+
+    Without labels there is nothing to fit: the learner asks from what it knows of the images.
 
     Raises:
         TrainingDiverged
     """
     started = clock()
-    fit = learner.fit(state, pool, positions, values, validation)
+    if len(positions):
+        fit = learner.fit(state, pool, positions, values, validation)
+    else:
+        fit = Fit(learner.initial(), 0, count_right_untrained(validation) if len(validation) else None)
     fitted = clock()
-    batch = learner.choose(fit.state, pool, positions, strategy=strategy, count=count, seed=seed)
+    batch = learner.choose(
+        fit.state, pool, positions, strategy=strategy, count=count, seed=seed, second_opinion=second_opinion
+    )
     return RankedFit(fit, batch, (fitted - started) * 1000, (clock() - fitted) * 1000)
 
 
@@ -164,7 +198,7 @@ def predict_rest(learner: Learner, state: bytes, pool: PoolImages, labeled: Posi
 
 def find_right(learner: Learner, state: bytes, pool: PoolImages, others: LabeledImages) -> NDArray[np.bool_]:
     """Which images (M,) outside the pool get their true class; of equal classes the lowest counts."""
-    answers = learner.predict_others(state, pool, others.images).argmax(axis=1)  # (M, K) -> (M,)
+    answers = learner.predict_others(state, pool, others).argmax(axis=1)  # (M, K) -> (M,)
     return np.asarray(answers == others.truth)
 
 

@@ -2,9 +2,10 @@
 
 from typing import Literal, get_args
 
-LearnerName = Literal["softmax"]
+LearnerName = Literal["softmax", "graph"]
 LEARNERS: tuple[LearnerName, ...] = get_args(LearnerName)
 PAPERS: LearnerName = "softmax"
+PREPARING: frozenset[LearnerName] = frozenset({"graph"})  # they look at a pool for seconds before they ask
 
 Strategy = Literal["least_confidence", "margin", "entropy", "random"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)

@@ -22,15 +22,18 @@ from numpy.typing import NDArray
 
 from app.learning import strategies
 from app.learning.learner import (
+    NO_FEATURES,
     Classes,
     Features,
     Fit,
     Float32,
     Images,
     LabeledImages,
+    OnStep,
     PoolImages,
     Positions,
     TrainingDiverged,
+    ignore_step,
     predict_rest,
 )
 from app.learning.names import Strategy
@@ -122,9 +125,15 @@ class SoftmaxRegression:
         """Library, settings and processor."""
         return _numerics()
 
-    def prepare(self, images: Images) -> Features:  # noqa: ARG002 (other learners look at them)
+    def prepare(
+        self, images: Images, *, seed: int = 0, sample: Positions | None = None, on_step: OnStep = ignore_step
+    ) -> Features:
         """Nothing: it learns from the pixels themselves."""
-        return Features(0, {})
+        return NO_FEATURES
+
+    def embed(self, pool: PoolImages, images: Images) -> Features:
+        """Nothing."""
+        return NO_FEATURES
 
     def initial(self) -> bytes:
         """The state of zeros."""
@@ -158,9 +167,9 @@ class SoftmaxRegression:
             return self._predict(model, _split(x))[positions]
         return self._predict(model, (x[part] for part in _split(positions)))
 
-    def predict_others(self, state: bytes, pool: PoolImages, images: Images) -> Float32:  # noqa: ARG002 (no features)
+    def predict_others(self, state: bytes, pool: PoolImages, others: LabeledImages) -> Float32:
         """Class probabilities (M, K)."""
-        return self._predict(self._read(state), _split(_flat(images)))
+        return self._predict(self._read(state), _split(_flat(others.images)))
 
     def choose(
         self,
@@ -171,6 +180,7 @@ class SoftmaxRegression:
         strategy: Strategy,
         count: int,
         seed: tuple[int, ...],
+        second_opinion: Classes | None = None,
     ) -> Batch:
         """The lowest scores among the images without a label.
 

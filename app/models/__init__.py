@@ -12,13 +12,14 @@ from app.models.base import (
     RunStatus,
     Source,
     Split,
+    TestedOn,
     TokenKind,
     TrainerState,
     UtcDateTime,
 )
 from app.models.labels import Answer, Autolabel, Label, LabelEvent, Lease, Skip
-from app.models.pools import Blob, FeatureSet, Image, Pool
-from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainerStatus
+from app.models.pools import Blob, FeaturePart, FeatureSet, Image, Pool
+from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainedModel, TrainerStatus
 
 __all__ = [
     "LOCAL",
@@ -35,6 +36,7 @@ __all__ = [
     "ChangeRow",
     "EventKind",
     "FailedRound",
+    "FeaturePart",
     "FeatureSet",
     "Image",
     "Label",
@@ -50,7 +52,9 @@ __all__ = [
     "Skip",
     "Source",
     "Split",
+    "TestedOn",
     "TokenKind",
+    "TrainedModel",
     "TrainerState",
     "TrainerStatus",
     "UtcDateTime",

@@ -21,6 +21,7 @@ ORACLE = "oracle"  # the name of the annotator that knows the truth: no other ma
 LOCAL = "local"  # the annotator of requests that name none, on a server without accounts
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 TrainerState = Literal["loading", "ready"]
+TestedOn = Literal["test", "chance"]
 
 
 def one_of(column: str, values: str) -> CheckConstraint:
@@ -58,6 +59,7 @@ class Base(DeclarativeBase):
         dt.datetime: UtcDateTime,
         dict[str, Any]: JSON,
         list[str]: JSON,
+        list[int]: JSON,
         Split: String(10),
         Role: String(10),
         EventKind: String(10),
@@ -69,4 +71,5 @@ class Base(DeclarativeBase):
         AutolabelStatus: String(10),
         RunStatus: String(10),
         TrainerState: String(10),
+        TestedOn: String(10),
     }

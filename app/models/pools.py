@@ -94,20 +94,51 @@ class Blob(Base):
 
 
 class FeatureSet(Base):
-    """What a learner computed of a pool's first `n_images` images before any label: its input from then on."""
+    """What a learner computed of a pool's images before any label: its input from then on.
+
+    It covers `n_images` of the pool: all, or a sample of a large one. Its arrays are stored in parts, and it counts
+    from `ready_at` on. Until then `step` and `share` say how far it is.
+    """
 
     __tablename__ = "feature_set"
     __table_args__ = (
-        UniqueConstraint("pool_id", "version"),
+        Index("ix_feature_set_pool", "pool_id", "ready_at"),  # what is a pool's newest?
         one_of("learner", " ".join(LEARNERS)),
         CheckConstraint("n_images > 0", name="has_images"),
+        CheckConstraint("share BETWEEN 0 AND 1", name="share_is_one"),
+        CheckConstraint("(ready_at IS NULL) = (prepare_ms IS NULL)", name="what_is_ready_took_time"),
+        {"sqlite_autoincrement": True},  # an id is never reused: a newer set has a higher one
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
-    version: Mapped[int]
     learner: Mapped[LearnerName]
+    version: Mapped[int]  # of the learner's recipe; 0 until the set is ready, as is n_parts
+    n_parts: Mapped[int]
     n_images: Mapped[int]
-    arrays: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    prepare_ms: Mapped[float]
+    step: Mapped[str] = mapped_column(String(100), default="")
+    share: Mapped[float] = mapped_column(default=0.0)
+    prepare_ms: Mapped[float | None]
     created_at: Mapped[dt.datetime]
+    ready_at: Mapped[dt.datetime | None]
+
+
+class FeaturePart(Base):
+    """Some rows of one array of a feature set, in C order, with the SHA-256 of their bytes.
+
+    In parts, because one statement of a hundred megabytes would hold the write lock for as long as it takes.
+    """
+
+    __tablename__ = "feature_part"
+    __table_args__ = (
+        CheckConstraint("number >= 0", name="parts_are_counted_from_0"),
+        CheckConstraint("length(sha256) = 64", name="sha256_is_hexadecimal"),
+    )
+
+    feature_set_id: Mapped[int] = mapped_column(ForeignKey("feature_set.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)  # of the array
+    number: Mapped[int] = mapped_column(primary_key=True)
+    dtype: Mapped[str] = mapped_column(String(10))  # as NumPy writes it: "<f4"
+    shape: Mapped[list[int]]  # of this part
+    sha256: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

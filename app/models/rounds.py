@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Lar
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 from sqlalchemy.types import String
 
-from app.models.base import Base, RunStatus, TrainerState, one_of
+from app.models.base import AskedBy, Base, RunStatus, TestedOn, TrainerState, one_of
 
 
 class Round(Base):
@@ -20,6 +20,7 @@ class Round(Base):
         CheckConstraint("validation_correct BETWEEN 0 AND validation_total", name="validation_is_a_share"),
         CheckConstraint("(validation_correct IS NULL) = (validation_total = 0)", name="validation_is_counted"),
         CheckConstraint("test_correct BETWEEN 0 AND test_total", name="test_is_a_share"),
+        one_of("asked_by", "strategy chance"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -36,6 +37,9 @@ class Round(Base):
     rank_ms: Mapped[float]
     state: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     numerics: Mapped[str | None] = mapped_column(String(100))  # null: round 0, and rounds of versions before 0.3
+    asked_by: Mapped[AskedBy] = mapped_column(default="strategy")  # "chance": its ranking is an order by chance
+    feature_set_id: Mapped[int | None] = mapped_column(ForeignKey("feature_set.id"))  # null: it knew the pixels alone
+    trained_model_id: Mapped[int | None] = mapped_column(ForeignKey("trained_model.id"))  # its second opinion
     created_at: Mapped[dt.datetime]
 
 
@@ -64,6 +68,51 @@ class FailedRound(Base):
     n_attempts: Mapped[int]
     error: Mapped[str] = mapped_column(String(1000))
     failed_at: Mapped[dt.datetime]  # the last attempt
+
+
+class TrainedModel(Base):
+    """A network to take away: trained on the labels that stood, and for the other images on a round's predictions.
+
+    `correct` of `total` images that it did not see it gets right: the pool's test images, or, where there are none,
+    the images that were asked by chance. `predictions` has its class of each image of the pool.
+    """
+
+    __tablename__ = "trained_model"
+    __table_args__ = (
+        Index("ix_trained_model_pool", "pool_id", "id"),
+        Index("ix_trained_model_status", "status", "id"),  # the next one in the queue
+        one_of("status", "queued running done failed stopped"),
+        one_of("tested_on", "test chance"),
+        CheckConstraint("share BETWEEN 0 AND 1", name="share_is_one"),
+        CheckConstraint("correct BETWEEN 0 AND total", name="correct_is_a_share"),
+        CheckConstraint("(status = 'done') = (content IS NOT NULL)", name="what_is_done_has_a_file"),
+        {"sqlite_autoincrement": True},  # a name in files that were taken away
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    status: Mapped[RunStatus]
+    seed: Mapped[int]
+    step: Mapped[str] = mapped_column(String(100), default="")
+    share: Mapped[float] = mapped_column(default=0.0)
+    # What it is trained on, once that has begun.
+    round: Mapped[int | None]  # its number; no foreign key, because rounds refer to models
+    last_event_id: Mapped[int | None]
+    n_human: Mapped[int | None]
+    n_oracle: Mapped[int | None]
+    n_machine: Mapped[int | None]
+    tested_on: Mapped[TestedOn | None]
+    correct: Mapped[int | None]
+    total: Mapped[int | None]
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # the file, as Keras writes it
+    predictions: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # uint16 (N,), little-endian
+    numerics: Mapped[str | None] = mapped_column(String(100))
+    train_ms: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[dt.datetime]
+    started_at: Mapped[dt.datetime | None]
+    heartbeat_at: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]
 
 
 class TrainerStatus(Base):

@@ -12,6 +12,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+LEARNERS = "'softmax', 'graph'"
 STRATEGIES = "'least_confidence', 'margin', 'entropy', 'random'"
 ASKED_BY = "asked_by IN ('strategy', 'chance', 'review')"
 SOURCES = "source IN ('human', 'oracle', 'model')"
@@ -46,7 +47,12 @@ def downgrade() -> None:
     _narrow_lease()
     _narrow_label_event()
     with op.batch_alter_table("round") as batch:
-        batch.drop_constraint(op.f("ck_round_validation_is_counted"), type_="check")
+        for rule in ("validation_is_counted", "asked_by_is_known"):
+            batch.drop_constraint(op.f(f"ck_round_{rule}"), type_="check")
+        for other in ("feature_set", "trained_model"):
+            batch.drop_constraint(f"fk_round_{other}_id_{other}", type_="foreignkey")
+            batch.drop_column(f"{other}_id")
+        batch.drop_column("asked_by")
     op.execute("UPDATE round SET validation_correct = 0 WHERE validation_total = 0")
     with op.batch_alter_table("round") as batch:
         batch.alter_column("validation_correct", existing_type=sa.Integer(), nullable=False)
@@ -57,7 +63,9 @@ def downgrade() -> None:
         batch.drop_column("name")
     _narrow_pool()
     op.drop_column("oracle_run", "trainer_id")
-    for table in ("answer", "autolabel", "feature_set", "blob", "change", "trainer_status"):
+    for table in (
+        *("answer", "autolabel", "trained_model", "feature_part", "feature_set", "blob", "change", "trainer_status"),
+    ):
         op.drop_table(table)
 
 
@@ -118,20 +126,8 @@ def _make_new_tables() -> None:
         _check("blob", "sha256_is_hexadecimal", HEXADECIMAL),
         sa.PrimaryKeyConstraint("sha256", name="pk_blob"),
     )
-    op.create_table(
-        "feature_set",
-        *_integers("id", "pool_id", "version"),
-        sa.Column("learner", sa.String(length=10), nullable=False),
-        sa.Column("n_images", sa.Integer(), nullable=False),
-        sa.Column("arrays", sa.LargeBinary(), nullable=False),
-        sa.Column("prepare_ms", sa.Double(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
-        _check("feature_set", "has_images", "n_images > 0"),
-        _check("feature_set", "learner_is_known", "learner IN ('softmax')"),
-        _to("feature_set", "pool_id", "pool"),
-        sa.PrimaryKeyConstraint("id", name="pk_feature_set"),
-        sa.UniqueConstraint("pool_id", "version", name="uq_feature_set_pool_id"),
-    )
+    _make_features()
+    _make_trained_model()
     op.create_table(
         "answer",
         *_integers("image_id", "annotator_id", "pool_id", "event_id", "value"),
@@ -144,6 +140,73 @@ def _make_new_tables() -> None:
     )
     op.create_index("ix_answer_pool", "answer", ["pool_id", "image_id"])
     _make_autolabel()
+
+
+def _make_features() -> None:
+    op.create_table(
+        "feature_set",
+        *_integers("id", "pool_id"),
+        sa.Column("learner", sa.String(length=10), nullable=False),
+        *_integers("version", "n_parts", "n_images"),
+        sa.Column("step", sa.String(length=100), nullable=False),
+        sa.Column("share", sa.Double(), nullable=False),
+        sa.Column("prepare_ms", sa.Double(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("ready_at", sa.DateTime(), nullable=True),
+        _check("feature_set", "has_images", "n_images > 0"),
+        _check("feature_set", "share_is_one", "share BETWEEN 0 AND 1"),
+        _check("feature_set", "what_is_ready_took_time", "(ready_at IS NULL) = (prepare_ms IS NULL)"),
+        _check("feature_set", "learner_is_known", f"learner IN ({LEARNERS})"),
+        _to("feature_set", "pool_id", "pool"),
+        sa.PrimaryKeyConstraint("id", name="pk_feature_set"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_feature_set_pool", "feature_set", ["pool_id", "ready_at"])
+    op.create_table(
+        "feature_part",
+        *_integers("feature_set_id"),
+        sa.Column("name", sa.String(length=40), nullable=False),
+        *_integers("number"),
+        sa.Column("dtype", sa.String(length=10), nullable=False),
+        sa.Column("shape", sa.JSON(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        _check("feature_part", "parts_are_counted_from_0", "number >= 0"),
+        _check("feature_part", "sha256_is_hexadecimal", HEXADECIMAL),
+        _to("feature_part", "feature_set_id", "feature_set"),
+        sa.PrimaryKeyConstraint("feature_set_id", "name", "number", name="pk_feature_part"),
+    )
+
+
+def _make_trained_model() -> None:
+    op.create_table(
+        "trained_model",
+        *_integers("id", "pool_id"),
+        sa.Column("status", sa.String(length=10), nullable=False),
+        *_integers("seed"),
+        sa.Column("step", sa.String(length=100), nullable=False),
+        sa.Column("share", sa.Double(), nullable=False),
+        *_integers("round", "last_event_id", "n_human", "n_oracle", "n_machine", nullable=True),
+        sa.Column("tested_on", sa.String(length=10), nullable=True),
+        *_integers("correct", "total", nullable=True),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("predictions", sa.LargeBinary(), nullable=True),
+        sa.Column("numerics", sa.String(length=100), nullable=True),
+        sa.Column("train_ms", sa.Double(), nullable=True),
+        sa.Column("error", sa.String(length=1000), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        *(sa.Column(f"{act}_at", sa.DateTime(), nullable=True) for act in ("started", "heartbeat", "finished")),
+        _check("trained_model", "status_is_known", "status IN ('queued', 'running', 'done', 'failed', 'stopped')"),
+        _check("trained_model", "tested_on_is_known", "tested_on IN ('test', 'chance')"),
+        _check("trained_model", "share_is_one", "share BETWEEN 0 AND 1"),
+        _check("trained_model", "correct_is_a_share", "correct BETWEEN 0 AND total"),
+        _check("trained_model", "what_is_done_has_a_file", "(status = 'done') = (content IS NOT NULL)"),
+        _to("trained_model", "pool_id", "pool"),
+        sa.PrimaryKeyConstraint("id", name="pk_trained_model"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_trained_model_pool", "trained_model", ["pool_id", "id"])
+    op.create_index("ix_trained_model_status", "trained_model", ["status", "id"])
 
 
 def _make_autolabel() -> None:
@@ -194,7 +257,7 @@ def _widen_pool() -> None:
         sa.Column("archived_at", sa.DateTime(), nullable=True),
         _check("pool", "has_images", "n_images > 0 AND height > 0 AND width > 0"),
         _check("pool", "batch_size_is_positive", "batch_size > 0"),
-        _check("pool", "learner_is_known", "learner IN ('softmax')"),
+        _check("pool", "learner_is_known", f"learner IN ({LEARNERS})"),
         _check("pool", "strategy_is_known", f"strategy IN ({STRATEGIES})"),
         _check("pool", "channels_are_grey_or_colour", "channels IN (1, 3)"),
         _check("pool", "answers_are_wanted", "answers_wanted > 0"),
@@ -257,14 +320,22 @@ def _widen_round() -> None:
         sa.Column("rank_ms", sa.Double(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.Column("numerics", sa.String(length=100), nullable=True),
+        sa.Column("asked_by", sa.String(length=10), nullable=False),
+        *_integers("feature_set_id", "trained_model_id", nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
+        _check("round", "asked_by_is_known", "asked_by IN ('strategy', 'chance')"),
         _check("round", "test_is_a_share", "test_correct BETWEEN 0 AND test_total"),
         _check("round", "validation_is_a_share", "validation_correct BETWEEN 0 AND validation_total"),
         _check("round", "validation_is_counted", "(validation_correct IS NULL) = (validation_total = 0)"),
-        _to("round", "pool_id", "pool"),
+        *(_to("round", f"{other}_id", other) for other in ("pool", "feature_set", "trained_model")),
         sa.PrimaryKeyConstraint("id", name="pk_round"),
         sa.UniqueConstraint("pool_id", "number", name="uq_round_pool_id"),
-        values={"validation_correct": "CASE WHEN validation_total > 0 THEN validation_correct END"},
+        values={
+            "validation_correct": "CASE WHEN validation_total > 0 THEN validation_correct END",
+            "asked_by": "'strategy'",
+            "feature_set_id": "NULL",
+            "trained_model_id": "NULL",
+        },
     )
 
 
