@@ -7,14 +7,12 @@
  * data-bar, data-count inside it: the <progress> and the text "3 of 40" that move in between
  * data-announce        outside all regions, for screen readers: the page's title when it changes
  * data-chart="URL"     an empty element that Bokeh fills; in the same <figure> data-legend, an empty list,
- *                      data-chart-error, shown if it could not be drawn, and data-chart-save="NAME.svg", a button that
- *                      is shown once there is something to save
+ *                      and data-chart-error, shown if it could not be drawn
  * data-compare         the form of the boxes that choose runs: its button says how many, and needs 2 to data-most
  *
- * @import { LegendEntry } from "./chart_file.js"
+ * @typedef {{ label: string, colour: string, mark: string }} LegendEntry
  * @typedef {{ status: string, progress: { experiment: string | null, done: number, total: number } }} Run
  */
-import { saveChart } from "./chart_file.js";
 import { findAllIn, findAround, findIn } from "./find.js";
 import { sayTimes } from "./times.js";
 
@@ -114,13 +112,8 @@ async function drawChart(element) {
     if (theme !== (dark.matches ? "dark" : "light")) return; // it changed meanwhile, and the other one is on its way
     drawn.get(element)?.clear();
     element.replaceChildren();
-    const views = await bokeh.embed.embed_item(chart.item, element);
-    drawn.set(element, views);
+    drawn.set(element, await bokeh.embed.embed_item(chart.item, element));
     findIn(figure, "[data-legend]").replaceChildren(...chart.legend.map(legendEntry));
-    const save = findIn(figure, "[data-chart-save]");
-    const title = findIn(figure, "h2").textContent;
-    save.onclick = () => saveChart(views.roots[0], title, chart.legend, save.dataset.chartSave ?? "");
-    save.hidden = false;
     error.hidden = true;
   } catch (reason) {
     console.warn("The chart could not be drawn.", reason);

@@ -155,14 +155,14 @@ def test_every_chart_is_saved_as_an_svg_with_its_title_and_legend(
 
     for name, words in (("accuracy", "Active learning"), ("confidence", "After 400 labels"), ("distances", "This run")):
         with page.expect_download() as saving:
-            page.locator(f'[data-chart-save="inkling-run-{run_id}-{name}.svg"]').click()
+            page.locator(f'a[href*="/charts/{name}.svg"]').click()
+        assert saving.value.suggested_filename == f"inkling-run-{run_id}-{name}.svg"
         file = ElementTree.fromstring(saving.value.path().read_text(encoding="utf-8"))
         said = ["".join(text.itertext()) for text in file.iter("{http://www.w3.org/2000/svg}text")]
-        assert (
-            said[0] == page.locator("figure h2").nth(["accuracy", "confidence", "distances"].index(name)).inner_text()
-        )
+        heading = page.locator("figure h2").nth(["accuracy", "confidence", "distances"].index(name)).inner_text()
+        assert said[0] == f"Run {run_id}: {heading}"
         assert words in said
-        assert len(list(file.iter("{http://www.w3.org/2000/svg}path"))) > 5
+        assert len(list(file.iter("{http://www.w3.org/2000/svg}polyline"))) > 5
 
 
 def test_on_a_phone_the_first_chart_begins_on_the_second_screen(

@@ -74,6 +74,16 @@ class ComparisonPage:
     rows: list[ComparedCurve]
 
     @property
+    def title(self) -> str:
+        """What is compared."""
+        return f"Compare runs {', '.join(map(str, self.run_ids))}"
+
+    @property
+    def file_name(self) -> str:
+        """Of its downloads, without an ending."""
+        return f"inkling-runs-{'-'.join(map(str, self.run_ids))}"
+
+    @property
     def query(self) -> str:
         """The runs, as a query string."""
         return "&".join(f"run={run_id}" for run_id in self.run_ids)

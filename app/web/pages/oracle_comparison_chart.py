@@ -1,7 +1,5 @@
 """The chart of several oracle runs. Imports Bokeh, as `charts.py` does: import it where a chart is asked for."""
 
-from typing import Any
-
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
@@ -13,7 +11,7 @@ assert all(len(palette.curves) >= MAX_RUNS for palette in PALETTES.values())
 TOOLTIPS = [("", "@label"), ("Labels", "@labels{0,0}"), ("Accuracy", "@text")]
 
 
-def build_comparison_chart(page: ComparisonPage, theme: Theme) -> dict[str, Any]:
+def build_comparison_chart(page: ComparisonPage, theme: Theme) -> Chart:
     """Accuracy by the number of labels, a colour a run; random choice is dashed. On unseen images if all have some."""
     plot = new_accuracy_figure(PALETTES[theme])
     plot.yaxis.axis_label = "Test accuracy" if page.is_on_unseen else "Validation accuracy"
@@ -24,7 +22,7 @@ def build_comparison_chart(page: ComparisonPage, theme: Theme) -> dict[str, Any]
         if page.has_bands:
             plot.varea("labels", "low", "high", source=source, fill_color=colour, fill_alpha=0.12)
         legend.append(LegendEntry(row.label, colour, _draw(plot, row, source, colour)))
-    return Chart(plot, legend).as_json()
+    return Chart(plot, legend)
 
 
 def _draw(plot: figure, row: ComparedCurve, source: ColumnDataSource, colour: str) -> str:

@@ -20,6 +20,12 @@ STRATEGY_NAMES: dict[Strategy, str] = {
     "entropy": "Entropy",
     "random": "Random",
 }
+# Of the charts that a run may have, by name; here, where the page knows them without Bokeh.
+CHART_TITLES = {
+    "accuracy": "Accuracy by number of labels",
+    "confidence": "How sure the model is",
+    "distances": "k-means: how far from the centres",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +210,8 @@ class OracleRunPage:
     run: RunView
     result: ResultView | None
     missing: list[str]
+
+    @property
+    def chart_titles(self) -> dict[str, str]:
+        """By the chart's name."""
+        return CHART_TITLES
