@@ -4,7 +4,8 @@
  * data-region          an element with an id that is drawn anew from the page when a run in it changes
  * data-run="URL"       inside a region: a run under way, and where the API tells how far it is
  * data-state="..."     on the same element: status and experiment as drawn; a change draws the region anew
- * data-bar, data-count inside it: the <progress> and the text "3 of 40" that move in between
+ * data-bar, data-count inside it: the <progress> and the text "3 of 40" that move in between,
+ * data-preparation     and what is done before the first answer
  * data-announce        outside all regions, for screen readers: the page's title when it changes
  * data-chart="URL"     an empty element that Bokeh fills; in the same <figure> data-legend, an empty list,
  *                      and data-chart-error, shown if it could not be drawn
@@ -52,12 +53,14 @@ async function watch(element) {
     await redraw(findAround(element, "[data-region]"));
     return;
   }
-  const { done, total } = run.progress;
+  const { done, total, preparation } = run.progress;
   if (total === 0) return;
   const bar = /** @type {HTMLProgressElement} */ (findIn(element, "[data-bar]"));
   bar.max = total;
   bar.value = done;
-  findIn(element, "[data-count]").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+  const count = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+  findIn(element, "[data-count]").textContent = preparation === null ? count : `${done} %`;
+  findIn(element, "[data-preparation]").textContent = preparation ?? "";
 }
 
 /** @param {HTMLElement} region */

@@ -1,28 +1,28 @@
-"""`inkling oracle`: the paper's experiments in the terminal."""
+"""`inkling oracle`: the experiments in the terminal."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich import box
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app import datasets
 from app.accuracy import Accuracy
 from app.cli.console import failures_in_words, get_settings, notes, screen
+from app.cli.oracle_progress import progress_bars, show_in
+from app.cli.oracle_study import run_study
+from app.datasets import DataSet
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, STRATEGIES, Strategy
 from app.oracle import runs, table
 from app.oracle.bounds import LARGEST, TITLES, Sizes, find_faults
-from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, TABLE
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, TABLE, Experiment
 from app.oracle.results import RunResult
 from app.oracle.scenarios import Parameters
-from app.oracle.scenarios import Progress as RunProgress
+from app.oracle.study import MAX_POOLS
 
 WIDE = 110  # columns from which an interval has three digits
 
@@ -32,7 +32,7 @@ def oracle(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. If left out, all but random_curve.",
+            help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. If left out, the six of the paper.",
         ),
     ] = None,
     pool_start: Annotated[int, typer.Option(metavar="N", help="First training image of the pool, from 0.")] = 0,
@@ -50,19 +50,29 @@ def oracle(
     ranking: Annotated[
         Strategy, typer.Option(metavar="STRATEGY", help=f"Query strategy: {', '.join(STRATEGIES)}.")
     ] = "least_confidence",
+    pools: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MAX_POOLS,
+            help="Run on so many pools, drawn by --shuffle-seed, and compare with active and inkling_random.",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all curves to this file.")
     ] = None,
 ) -> None:
-    """Simulate an annotator who is always right: the paper's experiments beside its numbers.
+    """Simulate an annotator who is always right: the paper's experiments beside its numbers, and Inkling's own.
 
     Ends with exit code 1 if MNIST and the paper's parameters were used and any accuracy differs from the paper's.
     """
     unknown = set(experiment or ()) - set(ALL_EXPERIMENTS)
     if unknown:
         raise typer.BadParameter(f"There is no experiment {unknown.pop()!r}. Choose from {', '.join(ALL_EXPERIMENTS)}.")
+    named = cast(list[Experiment], list(dict.fromkeys(experiment or EXPERIMENTS)))
     parameters = Parameters(
-        experiments=tuple(name for name in ALL_EXPERIMENTS if name in (experiment or EXPERIMENTS)),
+        experiments=tuple(sorted(named, key=ALL_EXPERIMENTS.index)),
         pool_start=pool_start,
         pool_size=pool_size,
         validation_size=validation_size,
@@ -71,21 +81,18 @@ def oracle(
         shuffle_seed=shuffle_seed,
         ranking=ranking,
     )
-    if parameters.has_random_twice:
-        raise typer.BadParameter(
-            "With --ranking random, active learning is random_curve: leave one of the two experiments out."
-        )
     _check(parameters, LARGEST)  # what no data set allows is refused before one is fetched
+    if pools is not None:
+        run_study(named, parameters, pools, json_file, _load)
+    else:
+        _run_once(parameters, json_file)
+
+
+def _run_once(parameters: Parameters, json_file: Path | None) -> None:
     with failures_in_words():
-        data = datasets.load(get_settings())
-        notes.print(f"Data: {escape(data.description)}")
-        _check(parameters, Sizes(len(data.train.images), len(data.test.images)))
-        if json_file is not None:
-            json_file.touch()  # before the run, so that a missing folder fails at once
-        with notes.status("Loading TensorFlow"):
-            make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
-        with _progress_bars() as on_progress:
-            result = runs.run_oracle(data, parameters, on_progress)
+        data = _load(parameters, json_file)
+        with progress_bars() as bars:
+            result = runs.run_oracle(data, parameters, show_in(bars))
         _print_result(result)
         if json_file is not None:
             json_file.write_text(json.dumps(result.as_json(), indent=1), encoding="utf-8")
@@ -93,27 +100,28 @@ def oracle(
         raise typer.Exit(1)
 
 
+def _load(parameters: Parameters, json_file: Path | None) -> DataSet:
+    """The data set, once all that could fail later has been tried."""
+    data = datasets.load(get_settings())
+    notes.print(f"Data: {escape(data.description)}")
+    _check(parameters, Sizes(len(data.train.images), len(data.test.images)))
+    if json_file is not None:
+        json_file.touch()  # before the run, so that a missing folder fails at once
+    if any(TABLE[name].learner == PAPERS for name in parameters.experiments):
+        with notes.status("Loading TensorFlow"):
+            make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
+    return data
+
+
 def _check(parameters: Parameters, sizes: Sizes) -> None:
-    """End with exit code 2 if a number is out of its bounds."""
+    """End with exit code 2 if a number is out of its bounds, or an experiment is there twice."""
+    if parameters.has_random_twice:
+        raise typer.BadParameter(
+            "With --ranking random, active learning is random_curve: leave one of the two experiments out."
+        )
     faults = find_faults({name: getattr(parameters, name) for name in TITLES}, sizes)
     for name in faults:
         raise typer.BadParameter(" ".join(faults.values()), param_hint=f"'--{name.replace('_', '-')}'")
-
-
-@contextmanager
-def _progress_bars() -> Iterator[runs.OnProgress]:
-    """One bar an experiment, begun when it begins."""
-    columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notes) as bars:
-        tasks = {}
-
-        def show(progress: RunProgress) -> None:
-            name = progress.experiment
-            if name not in tasks:
-                tasks[name] = bars.add_task(TABLE[name].title, total=progress.total)
-            bars.update(tasks[name], completed=progress.done)
-
-        yield show
 
 
 def _print_result(result: RunResult) -> None:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, computed_field, 
 from app.accuracy import Accuracy
 from app.oracle import paper
 from app.oracle.experiments import Experiment, as_named
-from app.oracle.scenarios import Curve, Parameters, Results
+from app.oracle.scenarios import Parameters, Results
+from app.oracle.steps import Curve
 
 FORMAT: Literal[1] = 1
 PARAMETERS = TypeAdapter(Parameters)  # to JSON and back
@@ -34,7 +35,7 @@ class CurveResult(Frozen):
     There may be no unseen images. `test_right` says which of them the last model gets right, one bit an image as
     `pack_bits` packs them; versions before 0.3 did not store it. `n_equal` counts the accuracies that are the paper's,
     `published` is its last one: null if it has no such run. `confidence` maps a number of labels to the ascending
-    confidences of what had none then.
+    confidences of what had none then. `prepare_seconds` went by before the first label.
     """
 
     labels: tuple[int, ...] = Field(min_length=1)
@@ -46,6 +47,7 @@ class CurveResult(Frozen):
     published: float | None
     n_equal: int | None
     seconds: float
+    prepare_seconds: float = 0.0
     confidence: dict[int, tuple[float, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -190,6 +192,7 @@ def _build_curve(experiment: Experiment, curve: Curve, has_paper: bool) -> Curve
         published=theirs[-1] if theirs else None,
         n_equal=n_equal,
         seconds=curve.seconds,
+        prepare_seconds=curve.prepare_seconds,
         confidence={n: tuple(values.astype(float).round(5).tolist()) for n, values in curve.confidence.items()},
     )
 

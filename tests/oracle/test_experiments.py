@@ -8,7 +8,7 @@ from app.web.pages.charts import PALETTES
 
 def test_every_experiment_is_in_the_table_in_the_order_of_its_type() -> None:
     assert get_args(Experiment) == ALL_EXPERIMENTS
-    assert set(ALL_EXPERIMENTS) - set(EXPERIMENTS) == {"random_curve"}
+    assert set(ALL_EXPERIMENTS) - set(EXPERIMENTS) == {"random_curve", "inkling", "inkling_random"}
 
 
 def test_no_two_curves_look_alike() -> None:

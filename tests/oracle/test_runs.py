@@ -305,7 +305,12 @@ def test_progress_is_stored_as_it_is_made(database: Database, runner: OracleRunn
     run_id = request(database)
     run_one(database, runner)
 
-    assert get(database, run_id).progress == {"experiment": "active", "done": 3, "total": 3}
+    assert get(database, run_id).progress == {
+        "experiment": "active",
+        "done": 3,
+        "total": 3,
+        "preparation": None,
+    }
 
 
 def test_a_run_whose_trainer_is_gone_is_begun_again(database: Database) -> None:

@@ -17,7 +17,8 @@ from app.learning.clusters import Clusters
 from app.oracle import paper, scenarios, table
 from app.oracle.experiments import EXPERIMENTS, Experiment
 from app.oracle.results import DataSource, RunResult, build_result
-from app.oracle.scenarios import Curve, Parameters, Results
+from app.oracle.scenarios import Parameters, Results
+from app.oracle.steps import Curve
 
 MNIST = os.environ.get("INKLING_MNIST")  # at import: in tests no setting comes from outside
 CURVES: tuple[Experiment, ...] = EXPERIMENTS[:5]

@@ -15,7 +15,8 @@ from app.oracle.experiments import EXPERIMENTS, Experiment
 from app.oracle.paper import published
 from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result
 from app.oracle.runs import OracleRunner
-from app.oracle.scenarios import Curve, Parameters, Results
+from app.oracle.scenarios import Parameters, Results
+from app.oracle.steps import Curve
 from app.web.edge.deps import Services
 
 from ..factories import NOW, add_trainer, after

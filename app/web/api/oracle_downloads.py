@@ -39,8 +39,8 @@ class RunCurve:
 
     @property
     def query_strategy(self) -> Strategy | None:
-        """The query strategy; None where the images were not asked batch by batch."""
-        if self.experiment == "random_curve":
+        """The query strategy; None where the learner asked by its own rule, or no batches were asked."""
+        if TABLE[self.experiment].is_random:
             return "random"
         return self.result.parameters.ranking if TABLE[self.experiment].is_asked else None
 

@@ -110,11 +110,16 @@ class OracleRunIn(Strict):
 
 
 class RunProgress(BaseModel):
-    """The experiment under way, null before the first, and its steps done of total."""
+    """The experiment under way, null before the first, and its steps done of total.
+
+    Before the first answer of a learner that looks at all images, `preparation` says what it does, and done and total
+    are per cent of that.
+    """
 
     experiment: Experiment | None
     done: int
     total: int
+    preparation: str | None = None
 
 
 class OracleRunOut(BaseModel):

@@ -17,7 +17,7 @@ WIDTH, MARGIN = 840, 16  # px
 LEFT, TOP, BOTTOM = 80, 48, 72  # px between the picture's edge and the plot, for the axes and the title
 LINE = 22  # px from one line of text to the next
 PADDING = 0.04  # of an axis, beyond the first and the last value
-DASHES = {"line": "", "dashed": "6", "dotted": "2 3"}
+DASHES = {"line": "", "dashed": "6", "dotted": "2 3", "dotdash": "2 4 6 4"}
 # Corners of a mark one pixel wide and high, around its middle.
 SHAPES = {
     "square": ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)),

@@ -16,7 +16,7 @@ from app.web.pages.oracle_views import STRATEGY_NAMES, RunView
 
 MIN_RUNS, MAX_RUNS = 2, 8  # more could not be told apart in one chart
 MAX_BANDS = 4  # more intervals on top of each other cannot be read
-LEARNING_CURVES: tuple[Experiment, ...] = ("random_curve", "active")
+LEARNING_CURVES: tuple[Experiment, ...] = ("random_curve", "active", "inkling", "inkling_random")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,11 @@ class ComparisonPage:
     def is_on_unseen(self) -> bool:
         """Whether the chart shows unseen images. It shows validation, which flatters, only if a run has no others."""
         return all(row.test for row in self.rows)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are too many curves for a colour each: then each run has one."""
+        return len(self.rows) > MAX_RUNS
 
     @property
     def has_bands(self) -> bool:

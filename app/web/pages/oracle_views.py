@@ -38,7 +38,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run without its result. `done` of `total` are steps of `experiment`; total is 0 before the first."""
+    """A run without its result. `done` of `total` are steps of `experiment`; total is 0 before the first.
+
+    Where there is a `preparation`, they are per cent of that.
+    """
 
     id: int
     status: RunStatus
@@ -46,6 +49,7 @@ class RunView:
     experiment: Experiment | None
     done: int
     total: int
+    preparation: str | None
     error: str | None
     created_at: dt.datetime
     seconds: float | None
@@ -62,6 +66,7 @@ class RunView:
             experiment=progress.experiment,
             done=progress.done,
             total=progress.total,
+            preparation=progress.preparation,
             error=run.error,
             created_at=run.created_at,
             seconds=took.total_seconds() if took is not None else None,
@@ -95,6 +100,13 @@ class RunView:
         if self.status == "queued":
             return "Waiting for its turn"
         return TABLE[self.experiment].title if self.experiment else "Loading the images and the model"
+
+    @property
+    def count(self) -> str:
+        """How far it is, beside the bar."""
+        if not self.total:
+            return ""
+        return f"{self.done} %" if self.preparation else f"{self.done:,} of {self.total:,}"
 
     @property
     def facts(self) -> list[tuple[str, str]]:
