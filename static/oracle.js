@@ -12,7 +12,7 @@
  * data-compare         the form of the boxes that choose runs: its button says how many, and needs 2 to data-most
  *
  * @typedef {{ label: string, colour: string, mark: string }} LegendEntry
- * @typedef {{ status: string, progress: { experiment: string | null, done: number, total: number } }} Run
+ * @typedef {{ status: string, progress: { experiment: string | null, done: number, total: number, preparation: string | null } }} Run
  */
 import { findAllIn, findAround, findIn } from "./find.js";
 import { sayTimes } from "./times.js";

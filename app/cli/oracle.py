@@ -128,6 +128,8 @@ def _print_result(result: RunResult) -> None:
     rows = table.compare(result)
     if rows:
         screen.print(_as_table(rows, digits=1 if screen.width >= WIDE else 0))
+    if looked := max((row.prepare_seconds for row in rows), default=0.0):
+        screen.print(f"Inkling's learner looked at the images for {looked:.1f} s before the first answer.")
     if result.clusters is not None:
         distances = result.clusters.distances
         screen.print(
@@ -138,7 +140,7 @@ def _print_result(result: RunResult) -> None:
             screen.print(f"The paper, from other centres: {theirs.first:,.0f} and {theirs.last:,.0f}.")
     n_points = sum(row.n_points for row in rows)
     if result.matches_paper is None:
-        screen.print("Not compared with the paper: that takes MNIST and the paper's parameters.")
+        screen.print("Not compared with the paper: that takes its experiments on MNIST with its parameters.")
     else:
         n_equal = sum(row.n_equal or 0 for row in rows)
         verdict = "[green]All equal[/]" if result.matches_paper else "[bold red]Not equal[/]"
@@ -151,7 +153,7 @@ def _as_table(rows: list[table.Row], *, digits: int) -> Table:
     Without any the table fits in 80 columns, which Rich takes where there is no terminal.
     """
     shown = Table(
-        title="Published and reproduced",
+        title="Published and reproduced" if any(TABLE[row.experiment].is_papers for row in rows) else None,
         caption="In brackets the 95 % Wilson interval. Unseen: images that neither training nor stopping saw.",
         box=box.SIMPLE_HEAD,
         padding=(0, digits),

@@ -96,13 +96,12 @@ def _print_points(points: list[Point], results: Sequence[RunResult], first: Expe
         accuracy.add_row(str(point.labels), *(_as_cell(point.accuracy[name]) for name in names))
     ahead = _new_table(
         f"{first} minus another on the same pool",
-        "Percentage points: mean and its 95 % interval over the pools, paired. One that holds 0 decides nothing.",
+        "Percentage points, pool by pool: mean ± half of its 95 % interval. One that holds 0 decides nothing.",
         list(points[0].ahead_of),
     )
     for point in points:
         ahead.add_row(str(point.labels), *map(_as_difference, point.ahead_of.values()))
-    screen.print(accuracy)
-    screen.print(ahead)
+    screen.print(accuracy, ahead, sep="\n")
 
 
 def _new_table(title: str, caption: str, names: Sequence[str]) -> Table:
@@ -113,13 +112,15 @@ def _new_table(title: str, caption: str, names: Sequence[str]) -> Table:
 
 
 def _as_cell(found: Spread) -> str:
-    half = f" ± {(found.interval[1] - found.mean) * 100:.2f}" if found.interval else ""
-    return f"{found.mean * 100:.2f}{half} ({found.worst * 100:.1f})"
+    return f"{found.mean * 100:.2f}{_half(found)} ({found.worst * 100:.1f})"
 
 
 def _as_difference(found: Spread) -> str:
-    interval = f" ({found.interval[0] * 100:+.2f} to {found.interval[1] * 100:+.2f})" if found.interval else ""
-    return f"{found.mean * 100:+.2f}{interval}".replace("-", "\N{MINUS SIGN}")
+    return f"{found.mean * 100:+.2f}".replace("-", "\N{MINUS SIGN}") + _half(found)
+
+
+def _half(found: Spread) -> str:
+    return f" ± {(found.interval[1] - found.mean) * 100:.2f}" if found.interval else ""
 
 
 def _last(result: RunResult, name: Experiment) -> float:

@@ -16,6 +16,7 @@ from app.learning.learners import make_learner
 from app.learning.names import OWN, PAPERS
 
 EMBEDDED_AT_ONCE = 500  # images: some tenths of a second, after which others have their turn
+POOLS_SHARE = 0.75  # of the time of a preparation, about: the other images take the rest
 OnStep = Callable[[str, float], None]
 
 
@@ -69,7 +70,12 @@ def make_own_lab(splits: Splits, n_classes: int, on_step: OnStep) -> Lab:
     learner = make_learner(OWN, n_classes, splits.pool.images.shape[1:])
     learner.warm_up()
     started = time.perf_counter()
-    pool = PoolImages(splits.pool.images, learner.prepare(splits.pool.images, on_step=on_step))
+
+    def tell(step: str, share: float) -> None:
+        if share < 1:  # the end of this is not the end of the preparation
+            on_step(step, POOLS_SHARE * share)
+
+    pool = PoolImages(splits.pool.images, learner.prepare(splits.pool.images, on_step=tell))
     seconds = time.perf_counter() - started
     counted, done = len(splits.validation) + len(splits.test), 0
 
@@ -81,7 +87,7 @@ def make_own_lab(splits: Splits, n_classes: int, on_step: OnStep) -> Lab:
             found = learner.embed(pool, images.images[part])
             parts.append(LabeledImages(images.images[part], images.truth[part], found))
             done += len(parts[-1])
-            on_step("looking at the images to count on", done / counted)
+            on_step("looking at the images to test on", POOLS_SHARE + (1 - POOLS_SHARE) * done / counted)
         return parts
 
     none = LabeledImages(splits.pool.images[:0], splits.pool.truth[:0])

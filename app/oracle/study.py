@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from app.oracle.experiments import TABLE, Experiment
+from app.oracle.experiments import Experiment
 from app.oracle.results import CurveResult, RunResult
 
 MAX_POOLS = 1_000
@@ -66,13 +66,13 @@ def with_references(named: Sequence[Experiment]) -> tuple[Experiment, ...]:
     return tuple(dict.fromkeys([*named, *REFERENCES]))
 
 
-def summarize(results: Sequence[RunResult], first: Experiment) -> list[Point]:
-    """The accuracies at POINTS and at the end, on unseen images; on validation images if there are no others.
+def summarize(results: Sequence[RunResult], first: Experiment, points: Sequence[int] = POINTS) -> list[Point]:
+    """The accuracies at so many labels and at the end, on unseen images; on validation images if there are no others.
 
     P results, all of the same experiments and sizes; P > 0.
     """
     labels = results[0].experiments[first].labels
-    last = {point: max((n for n in labels if n <= point), default=labels[0]) for point in (*POINTS, labels[-1])}
+    last = {point: max((n for n in labels if n <= point), default=labels[0]) for point in (*points, labels[-1])}
     return [_summarize(results, first, labels.index(n)) for n in sorted(set(last.values()))]
 
 
@@ -125,6 +125,3 @@ def _pool_as_json(pool: DrawnPool, result: RunResult) -> dict[str, Any]:
 
 def _accuracies(curve: CurveResult) -> list[float]:
     return curve.test_accuracy or curve.accuracy
-
-
-assert all(TABLE[name].marker == "line" for name in CURVES)

@@ -174,6 +174,34 @@ def test_a_run_under_way_shows_how_far_it_is_and_reloads_without_javascript(
     assert "12 of 40" in text_of(client.get("/oracle").text)
 
 
+def test_what_a_learner_does_before_the_first_answer_is_told_in_words(client: TestClient, services: Services) -> None:
+    parameters = Parameters(experiments=("inkling", "inkling_random"))
+    doing = {"progress": ("inkling", 35, 100), "preparation": "looking at every image"}
+    run_id = add_run(services.database, status="running", parameters=parameters, **doing)  # type: ignore[arg-type]
+
+    for path in ("/oracle", f"/oracle/{run_id}"):
+        page = client.get(path).text
+        assert "35 % looking at every image" in text_of(page)
+        assert 'value="35" max="100"' in page
+    assert client.get(f"/api/v1/oracle-runs/{run_id}").json()["progress"]["preparation"] == "looking at every image"
+
+
+def test_inklings_learner_is_not_compared_with_the_paper_and_tells_how_long_it_looked(
+    client: TestClient, services: Services
+) -> None:
+    parameters = Parameters(experiments=("inkling", "inkling_random"))
+    own = add_run(services.database, parameters=parameters, result=make_result(*parameters.experiments))
+    both = add_run(services.database, result=make_result("active", "inkling"))
+
+    alone, beside = (text_of(client.get(f"/oracle/{run_id}").text) for run_id in (own, both))
+
+    assert "The paper has no such experiment to compare with." in alone
+    assert "1.25 s after 24 s of looking" in alone
+    assert "Query strategy" not in alone
+    assert "40 of 40 equal." in beside
+    assert "With the paper’s learner the validation images also decide" in beside
+
+
 def test_a_run_in_the_queue_says_so(client: TestClient, services: Services) -> None:
     run_id = add_run(services.database, status="queued")
     assert "Waiting for its turn" in text_of(client.get(f"/oracle/{run_id}").text)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.learning.names import Strategy
+from app.learning.names import OWN, Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
 from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment, as_named
@@ -113,12 +113,13 @@ class RunView:
         """The parameters, name and value."""
         p = self.parameters
         order = "as in the data set" if p.shuffle_seed is None else f"shuffled, seed {p.shuffle_seed}"
+        asked = [("Query strategy", STRATEGY_NAMES[p.ranking].lower())]
         return [
             ("Pool", f"{p.pool_size:,} images from {p.pool_start:,}"),
             ("Order", order),
             ("Validation", f"{p.validation_size:,} images"),
             ("Labels given", f"{p.budget:,} in batches of {p.batch_size:,}"),
-            ("Query strategy", STRATEGY_NAMES[p.ranking].lower()),
+            *(asked if any(TABLE[experiment].is_asked for experiment in p.experiments) else []),
             ("Experiments", self._names),
         ]
 
@@ -161,7 +162,10 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class ResultView:
-    """A result that is there. `n_equal` of `n_compared` points are the paper's; 0 of 0 if it has no such run."""
+    """A result that is there. `n_equal` of `n_compared` points are the paper's; 0 of 0 if it has no such run.
+
+    `has_papers` says whether there are experiments of the paper, `has_own` whether some are of Inkling's learner.
+    """
 
     rows: list[Row]
     n_equal: int
@@ -170,6 +174,8 @@ class ResultView:
     sha256: str
     validation_total: int | None
     test_total: int | None
+    has_papers: bool
+    has_own: bool
     has_confidence: bool
     clusters: ClustersResult | None
 
@@ -186,6 +192,8 @@ class ResultView:
             sha256=result.data.sha256,
             validation_total=rows[0].validation.total if rows else None,
             test_total=rows[0].test.total if rows and rows[0].test else None,
+            has_papers=any(TABLE[row.experiment].is_papers for row in rows),
+            has_own=any(TABLE[row.experiment].learner == OWN for row in rows),
             has_confidence=bool(result.confidence),
             clusters=result.clusters,
         )
