@@ -8,13 +8,14 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     web                                    HTTP, in three wings: pages (HTML), which know the api (REST, streams, PNG),
                                            which knows the edge (security, callers, limits, problems, templates)
     supervisor, training_process           starts and restarts the trainer; what that process does
-    trainer, export, verify, revoking      trains due rounds; labels as files; recomputes rounds; revokes all labels of
-                                           one annotator
+    trainer, export, verify, revoking,     trains due rounds; labels as files; recomputes rounds; revokes all labels of
+    model_training                         one annotator; trains models to take away
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
     queries, annotators, history,          read-only answers about: pools; the work of annotators; one image; the status
-    training_status                        of trainers
+    training_status, model_cards           of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
-    accounts                               and when an act on it is refused; images; users who may log in
+    accounts, trained_models               and when an act on it is refused; images; users who may log in; models to
+                                           take away
     events, rounds, backup, audit          label events; is a round due, its training set, its outcome; copies; logins
                                            and changes of accounts
     models, live, feed, schema             tables; announcements; those of other processes; is a database one of ours
