@@ -9,13 +9,15 @@ The map, top to bottom; imports go down only, and files of one line do not impor
                                            which knows the edge (security, callers, limits, problems, templates)
     supervisor, training_process           starts and restarts the trainer; what that process does
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
-    export, verify, revoking               start; labels as files; recomputes rounds; revokes all labels of one annotator
+    model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds; revokes
+    revoking                               all labels of one annotator
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what their
     standing                               events say
     queries, annotators, history,          read-only answers about: pools; the work of annotators; one image; the status
-    training_status                        of trainers
+    training_status, model_cards           of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
-    accounts                               and when an act on it is refused; images; users who may log in
+    accounts, trained_models               and when an act on it is refused; images; users who may log in; models to
+                                           take away
     events, rounds, opinions, backup,      label events; is a round due, its training set, its outcome; what a trained
     audit                                  model says to it; copies; logins and changes of accounts
     features                               what a learner learned of a pool's images before any label

@@ -20,6 +20,7 @@ from app.errors import DatabaseUnusable
 from app.feed import Feed
 from app.live import Live
 from app.loops import BackgroundLoop
+from app.model_training import find_model_to_train
 from app.models import TrainerState
 from app.oracle.runs import OracleRunner
 from app.preparing import find_pool_to_prepare
@@ -131,8 +132,10 @@ class TrainingProcess:
         logger.info("the trainer is ready")
 
     def _find_chore(self) -> Sequence[str] | None:
-        slug = find_pool_to_prepare(self._database)
-        return None if slug is None else ("pool", "prepare", slug)
+        if (slug := find_pool_to_prepare(self._database)) is not None:
+            return ("pool", "prepare", slug)
+        slug = find_model_to_train(self._database)
+        return None if slug is None else ("model", "train", slug)
 
     def _on_change(self, change: Change) -> None:
         if change.kind in ("due", "oracle"):
