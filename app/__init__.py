@@ -11,8 +11,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     trainer, export, verify, revoking      trains due rounds; labels as files; recomputes rounds; revokes all labels of
                                            one annotator
     training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
-    queries, annotators, history,          read-only answers about: pools; the work of annotators; one image; the status
-    training_status                        of trainers
+    queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
+    history, training_status               annotators; one image; the status of trainers
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
     accounts                               and when an act on it is refused; images; users who may log in
     events, rounds, backup, audit          label events; is a round due, its training set, its outcome; copies; logins

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from app.changes import Change, note
 from app.events import LabelEventView
-from app.models import Annotator, Answer, Image, Lease, Pool, RankedImage, Skip
+from app.models import Annotator, Answer, AskedBy, Image, Lease, Pool, RankedImage, Skip
 from app.rounds import NewestRound
 
 HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
@@ -40,13 +40,14 @@ LONGEST_HOLD = 6  # in lease times; an older lease is left to expire
 
 @dataclass(frozen=True, slots=True)
 class LeasedImage:
-    """An image that was asked of an annotator. `position` is the index into the pool."""
+    """An image that was asked of an annotator, and who chose it. `position` is the index into the pool."""
 
     image_id: int
     position: int
     sha256: str
     confidence: float | None
     prediction: int | None
+    asked_by: AskedBy
     expires_at: dt.datetime
 
 

@@ -1,6 +1,6 @@
 /**
- * Where the batch comes from: asks for the next one, brings an earlier visit's back, and keeps what a page that is
- * loaded next has to show. What the page is doing meanwhile is in states.js. Words go to `notices`, and to `shortage`
+ * Where the batch comes from: asks for the next one, brings an earlier visit's back, swaps images that came by chance for
+ * those that the learner asks once it can, and keeps what a page that is loaded next has to show. What the page is doing meanwhile is in states.js. Words go to `notices`, and to `shortage`
  * where no image can be had.
  *
  * @import { Api, Leased, Pool } from "./api.js"
@@ -16,6 +16,7 @@ import { Emitter } from "./emitter.js";
 import { Machine, PAGE, REQUEST } from "./states.js";
 
 const LOADING_MS = 30_000; // the longest that a finished batch waits for a model that is being loaded
+const SWAP_MS = 500; // an answer that is under way is meant for the image that was there before
 const RESTORE_MS = 3_000; // a network may swallow what is sent, and the request fails only much later
 
 /**
@@ -40,6 +41,8 @@ export class Asking extends Emitter {
   #isLoaded; // whether the model is known to be loaded
   #onNews = () => {};
   #isRoundDue;
+  #isByChance; // whether the newest round that is known asks by chance
+  #isSwapDue = false;
 
   /**
    * `pool` is the pool as the page was made with it.
@@ -59,6 +62,7 @@ export class Asking extends Emitter {
     this.#held = held;
     this.#isLoaded = pool.training.status !== "loading";
     this.#isRoundDue = pool.until_round === 0;
+    this.#isByChance = pool.round.asked_by === "chance";
     connection.on("change", () => {
       this.expectLoading();
       if (connection.trouble) this.#restore();
@@ -91,6 +95,10 @@ export class Asking extends Emitter {
     this.#isLoaded = pool.training.status !== "loading";
     this.#onNews();
     if (pool.counts.unlabeled > 0) this.askAgain();
+    const isByChance = pool.round.asked_by === "chance";
+    this.#isSwapDue ||= this.#isByChance && !isByChance;
+    this.#isByChance = isByChance;
+    this.#swap();
   }
 
   /** If no image could be had: something has changed, and images may be free again. */
@@ -118,6 +126,7 @@ export class Asking extends Emitter {
     await this.#requestWith("waiting", () => this.#askOnce());
     for (const action of this.#afterLease.splice(0)) action();
     if (this.#page.is("restored")) this.ask();
+    this.#swap();
   }
 
   /** Some of what is shown may be with others by now: see what is held, and show that. */
@@ -130,6 +139,38 @@ export class Asking extends Emitter {
       const tiles = lease.images.map((leased) => this.batch.findTile(leased.image_id) ?? this.#makeTile(leased));
       this.batch.align(tiles, this.#outbox.imageIds);
       this.tell("change", null);
+    });
+    this.ask();
+    this.#swap();
+  }
+
+  /**
+   * The learner can ask by now: what came by chance and is not answered gives way. Of a batch that was begun the current
+   * image stays.
+   */
+  async #swap() {
+    if (!this.#isSwapDue || !this.#request.is("idle") || !this.#page.is("answering")) return;
+    this.#isSwapDue = false;
+    const { open, current, isUntouched } = this.batch;
+    const pending = this.#outbox.imageIds;
+    const leaving = open.filter((tile) =>
+      tile.leased.asked_by === "chance" && !pending.has(tile.imageId) && (isUntouched || tile !== current)
+    );
+    if (leaving.length === 0) return;
+    for (const tile of leaving) tile.isClosed = true; // nobody answers what is given back
+    this.#show(isUntouched ? "asking" : "answering");
+    await this.#requestWith("realigning", async () => {
+      const pause = new Promise((resolve) => setTimeout(resolve, isUntouched ? SWAP_MS : 0));
+      await this.#connection.persist(() => this.#api.release(leaving.map(({ imageId }) => imageId)));
+      const lease = await this.#connection.persist(() => this.#api.lease(isUntouched ? null : open.length));
+      await pause;
+      this.#held.extend();
+      const stays = (/** @type {Leased} */ { image_id: imageId }) =>
+        this.batch.tiles.find((tile) => tile.imageId === imageId && !tile.isClosed);
+      this.batch.exchange(lease.images.map((leased) => stays(leased) ?? this.#makeTile(leased)));
+      if (this.batch.isDone) return;
+      this.#show("answering");
+      this.tell("asked", { round: lease.round });
     });
     this.ask();
   }

@@ -1,7 +1,7 @@
 /**
  * Numbers as people read them.
  *
- * @import { Round } from "./api.js"
+ * @import { Accuracy } from "./api.js"
  */
 
 const SPACE = "\u202f"; // narrow, and no line breaks there
@@ -50,11 +50,11 @@ export function plural(n, noun) {
 }
 
 /**
- * What one round changed on validation against the one before: "+15 images (+3.75 points)". Null without such images.
- * @param {Round} round
- * @param {Round} before
+ * What one round changed against the one before: "+15 images (+3.75 points)". Null if one of them is not measured.
+ * @param {Accuracy | null} now
+ * @param {Accuracy | null} then
  */
-export function change({ validation: now }, { validation: then }) {
+export function change(now, then) {
   if (now === null || then === null) return null;
   const images = now.correct - then.correct;
   if (images === 0) return "no change";

@@ -1,6 +1,8 @@
 /**
  * How the model does: accuracy, labels, round, curve. Needs elements [data-show=NAME] inside `place`, NAME one of
- * accuracy, accuracy-name, validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
+ * accuracy, accuracy-name, validation, validation-note, change, test, test-note, labels, labels-note, asked, round, until,
+ * fit, curve. data-asked of `asked` says which images the learner asks. Rounds are compared by validation images, or by
+ * test images where there are no others.
  *
  * @import { Accuracy, Api, Pool, Round } from "./api.js"
  * @import { Connection } from "./connection.js"
@@ -28,6 +30,7 @@ export class Progress extends Emitter {
   #timer = 0;
   #isFetching = false;
   #isStale = false;
+  #isToldEarly = false; // the newest round was announced before its images were counted
 
   /** @param {{ place: HTMLElement, notices: Notices, api: Api, connection: Connection }} parts */
   constructor({ place, notices, api, connection }) {
@@ -88,6 +91,7 @@ export class Progress extends Emitter {
     } else if (pool.round.test && !this.#rounds.at(-1)?.test) {
       this.#rounds[this.#rounds.length - 1] = pool.round; // its test images are counted by now
       this.#showRounds();
+      if (this.#isToldEarly) this.#announce();
     }
     this.#showCounts(pool);
     this.#showTraining(pool.training);
@@ -97,23 +101,31 @@ export class Progress extends Emitter {
   #showRounds() {
     const [before, round] = this.#newest();
     const { validation } = round;
-    const shown = validation ?? round.test;
+    const shown = round[this.#split];
     this.#set("accuracy", shown ? percent(shown.accuracy, 1) : "–");
     this.#set("accuracy-name", validation ? "Validation accuracy: " : "Test accuracy: ");
     this.#set("validation", validation ? percent(validation.accuracy) : "none");
     this.#set("validation-note", validation ? describe(validation) : "this pool has no validation images");
-    const news = before && change(round, before);
+    const news = before && change(round[this.#split], before[this.#split]);
     const since = news && before ? `${news} since round ${before.number}` : "";
-    this.#set("change", before ? since : "before the first training");
+    this.#set("change", round.n_labels ? since : "before the first training");
     const hasTest = this.#rounds[0].test !== null;
     this.#set("test", round.test ? percent(round.test.accuracy) : hasTest ? "…" : "none");
     const missing = hasTest ? "being counted" : "this pool has no test images";
     this.#set("test-note", round.test ? describe(round.test) : missing);
     this.#set("round", count(round.number));
-    this.#set("fit", round.number ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
+    this.#showAsked(round);
+    this.#set("fit", round.n_labels ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
     this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
-    const better = Math.sign((validation?.correct ?? 0) - (before?.validation?.correct ?? validation?.correct ?? 0));
-    this.#find("change").dataset.direction = ["worse", "same", "better"][better + 1];
+    const then = before?.[this.#split] ?? shown;
+    const better = Math.sign((shown?.correct ?? 0) - (then?.correct ?? 0));
+    this.#find("change").dataset.direction = ["worse", "same", "better"][shown ? better + 1 : 1];
+  }
+
+  /** @param {Round} round */
+  #showAsked({ number, asked_by: by }) {
+    const { asked = "" } = this.#find("asked").dataset;
+    this.#set("asked", by === "chance" ? "by chance" : number ? asked : "the first of the pool");
   }
 
   /** @param {Pool} pool */
@@ -139,12 +151,20 @@ export class Progress extends Emitter {
 
   #announce() {
     const [before, round] = this.#newest();
-    const news = before ? change(round, before) : "the first";
-    const result = round.validation
-      ? `: ${percent(round.validation.accuracy)} right, ${news}.`
-      : ": the model is trained.";
-    this.#notices.set("round", "good", `Round ${round.number}, ${plural(round.n_labels, "label")}${result}`);
+    const now = round[this.#split];
+    const news = before && change(now, before[this.#split]);
+    const result = now ? `${percent(now.accuracy)} right${news ? `, ${news}` : ""}` : "the model is trained";
+    const trained = `Round ${round.number}, ${plural(round.n_labels, "label")}: ${result}.`;
+    const isLookedAt = round.asked_by !== "chance" && before?.asked_by === "chance";
+    const asked = `The images are looked at. From now on you are asked ${this.#find("asked").dataset.asked}.`;
+    this.#notices.set("round", "good", [isLookedAt && asked, round.n_labels && trained].filter(Boolean).join(" "));
+    this.#isToldEarly = now === null && round.n_labels > 0;
     this.#place.dataset.fresh = round.number % 2 ? "odd" : "even"; // two names, so that the animation starts anew
+  }
+
+  /** The images by which rounds are compared. */
+  get #split() {
+    return this.#rounds[0].validation ? "validation" : "test";
   }
 
   /**

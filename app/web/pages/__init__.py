@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.web.pages import answers, docs, images, label, login, oracle, people, service_worker
+from app.web.pages import answers, docs, images, label, login, oracle, people, pools, service_worker
 
 router = APIRouter()
-for module in (login, docs, label, answers, images, people, oracle, service_worker):
+for module in (login, docs, pools, label, answers, images, people, oracle, service_worker):
     router.include_router(module.router)
