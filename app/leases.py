@@ -101,7 +101,11 @@ _DROP_EXPIRED = delete(_LEASES).where(
 
 
 def _claiming(
-    image_id: ColumnElement[int], ranked: Sequence[ColumnElement[Any]], where: ColumnElement[bool], order: Any
+    image_id: ColumnElement[int],
+    ranked: Sequence[ColumnElement[Any]],
+    where: ColumnElement[bool],
+    order: Any,
+    asked_by: ColumnElement[Any],
 ) -> Insert:
     """Lease the first `missing` images that want answers and that the annotator neither holds, answered nor skipped."""
     n_answers, n_leases = (
@@ -119,7 +123,7 @@ def _claiming(
         "image_id": image_id,
         "pool_id": bindparam("in_pool", type_=Lease.pool_id.type),
         "annotator_id": bindparam("by", type_=Lease.annotator_id.type),
-        "asked_by": literal("strategy"),
+        "asked_by": asked_by,
         "round_id": bindparam("in_round", type_=Lease.round_id.type),
         **dict(zip(("rank", "confidence", "prediction"), ranked, strict=True)),
         "expires_at": bindparam("until", type_=Lease.expires_at.type),
@@ -134,6 +138,7 @@ _CLAIM_RANKED = _claiming(
     [RankedImage.rank.expression, RankedImage.confidence.expression, RankedImage.prediction.expression],
     RankedImage.round_id == bindparam("in_round"),
     RankedImage.rank,
+    bindparam("asked_by", type_=Lease.asked_by.type),
 )
 # Beyond the stored head of the ranking images come by position, so that there is always a next one.
 _CLAIM_UNRANKED = _claiming(
@@ -141,6 +146,7 @@ _CLAIM_UNRANKED = _claiming(
     [null(), null(), null()],
     and_(Image.pool_id == bindparam("in_pool"), Image.split == "pool"),
     Image.position,
+    literal("strategy"),
 )
 
 
@@ -167,6 +173,7 @@ def claim(
     given = {
         **_holding(pool, annotator, now, seconds),
         "in_round": newest.id,
+        "asked_by": newest.asked_by,
         "most": most,
         "wanted": pool.answers_wanted,
     }

@@ -22,7 +22,8 @@ class PoolOverview:
 
     `accuracy` is that of the newest round that has learned from labels and is counted: on test images, or on validation
     images where there are no others, as `is_on_test` says. `can_be_measured`: the pool has such images. `workers` hold
-    images just now. `until_round` counts the labels that the next round still waits for.
+    images just now. `until_round` counts the labels that the next round still waits for; it is being trained if
+    `is_learning`, and was tried in vain if `is_failing`.
     """
 
     pool: Pool
@@ -34,7 +35,8 @@ class PoolOverview:
     can_be_measured: bool
     workers: Sequence[str]
     until_round: int
-    is_failing: bool  # the round that is due was tried, and not stored
+    is_learning: bool
+    is_failing: bool
     preparation: Preparation | None
 
     @property
@@ -78,7 +80,8 @@ def view_pools(session: Session, pools: Sequence[Pool], *, now: dt.datetime) -> 
                 can_be_measured=last.test_total + last.validation_total > 0,
                 workers=workers[pool.id],
                 until_round=until_round,
-                is_failing=until_round == 0 and pool.id in failing,
+                is_learning=until_round == 0 and last.asked_by != "chance",
+                is_failing=pool.id in failing,
                 preparation=None if is_ready else features.find_preparation(session, pool, now=now),
             )
         )
@@ -122,7 +125,7 @@ def _count_new(session: Session, newest: Sequence[Round]) -> dict[int, int]:
         .where(Label.event_id > Round.last_event_id, Label.source != "model")
         .group_by(Label.pool_id)
     )
-    return {pool_id: n for pool_id, n in session.execute(query)}
+    return dict(session.execute(query).all())
 
 
 def _list_workers(session: Session, ids: Collection[int], now: dt.datetime) -> dict[int, list[str]]:

@@ -17,7 +17,7 @@ from app.datasets.splits import Splits, split
 from app.errors import NameInvalid, NotFound, SlugInvalid, SlugTaken
 from app.learning.learner import LabeledImages, count_right_untrained
 from app.learning.learners import make_learner
-from app.learning.names import PAPERS, LearnerName, Strategy
+from app.learning.names import PAPERS, PREPARING, LearnerName, Strategy
 from app.models import Image, Pool, RankedImage, Round
 from app.settings import Settings
 
@@ -70,7 +70,10 @@ class PoolSpec:
 
 
 def make_pool(session: Session, data: DataSet, spec: PoolSpec, *, now: dt.datetime) -> Pool:
-    """Cut a pool from the data set and store its images and round 0, which has no labels and ranks by position.
+    """Cut a pool from the data set and store its images and round 0, which has no labels.
+
+    It ranks by position, as the paper does. A learner that looks at the images first gets an order by chance, so that
+    what is answered meanwhile says something of the whole pool.
 
     Raises:
         NotEnoughImages: the spec asks for more images than the data set has.
@@ -220,14 +223,23 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
         fit_ms=0.0,
         rank_ms=0.0,
         state=make_learner(pool.learner, len(pool.classes), pool.image_shape).initial(),
+        asked_by="chance" if pool.learner in PREPARING else "strategy",
         created_at=now,
     )
     session.add(first)
     session.flush()
-    head = select(first.id, Image.position, Image.id).where(  # type: ignore[call-overload]  # a constant among the columns
-        Image.pool_id == pool.id, Image.split == "pool", Image.position < pool.queue_size
-    )
-    session.execute(insert(RankedImage).from_select(["round_id", "rank", "image_id"], head))
+    order = order_first(pool)
+    in_head = (Image.pool_id == pool.id, Image.split == "pool", Image.position.in_(order.tolist()))
+    ids = {row.position: row.id for row in session.execute(select(Image.position, Image.id).where(*in_head))}
+    ranked = [{"round_id": first.id, "rank": rank, "image_id": ids[at]} for rank, at in enumerate(order.tolist())]
+    session.execute(insert(RankedImage), ranked)
+
+
+def order_first(pool: Pool) -> NDArray[np.int64]:
+    """The positions that round 0 ranks: the first of the pool, or some by chance, the same for the same pool."""
+    if pool.learner in PREPARING:
+        return np.random.default_rng(pool.id).permutation(pool.n_images)[: pool.queue_size]
+    return np.arange(min(pool.queue_size, pool.n_images))
 
 
 def _read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:

@@ -10,8 +10,19 @@ from numpy.typing import NDArray
 from sqlalchemy import Table, bindparam, exists, func, insert, select
 from sqlalchemy.orm import Session, aliased, undefer
 
+from app import features
 from app.changes import Change, note
-from app.models import FailedRound, Image, Label, LabelEvent, Pool, RankedImage, Round
+from app.learning.names import PREPARING
+from app.models import (
+    AskedBy,
+    FailedRound,
+    Image,
+    Label,
+    LabelEvent,
+    Pool,
+    RankedImage,
+    Round,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class Outcome:
 
     `ranking` holds image ids (n,), `confidence` (n,) and `prediction` (n,) belong to them. `numerics` says what
     the last bits depend on besides the labels: see `Learner.numerics`. `validation_correct` is None if the pool has no
-    validation images.
+    validation images. Without a label the model knows no confidence and predicts nothing.
     """
 
     state: bytes
@@ -44,18 +55,30 @@ class Outcome:
     fit_ms: float
     rank_ms: float
     ranking: NDArray[np.int64]
-    confidence: NDArray[np.float32]
-    prediction: NDArray[np.int64]
+    confidence: NDArray[np.float32] | None
+    prediction: NDArray[np.int64] | None
     numerics: str
+
+    def ranked(self) -> list[tuple[int, float | None, int | None]]:
+        """Image, confidence and prediction by rank, as they are stored."""
+        unknown = [None] * len(self.ranking)
+        confidence = unknown if self.confidence is None else self.confidence.tolist()
+        prediction = unknown if self.prediction is None else self.prediction.tolist()
+        return list(zip(self.ranking.tolist(), confidence, prediction, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class NewestRound:
-    """A pool's newest round; `n_new` current labels by people or the oracle came after it."""
+    """A pool's newest round; `n_new` current labels by people or the oracle came after it.
+
+    `asked_by` says how its ranking came about, `feature_set_id` what its learner knew of the images.
+    """
 
     id: int
     number: int
     last_event_id: int
+    asked_by: AskedBy
+    feature_set_id: int | None
     n_new: int
 
     def until_due(self, pool: Pool) -> int:
@@ -69,7 +92,9 @@ _N_NEW = (
     .where(Label.pool_id == Round.pool_id, Label.event_id > Round.last_event_id, Label.source != "model")
     .scalar_subquery()
 )
-_NEWEST = _NEWEST_ROUND.with_only_columns(Round.id, Round.number, Round.last_event_id, _N_NEW.label("n_new"))
+_NEWEST = _NEWEST_ROUND.with_only_columns(
+    Round.id, Round.number, Round.last_event_id, Round.asked_by, Round.feature_set_id, _N_NEW.label("n_new")
+)
 # Into the table, not the class: the next ask waits for these rows, and Core takes a third less time.
 _INSERT_RANKED = insert(cast(Table, RankedImage.__table__))
 
@@ -87,12 +112,19 @@ def get_newest(session: Session, pool: Pool) -> NewestRound:
         sqlalchemy.exc.NoResultFound: the pool is not in the database; with the pool there is always a round.
     """
     row = session.connection().execute(_NEWEST, {"pool_id": pool.id}).one()
-    return NewestRound(id=row.id, number=row.number, last_event_id=row.last_event_id, n_new=row.n_new)
+    return NewestRound(*row)
 
 
 def is_due(session: Session, pool: Pool, newest: NewestRound | None = None) -> bool:
-    """Whether the round after `newest` has enough new labels to learn, or enough revoked labels to forget."""
+    """Whether the round after `newest` has enough new labels to learn, or enough revoked labels to forget.
+
+    A learner that looks at the images first is due as soon as it has, even without a label, and never before.
+    """
     newest = newest or get_newest(session, pool)
+    if pool.learner in PREPARING:
+        ready = features.find_ready(session, pool)
+        if ready is None or ready != newest.feature_set_id:
+            return ready is not None
     return newest.until_due(pool) == 0 or _has_to_forget(session, pool, newest)
 
 
@@ -166,8 +198,19 @@ def record_test(session: Session, round_id: int, correct: int) -> None:
     note(session, Change("round", counted.pool_id, counted.number))
 
 
-def store(session: Session, previous: Round, training: TrainingSet, outcome: Outcome, *, now: dt.datetime) -> bool:
+def store(
+    session: Session,
+    previous: Round,
+    training: TrainingSet,
+    outcome: Outcome,
+    *,
+    feature_set_id: int | None = None,
+    trained_model_id: int | None = None,
+    now: dt.datetime,
+) -> bool:
     """Store the round after `previous` with its ranking; False if another trainer was first.
+
+    `feature_set_id` and `trained_model_id` say what the outcome was computed from besides the labels.
 
     There is one writer at a time, so the check before the insert is safe; the table's UNIQUE constraint backs it.
     """
@@ -188,11 +231,13 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
         rank_ms=outcome.rank_ms,
         state=outcome.state,
         numerics=outcome.numerics,
+        asked_by="strategy",
+        feature_set_id=feature_set_id,
+        trained_model_id=trained_model_id,
         created_at=now,
     )
     session.add(new)
     session.flush()
-    columns = zip(outcome.ranking.tolist(), outcome.confidence.tolist(), outcome.prediction.tolist(), strict=True)
     rows = [
         {
             "round_id": new.id,
@@ -201,7 +246,7 @@ def store(session: Session, previous: Round, training: TrainingSet, outcome: Out
             "confidence": confidence,
             "prediction": prediction,
         }
-        for rank, (image_id, confidence, prediction) in enumerate(columns)
+        for rank, (image_id, confidence, prediction) in enumerate(outcome.ranked())
     ]
     if rows:
         session.execute(_INSERT_RANKED, rows)

@@ -3,19 +3,21 @@
 import datetime as dt
 import logging
 import time
-from functools import cache
+from functools import cache, partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import rounds
+from app import features, opinions, rounds
 from app.changes import Change, note
 from app.db import Database, Write
 from app.learning.learners import make_learner
+from app.learning.names import PREPARING
 from app.models import Pool, Round
+from app.opinions import Opinion
 from app.pools import read_arrays
 from app.rounds import TrainingSet
-from app.training import PreparedPool, prepare, train, warm_up
+from app.training import PreparedPool, prepare, read_features, train, warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class Trainer:
         self._database = database
         self._write = write or database.write_together
         self._retry_seconds = retry_seconds
-        self._prepared: dict[int, PreparedPool] = {}
+        self._prepared: dict[tuple[int, int | None], PreparedPool] = {}  # by pool and features
         self._make_learner = cache(make_learner)  # one for all pools of a kind: compiling takes a second
         self._retry_at: dict[int, float] = {}
 
@@ -41,7 +43,10 @@ class Trainer:
         with self._database.read() as session:
             pools = session.scalars(select(Pool)).all()
         for pool in pools:
-            warm_up(self._load(pool))
+            with self._database.read() as session:
+                set_id = features.find_ready(session, pool)
+            if set_id is not None or pool.learner not in PREPARING:
+                warm_up(self._load(pool, set_id))
 
     def run_one(self) -> bool:
         """Train what is due, or else count one round's test images; return whether there was anything to do."""
@@ -58,8 +63,10 @@ class Trainer:
                 return False
             previous = rounds.get_newest_round(session, pool, with_state=True)
             training = rounds.read_training_set(session, pool)
+            set_id = features.find_ready(session, pool)
+            opinion = opinions.find_opinion(session, pool)
         try:
-            self._train(pool, previous, training)
+            self._train(pool, previous, training, set_id, opinion)
         except Exception as error:  # a job's boundary: the labels are safe
             self._fail(pool, previous.number + 1, error)
         return True
@@ -73,8 +80,10 @@ class Trainer:
         if time.monotonic() < self._retry_at.get(pool.id, 0.0):
             return False
         try:
-            prepared = self._load(pool)
-            correct = prepared.count_right(uncounted.state, prepared.arrays.test)
+            prepared = self._load(pool, uncounted.feature_set_id)
+            if prepared.make_test_ready(in_parts=True):
+                return True  # a part of them: a round may have become due meanwhile
+            correct = prepared.count_right_on_test(uncounted.state)
         except Exception:  # a job's boundary: others wait for their turn
             logger.exception("%s: the test images of round %d could not be counted", pool.slug, uncounted.number)
             self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
@@ -82,10 +91,20 @@ class Trainer:
         self._write(lambda session: rounds.record_test(session, uncounted.id, correct))
         return True
 
-    def _train(self, pool: Pool, previous: Round, training: TrainingSet) -> None:
-        outcome = train(self._load(pool), previous.state, training, number=previous.number + 1)
-        now = dt.datetime.now(dt.UTC)
-        if self._write(lambda session: rounds.store(session, previous, training, outcome, now=now)):
+    def _train(
+        self, pool: Pool, previous: Round, training: TrainingSet, set_id: int | None, opinion: Opinion | None
+    ) -> None:
+        outcome = train(self._load(pool, set_id), previous.state, training, opinion, number=previous.number + 1)
+        store = partial(
+            rounds.store,
+            previous=previous,
+            training=training,
+            outcome=outcome,
+            feature_set_id=set_id,
+            trained_model_id=opinion.trained_model_id if opinion else None,
+            now=dt.datetime.now(dt.UTC),
+        )
+        if self._write(store):
             right = f"{outcome.validation_correct}/{outcome.validation_total} right on validation, "
             logger.info(
                 "%s: round %d, %d labels, %sfit %.1f ms, ranking %.1f ms",
@@ -104,9 +123,14 @@ class Trainer:
 
         self._write(record)
 
-    def _load(self, pool: Pool) -> PreparedPool:
-        if pool.id not in self._prepared:
+    def _load(self, pool: Pool, set_id: int | None) -> PreparedPool:
+        """The pool with these features of its images; what was loaded stays, for few sets are ever made of a pool."""
+        if (pool.id, set_id) not in self._prepared:
+            loaded = next((known for (pool_id, _), known in self._prepared.items() if pool_id == pool.id), None)
             with self._database.read() as session:
-                arrays = read_arrays(session, pool)
-            self._prepared[pool.id] = prepare(pool, arrays, self._make_learner)
-        return self._prepared[pool.id]
+                arrays = loaded.arrays if loaded else read_arrays(session, pool)
+                known = read_features(session, set_id)
+            self._prepared[pool.id, set_id] = prepare(
+                pool, arrays, known, feature_set_id=set_id, make=self._make_learner
+            )
+        return self._prepared[pool.id, set_id]

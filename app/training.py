@@ -2,54 +2,103 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from sqlalchemy.orm import Session
 
-from app.learning.learner import LabeledImages, Learner, PoolImages, find_right, fit_and_rank
+from app import features
+from app.learning.learner import NO_FEATURES, Features, LabeledImages, Learner, PoolImages, find_right, fit_and_rank
 from app.learning.learners import make_learner
+from app.learning.names import PREPARING
 from app.models import Pool
+from app.opinions import Opinion
 from app.pools import PoolArrays
 from app.rounds import Outcome, TrainingSet
 
+EMBEDDED_AT_ONCE = 500  # test images: some tenths of a second, which a round may have to wait
+MakeLearner = Callable[[str, int, tuple[int, ...]], Learner]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class PreparedPool:
-    """A pool in memory with its learner: all that its rounds are computed from."""
+    """A pool in memory with its learner: all that its rounds are computed from.
+
+    `feature_set_id` says which features those are, if they are stored. The test images are made ready part by part,
+    because that may take seconds.
+    """
 
     pool: Pool
     arrays: PoolArrays
     learner: Learner
     images: PoolImages
+    validation: LabeledImages
+    feature_set_id: int | None = None
+    _tested: list[LabeledImages] = field(default_factory=list)
 
     def count_right(self, state: bytes, others: LabeledImages) -> int:
-        """How many of its validation or test images a model gets right."""
+        """How many of these images, whose features are known, a model gets right."""
         return int(find_right(self.learner, state, self.images, others).sum())
+
+    def make_test_ready(self, *, in_parts: bool) -> bool:
+        """Make the test images ready to be counted, or a part of them; return whether some are left."""
+        test, start = self.arrays.test, sum(map(len, self._tested))
+        # The last bits of the paper's probabilities depend on how many are computed together: never in parts.
+        size = EMBEDDED_AT_ONCE if in_parts and self.pool.learner in PREPARING else len(test)
+        part = LabeledImages(test.images[start : start + size], test.truth[start : start + size])
+        if len(part):
+            self._tested.append(_embed(self.learner, self.images, part))
+        return start + len(part) < len(test)
+
+    def count_right_on_test(self, state: bytes) -> int:
+        """How many of the test images a model gets right."""
+        self.make_test_ready(in_parts=False)
+        return sum(self.count_right(state, part) for part in self._tested)
 
 
 def prepare(
-    pool: Pool, arrays: PoolArrays, make: Callable[[str, int, tuple[int, ...]], Learner] = make_learner
+    pool: Pool,
+    arrays: PoolArrays,
+    known: Features = NO_FEATURES,
+    *,
+    feature_set_id: int | None = None,
+    make: MakeLearner = make_learner,
 ) -> PreparedPool:
-    """Prepare the pool's images for its learner. `make` may return a learner that pools of the same kind share.
+    """Put a pool and what its learner knows of its images together.
+
+    `make` may return a learner that pools of the same kind share.
 
     Raises:
         ValueError: the pool names a learner that this program does not know.
     """
     learner = make(pool.learner, len(pool.classes), pool.image_shape)
-    return PreparedPool(pool, arrays, learner, PoolImages(arrays.images, learner.prepare(arrays.images)))
+    images = PoolImages(arrays.images, known)
+    validation = _embed(learner, images, arrays.validation)
+    return PreparedPool(pool, arrays, learner, images, validation, feature_set_id)
+
+
+def read_features(session: Session, set_id: int | None) -> Features:
+    """The features of a set; none if there is no set.
+
+    Raises:
+        FeaturesDamaged
+    """
+    return NO_FEATURES if set_id is None else features.read(session, set_id)
 
 
 def warm_up(prepared: PreparedPool) -> None:
     """Load, compile and touch everything that would make the first round slow."""
     arrays, learner = prepared.arrays, prepared.learner
-    state, one = learner.initial(), np.zeros(1, np.int64)
-    few = LabeledImages(arrays.validation.images[:1], arrays.validation.truth[:1])
-    learner.fit(state, prepared.images, one, one, few)
-    learner.predict(state, prepared.images, np.arange(len(arrays.images)))
+    one = np.zeros(1, np.int64)
+    few = _embed(learner, prepared.images, LabeledImages(arrays.validation.images[:1], arrays.validation.truth[:1]))
+    state = learner.fit(learner.initial(), prepared.images, one, one, few).state
+    learner.choose(state, prepared.images, one, strategy=prepared.pool.strategy, count=1, seed=(0,))
 
 
-def train(prepared: PreparedPool, state: bytes, training: TrainingSet, *, number: int) -> Outcome:
-    """Round `number` from the state before it and its n labels.
+def train(
+    prepared: PreparedPool, state: bytes, training: TrainingSet, opinion: Opinion | None = None, *, number: int
+) -> Outcome:
+    """Round `number` from the state before it and its n labels. There may be none, if the learner has features.
 
     Raises:
         TrainingDiverged: the state that came out is not finite.
@@ -62,12 +111,14 @@ def train(prepared: PreparedPool, state: bytes, training: TrainingSet, *, number
         prepared.images,
         training.positions,
         training.values,
-        arrays.validation,
+        prepared.validation,
         strategy=pool.strategy,
         count=pool.queue_size,
         seed=(pool.id, number),
+        second_opinion=opinion.classes if opinion else None,
         clock=time.perf_counter,
     )
+    knows = len(training.positions) > 0
     return Outcome(
         state=ranked.fit.state,
         steps=ranked.fit.steps,
@@ -77,7 +128,11 @@ def train(prepared: PreparedPool, state: bytes, training: TrainingSet, *, number
         fit_ms=ranked.fit_ms,
         rank_ms=ranked.rank_ms,
         ranking=arrays.image_ids[ranked.batch.positions],
-        confidence=ranked.batch.confidence,
-        prediction=ranked.batch.prediction,
+        confidence=ranked.batch.confidence if knows else None,
+        prediction=ranked.batch.prediction if knows else None,
         numerics=prepared.learner.numerics(),
     )
+
+
+def _embed(learner: Learner, pool: PoolImages, others: LabeledImages) -> LabeledImages:
+    return replace(others, features=learner.embed(pool, others.images)) if len(others) else others

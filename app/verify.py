@@ -5,23 +5,25 @@ amplifies them. Such a round is evaluated instead: its labels, and how its store
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, undefer
 
-from app import events
+from app import events, opinions
 from app.db import Database
+from app.differences import Difference, first_difference
+from app.errors import FeaturesDamaged
 from app.events import EVENTS, LabelEventView
 from app.labels import Fold
 from app.learning.learner import count_right_untrained
-from app.models import Answer, Label, LabelEvent, Pool, RankedImage, Round, Skip
-from app.pools import read_arrays
+from app.models import LabelEvent, Pool, RankedImage, Round
+from app.pools import order_first, read_arrays
 from app.rounds import Outcome, TrainingSet
-from app.training import PreparedPool, prepare, train
+from app.standing import compare_standing
+from app.training import PreparedPool, prepare, read_features, train
 
 _RANKED = (
     select(RankedImage.image_id, RankedImage.confidence, RankedImage.prediction)
@@ -33,18 +35,6 @@ NO_RANK = 1 << 62  # behind every rank: an image from beyond the stored head
 # The same weights under other numerics: a probability moves by some millionths, an image changes sides only at a tie.
 MAX_CONFIDENCE_GAP = 1e-3
 MAX_ACCURACY_GAP = 0.005  # or one image
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first place where the stored value is not the computed one."""
-
-    place: str
-    stored: str
-    computed: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: stored is {self.stored}, computed {self.computed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +69,20 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
     with database.read() as session:
         arrays = read_arrays(session, pool)
         history = _read_events(session, pool)
-        if (difference := _compare_standing(session, pool, history)) is not None:
+        if (difference := compare_standing(session, pool, history)) is not None:
             return Verdict(difference)
         last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
-    prepared = prepare(pool, arrays)
-    rounds = _Rounds(prepared, _History(history))
-    state = prepared.learner.initial()
+    rounds = _Rounds(prepare(pool, arrays), _History(history))
+    state = rounds.initial()
     gaps = []
     for number in range(last + 1):
         with database.read() as session:
-            verified = rounds.verify(session, number, state)
+            try:
+                verified = rounds.verify(session, number, state)
+            except FeaturesDamaged as error:
+                return Verdict(
+                    Difference(f"{pool.slug}, round {number}, the features", error.message, "what was stored")
+                )
         if verified.difference is not None:
             return Verdict(verified.difference)
         state = verified.state
@@ -129,6 +123,10 @@ class _Rounds:
     def __init__(self, prepared: PreparedPool, history: _History) -> None:
         self._prepared, self._history = prepared, history
 
+    def initial(self) -> bytes:
+        """The state before any label."""
+        return self._prepared.learner.initial()
+
     def verify(self, session: Session, number: int, state: bytes) -> _RoundVerdict:
         """Round `number`, computed from the state before it."""
         pool = self._prepared.pool
@@ -139,35 +137,49 @@ class _Rounds:
         if stored is None:
             return _RoundVerdict(state, Difference(place, "nothing", "a round"))
         if number == 0:
-            return _RoundVerdict(state, _first(_round_0(session, place, stored, self._prepared)))
-        training = self._history.training_set(stored.last_event_id)
-        outcome = train(self._prepared, state, training, number=number)
+            return _RoundVerdict(state, first_difference(_round_0(session, place, stored, self._prepared)))
+        self._take_features(session, stored.feature_set_id)
+        training, model_id = self._history.training_set(stored.last_event_id), stored.trained_model_id
+        opinion = None if model_id is None else opinions.read_opinion(session, pool, model_id)
+        outcome = train(self._prepared, state, training, opinion, number=number)
         after = outcome.state
         pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
         if stored.test_correct is not None:  # else it is still being counted
-            n_right = self._prepared.count_right(after, self._prepared.arrays.test)
+            n_right = self._prepared.count_right_on_test(after)
             pairs.append((f"{place}, right on test", stored.test_correct, n_right))
-        difference = _first(pairs)
+        difference = first_difference(pairs)
         if difference is None or stored.numerics == outcome.numerics:
             return _RoundVerdict(after, difference)
         return self._measure(session, place, stored, training)
 
+    def _take_features(self, session: Session, set_id: int | None) -> None:
+        """Go on with the features that a round was computed from.
+
+        Raises:
+            FeaturesDamaged
+        """
+        before = self._prepared
+        if set_id != before.feature_set_id:
+            known = read_features(session, set_id)
+            self._prepared = prepare(before.pool, before.arrays, known, feature_set_id=set_id)
+
     def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _RoundVerdict:
         """A round under other numerics: its labels, and the stored results of its model beside the ones here."""
-        state, arrays = stored.state, self._prepared.arrays
+        state, prepared = stored.state, self._prepared
         try:
             confidence_gap = self._measure_confidences(session, stored)
         except ValueError as error:
             return _RoundVerdict(state, Difference(f"{place}, the model's state", str(error), "a state"))
-        difference = _first([(f"{place}, labels", stored.n_labels, len(training.positions))])
+        difference = first_difference([(f"{place}, labels", stored.n_labels, len(training.positions))])
         accuracy_gap = 0.0
-        for name, images, correct in (
-            ("validation", arrays.validation, stored.validation_correct),
-            ("test", arrays.test, stored.test_correct),
+        for name, correct, total in (
+            ("validation", stored.validation_correct, stored.validation_total),
+            ("test", stored.test_correct, stored.test_total),
         ):
-            if correct is None or len(images) == 0:
+            if correct is None or total == 0:
                 continue
-            found, total = self._prepared.count_right(state, images), len(images)
+            of_test = name == "test"
+            found = prepared.count_right_on_test(state) if of_test else prepared.count_right(state, prepared.validation)
             accuracy_gap = max(accuracy_gap, abs(found - correct) / total)
             if abs(found - correct) > max(1, MAX_ACCURACY_GAP * total):
                 difference = difference or Difference(f"{place}, right on {name}", str(correct), str(found))
@@ -182,6 +194,8 @@ class _Rounds:
         Raises:
             ValueError: the stored bytes are no state of this learner.
         """
+        if not stored.n_labels:
+            return 0.0  # it knew no confidence
         prepared = self._prepared
         ranked = {row[0]: row[1] for row in session.execute(_RANKED, {"round_id": stored.id})}
         rows = np.flatnonzero(np.isin(prepared.arrays.image_ids, list(ranked)))
@@ -193,7 +207,7 @@ class _Rounds:
 def _round_0(
     session: Session, place: str, stored: Round, prepared: PreparedPool
 ) -> Iterator[tuple[str, object, object]]:
-    """The untrained model, which ranks by position and knows no confidence."""
+    """The untrained model, which ranks by position or by chance and knows no confidence."""
     pool, arrays = prepared.pool, prepared.arrays
     yield f"{place}, the model's state", stored.state, prepared.learner.initial()
     yield f"{place}, labels", stored.n_labels, 0
@@ -201,7 +215,7 @@ def _round_0(
     yield f"{place}, right on validation", stored.validation_correct, right
     yield f"{place}, right on test", stored.test_correct, count_right_untrained(arrays.test)
     found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
-    computed = [(image_id, None, None) for image_id in arrays.image_ids[: pool.queue_size].tolist()]
+    computed = [(image_id, None, None) for image_id in arrays.image_ids[order_first(pool)].tolist()]
     yield f"{place}, length of the ranking", len(found), len(computed)
     for rank, pair in enumerate(zip(found, computed, strict=False)):
         yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
@@ -209,62 +223,6 @@ def _round_0(
 
 def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
     return events.read(session.execute(EVENTS.where(LabelEvent.pool_id == pool.id).order_by(LabelEvent.id)))
-
-
-def _compare_standing(session: Session, pool: Pool, history: Sequence[LabelEventView]) -> Difference | None:
-    """The first difference between the stored labels, answers and skips and those that follow from the events."""
-    fold = Fold()
-    for event in history:
-        try:
-            fold.add(event)
-        except KeyError:
-            place = f"{pool.slug}, event {event.id}, what it takes back"
-            return Difference(place, str(event.undoes_id), "nothing that stands")
-    labels = select(Label.image_id, Label.event_id, Label.value, Label.source).where(Label.pool_id == pool.id)
-    answers = select(Answer.image_id, Answer.annotator_id, Answer.event_id, Answer.value)
-    return (
-        _compare(
-            f"{pool.slug}, the label of image {{}} (event, value, source)",
-            {row[0]: tuple(row[1:]) for row in session.execute(labels)},
-            {image_id: (event.id, event.value, event.source) for image_id, event in fold.labels.items()},
-        )
-        or _compare(
-            f"{pool.slug}, the answer to an image by an annotator {{}} (event, value)",
-            {(row[0], row[1]): tuple(row[2:]) for row in session.execute(answers.where(Answer.pool_id == pool.id))},
-            {
-                (image_id, whose): (event.id, event.value)
-                for image_id, of_image in fold.answers.items()
-                for whose, event in of_image.items()
-                if whose > 0  # no model's
-            },
-        )
-        or _compare_skips(session, pool, history)
-    )
-
-
-def _compare(place: str, stored: Mapping[Any, object], computed: Mapping[Any, object]) -> Difference | None:
-    keys = sorted({*stored, *computed})
-    return _first((place.format(key), stored.get(key), computed.get(key)) for key in keys)
-
-
-def _compare_skips(session: Session, pool: Pool, history: Sequence[LabelEventView]) -> Difference | None:
-    skipped = sorted(_fold_skips(history).values())
-    standing = sorted(session.scalars(select(Skip.event_id).where(Skip.pool_id == pool.id)))
-    return _first([(f"{pool.slug}, the skips that stand (events)", standing, skipped)])
-
-
-def _fold_skips(history: Sequence[LabelEventView]) -> dict[tuple[int, int | None], int]:
-    """The current skips, by image and annotator: the last of each, unless it was undone."""
-    standing: dict[tuple[int, int | None], int] = {}
-    whose = {event.id: (event.image_id, event.annotator_id) for event in history if event.kind == "skip"}
-    for event in history:
-        if event.kind == "skip":
-            standing[whose[event.id]] = event.id
-        elif event.kind == "undo" and event.undoes_id in whose:  # an admin may have taken it back
-            skipped = whose[event.undoes_id]
-            if standing.get(skipped) == event.undoes_id:
-                del standing[skipped]
-    return standing
 
 
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
@@ -278,26 +236,7 @@ def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -
 
 def _ranks(session: Session, place: str, stored: Round, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
     found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
-    computed = list(
-        zip(outcome.ranking.tolist(), outcome.confidence.tolist(), outcome.prediction.tolist(), strict=True)
-    )
+    computed = outcome.ranked()
     yield f"{place}, length of the ranking", len(found), len(computed)
     for rank, pair in enumerate(zip(found, computed, strict=False)):
         yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
-
-
-def _first(pairs: Iterable[tuple[str, object, object]]) -> Difference | None:
-    for place, stored, computed in pairs:
-        if stored != computed:
-            return Difference(place, _in_short(stored, computed), _in_short(computed, stored))
-    return None
-
-
-def _in_short(value: object, other: object) -> str:
-    """The value; of bytes, the first that differs."""
-    if not isinstance(value, bytes) or not isinstance(other, bytes):
-        return str(value)
-    differs = next(
-        (i for i, (a, b) in enumerate(zip(value, other, strict=False)) if a != b), min(len(value), len(other))
-    )
-    return f"{len(value)} bytes, byte {differs} is {value[differs] if differs < len(value) else 'missing'}"

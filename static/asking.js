@@ -241,8 +241,9 @@ export class Asking extends Emitter {
       return;
     }
     const stale = `Asked by the model of round ${lease.round}; a newer one is being trained.`;
-    this.#notices.toggle("stale", "info", lease.stale && stale);
-    if (lease.stale) this.expectLoading();
+    const isStale = lease.stale && !this.#isByChance; // by chance no model asks
+    this.#notices.toggle("stale", "info", isStale && stale);
+    if (isStale) this.expectLoading();
     this.#show("answering");
     this.tell("asked", { round: lease.round });
   }

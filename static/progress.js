@@ -129,7 +129,7 @@ export class Progress extends Emitter {
   }
 
   /** @param {Pool} pool */
-  #showCounts({ counts, until_round: until }) {
+  #showCounts({ counts, round, until_round: until }) {
     this.#set("labels", `${count(counts.labeled)} of ${count(counts.images)}`);
     /** @type {[number, string][]} */
     const by = [
@@ -140,7 +140,8 @@ export class Progress extends Emitter {
     const some = by.filter(([n]) => n > 0).map(([n, who]) => `${who}: ${count(n)}`);
     this.#set("labels-note", some.join(", ") || "–");
     const next = counts.unlabeled === 0 ? "nothing left" : `after ${plural(until, "more label")}`;
-    this.#set("until", until === 0 ? "now" : next);
+    const isLookedAt = round.asked_by !== "chance";
+    this.#set("until", isLookedAt ? (until === 0 ? "now" : next) : "once the images are looked at");
   }
 
   /** @param {Pool["training"]} training */

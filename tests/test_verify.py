@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from app.db import Database
+from app.differences import Difference
 from app.learning.softmax import State
 from app.models import Annotator, Pool
 from app.pools import get_pool
 from app.trainer import Trainer
-from app.verify import Difference, Verdict, verify_pool
+from app.verify import Verdict, verify_pool
 
 from .factories import (
     add_annotator,

@@ -5,11 +5,15 @@ The tables `pool` and `feature_set` hold that name by a CHECK, so a migration co
 
 from collections.abc import Callable
 
+from app.learning.graph import GraphLearner
 from app.learning.learner import Learner
 from app.learning.names import LEARNERS, LearnerName
 from app.learning.softmax import SoftmaxRegression
 
-_LEARNERS: dict[LearnerName, Callable[[int, tuple[int, ...]], Learner]] = {"softmax": SoftmaxRegression}
+_LEARNERS: dict[LearnerName, Callable[[int, tuple[int, ...]], Learner]] = {
+    "softmax": SoftmaxRegression,
+    "graph": GraphLearner,
+}
 
 
 def make_learner(name: str, n_classes: int, image_shape: tuple[int, ...]) -> Learner:

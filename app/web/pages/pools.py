@@ -24,7 +24,7 @@ NAMES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class PoolCard:
-    """A pool in the list. `names` are of those who work in it: for admins, others learn only how many `n_working` are."""
+    """A pool in the list. `names` are of those who work in it. They are for admins; others learn how many there are."""
 
     view: PoolOverview
     way: str
