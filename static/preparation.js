@@ -49,7 +49,7 @@ export class PreparationView {
     const first = n < all ? " first" : "";
     const begun = isQuiet ? `Looking at all ${count(all)} images` : `Looking at ${images}${first}`;
     setText(this.#line.what, step ? begun : `In a moment, ${images} are looked at${first}`);
-    setText(this.#line.step, step && !isQuiet ? `: ${step}.` : ".");
+    setText(this.#line.step, step && !isQuiet ? `: ${step}` : "");
     setText(this.#line.meanwhile, isQuiet ? "" : "Until then images come by chance; your answers count.");
     this.#line.whole.toggleAttribute("data-quiet", isQuiet);
   }
@@ -80,10 +80,11 @@ function makeLine() {
   whole.dataset.tone = "info";
   const [what, step, left, meanwhile] = Array.from({ length: 4 }, () => document.createElement("span"));
   step.ariaLive = "off";
+  step.dataset.step = "";
   left.role = "timer"; // silent, too
   const bar = Object.assign(document.createElement("progress"), { max: 1, ariaLabel: "Looking at the images" });
   const words = document.createElement("p");
-  words.append(what, step, " ", left, " ", meanwhile);
+  words.append(what, step, ". ", left, " ", meanwhile);
   whole.append(words, bar);
   return { whole, what, step, left, meanwhile, bar };
 }

@@ -141,7 +141,7 @@ export class Progress extends Emitter {
     this.#set("labels-note", some.join(", ") || "–");
     const next = counts.unlabeled === 0 ? "nothing left" : `after ${plural(until, "more label")}`;
     const isLookedAt = round.asked_by !== "chance";
-    this.#set("until", isLookedAt ? (until === 0 ? "now" : next) : "once the images are looked at");
+    this.#set("until", isLookedAt ? (until === 0 ? "now" : next) : "after the first look");
   }
 
   /** @param {Pool["training"]} training */
