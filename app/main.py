@@ -1,6 +1,5 @@
 """The one place where the application is put together."""
 
-import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,14 +8,13 @@ from functools import partial
 import anyio.to_thread
 from fastapi import FastAPI
 
-from app import datasets
+from app import datasets, first_pools
 from app.datasets import DataSet
 from app.db import Database
 from app.feed import Feed
 from app.limits import THREADS
 from app.live import Live
-from app.pools import Pools, PoolSpec, make_pool
-from app.queries import list_pools
+from app.pools import Pools
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
 from app.web import api, pages
@@ -35,8 +33,6 @@ from app.web.pages.docs import DESCRIPTION, VERSION, describe
 
 logger = logging.getLogger(__name__)
 
-FIRST_POOL = {"slug": "digits", "name": "Handwritten digits"}
-
 
 def create_app(
     settings: Settings, load_data: Callable[[], DataSet] | None = None, *, with_trainer: bool = False
@@ -51,7 +47,7 @@ def create_app(
     database = Database(settings.database_url)
     database.migrate()
     database.check_start()
-    ensure_pool(database, settings, load_data or partial(datasets.load, settings))
+    first_pools.ensure_first(database, settings, load_data or partial(datasets.load, settings))
     live, pools = Live(database), Pools()
     live.listen(pools.hear)
     services = Services(
@@ -87,20 +83,6 @@ def create_app(
     app.add_middleware(Security, settings=settings)
     app.add_middleware(RequestObserver, metrics=services.metrics)
     return app
-
-
-def ensure_pool(database: Database, settings: Settings, load_data: Callable[[], DataSet]) -> None:
-    """Make the first pool from the settings, unless there is one: a pool keeps the settings of its creation."""
-    with database.read() as session:
-        pools, _ = list_pools(session)
-    if not pools:
-        data = load_data()
-        with database.write() as session:
-            make_pool(session, data, PoolSpec.of(settings, **FIRST_POOL), now=dt.datetime.now(dt.UTC))
-        with database.read() as session:
-            pools, _ = list_pools(session)
-    for pool in pools:
-        logger.info("pool %s: %d images of %s", pool.slug, pool.n_images, pool.dataset_description)
 
 
 @asynccontextmanager

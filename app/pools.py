@@ -55,17 +55,18 @@ class PoolSpec:
     learner: LearnerName = PAPERS
 
     @classmethod
-    def of(cls, settings: Settings, *, slug: str, name: str) -> "PoolSpec":
-        """As the settings say."""
+    def of(cls, settings: Settings, *, slug: str, name: str, learner: LearnerName = PAPERS) -> "PoolSpec":
+        """As the settings say. A learner that looks at the images first needs none to validate: they test, too."""
         return cls(
             slug=slug,
             name=name,
             start=settings.pool_start,
             size=settings.pool_size,
-            validation_size=settings.validation_size,
+            validation_size=0 if learner in PREPARING else settings.validation_size,
             strategy=settings.ranking,
             batch_size=settings.batch_size,
             queue_size=settings.queue_size,
+            learner=learner,
         )
 
 
@@ -177,6 +178,11 @@ def read_arrays(session: Session, pool: Pool) -> PoolArrays:
     image_ids, of_pool = _read_split(session, pool, "pool")
     validation, test = (_read_known(session, pool, name) for name in ("validation", "test"))
     return PoolArrays(image_ids, of_pool.images, validation, test)
+
+
+def read_pool_images(session: Session, pool: Pool) -> NDArray[np.uint8]:
+    """The images of the pool itself, (N, H, W) or (N, H, W, 3)."""
+    return _read_split(session, pool, "pool")[1].images
 
 
 # Core, and without types: the first page waits for 14,000 rows, and looking at each value takes as long as storing it.

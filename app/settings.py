@@ -1,5 +1,6 @@
 """Every setting: its name is the field's in capitals behind `INKLING_`."""
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,10 @@ class Settings(BaseSettings):
         description="Where the images come from: MNIST, the embedded sample, or MNIST if it can be had.",
     )
     mnist: Path | None = Field(default=None, description="A Keras mnist.npz, or a folder with the four IDX files.")
+    side_by_side: bool = Field(
+        default=True,
+        description="Whether the first start makes a second pool of the same images, for Inkling's own learner.",
+    )
     pool_start: int = Field(default=0, ge=0, description="First training image of the pool.")
     pool_size: int = Field(default=4000, ge=1, description="Number of images in the pool.")
     validation_size: int = Field(
@@ -62,3 +67,12 @@ class Settings(BaseSettings):
         default=1.0, ge=0, le=30, description="How long asking for images waits for a round that is due."
     )
     retry_seconds: float = Field(default=5.0, gt=0, description="Pause before a training that failed is tried again.")
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables from which another process reads the same settings."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {
+        f"INKLING_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }

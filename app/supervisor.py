@@ -1,7 +1,6 @@
 """Runs the trainer as a child of the server, and restarts it if it dies or hangs."""
 
 import datetime as dt
-import json
 import logging
 import os
 import subprocess
@@ -13,7 +12,7 @@ from app import training_status
 from app.db import Database
 from app.errors import DatabaseUnavailable
 from app.loops import BackgroundLoop
-from app.settings import Settings
+from app.settings import Settings, as_environment
 
 logger = logging.getLogger(__name__)
 
@@ -108,12 +107,3 @@ class TrainerSupervisor:
             logger.error("the trainer (process %d) says nothing for %.0f s; it is killed", child.pid, silence)
             self._patience_seconds *= 2  # else a fit that really takes so long would never end
             child.kill()
-
-
-def as_environment(settings: Settings) -> dict[str, str]:
-    """The variables from which another process reads the same settings."""
-    values = settings.model_dump(mode="json", exclude_none=True)
-    return {
-        f"INKLING_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in values.items()
-    }

@@ -4,15 +4,16 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from app import training_status
+from app import first_pools, training_status
 from app.changes import Change
+from app.chores import Chores
 from app.datasets import DataSet
 from app.db import Database
 from app.errors import DatabaseUnusable
@@ -21,6 +22,8 @@ from app.live import Live
 from app.loops import BackgroundLoop
 from app.models import TrainerState
 from app.oracle.runs import OracleRunner
+from app.preparing import find_pool_to_prepare
+from app.settings import Settings
 from app.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -37,14 +40,16 @@ LONG_STEP_SECONDS = 900.0  # loading TensorFlow from a slow disk, or a step of a
 class TrainingProcess:
     """All that a training process does, in the thread that calls `run`."""
 
-    def __init__(self, database: Database, load_data: Callable[[], DataSet], *, retry_seconds: float) -> None:
-        live = Live(database)
+    def __init__(self, database: Database, settings: Settings, load_data: Callable[[], DataSet]) -> None:
+        self._database, self._settings, self._load_data = database, settings, load_data
+        live, retry_seconds = Live(database), settings.retry_seconds
         self._feed = Feed(database, live.publish)
         self._heart = _Heart(database)
         self._writer = _Writer(database)
         self._trainer = Trainer(database, write=self._writer.write, retry_seconds=retry_seconds)
         self._runner = OracleRunner(database, load_data, write=self._writer.write)
         self._loop = BackgroundLoop("trainer", self.run_one, poll_seconds=POLL_SECONDS, retry_seconds=retry_seconds)
+        self._chores = Chores(self._find_chore, settings)
         self._is_warm = False
         self._has_work = Event()
         self._looked_at = 0.0
@@ -55,10 +60,12 @@ class TrainingProcess:
         self._feed.start()
         self._heart.start()
         self._writer.start()
-        os.nice(NICENESS)  # on Linux of this thread and those that it starts, TensorFlow's: not of the three above
+        self._chores.start()
+        os.nice(NICENESS)  # on Linux of this thread and those that it starts, TensorFlow's: not of the four above
         try:
             self._loop.run()
         finally:
+            self._chores.stop()
             self._feed.stop()
             self._heart.stop()
             self._writer.stop()
@@ -106,6 +113,8 @@ class TrainingProcess:
     def _warm_up(self) -> None:
         self._heart.begin_step(LONG_STEP_SECONDS)
         try:
+            first_pools.ensure_second(self._database, self._settings, self._load_data)
+            self._chores.wake()
             self._trainer.warm_up()
         except DatabaseUnusable as error:
             self._heart.tell("loading", str(error))
@@ -121,10 +130,16 @@ class TrainingProcess:
         self._heart.tell("ready")
         logger.info("the trainer is ready")
 
+    def _find_chore(self) -> Sequence[str] | None:
+        slug = find_pool_to_prepare(self._database)
+        return None if slug is None else ("pool", "prepare", slug)
+
     def _on_change(self, change: Change) -> None:
         if change.kind in ("due", "oracle"):
             self._has_work.set()
             self._loop.wake()
+        if change.kind in ("pool", "model"):
+            self._chores.wake()
 
 
 class _Writer:

@@ -45,7 +45,8 @@ def running_server(folder: Path, *, log: Path | None = None, **settings: object)
 
     What it logs goes to `log`, or else to the caller's stderr.
     """
-    given = {"database_url": f"sqlite:///{folder}/inkling.db", "log_level": "warning", **settings}
+    url = f"sqlite:///{folder}/inkling.db"
+    given = {"database_url": url, "log_level": "warning", "side_by_side": False, **settings}
     environment = {f"INKLING_{name.upper()}": str(value) for name, value in given.items()}
     with running([sys.executable, "-m", "app.cli", "serve", "--port"], environment, log) as server:
         yield server
@@ -89,6 +90,7 @@ class Restartable:
             **_kept_environment(),
             "INKLING_DATABASE_URL": f"sqlite:///{folder}/inkling.db",
             "INKLING_LOG_LEVEL": "warning",
+            "INKLING_SIDE_BY_SIDE": "false",
         }
         self._process = self._start()
         self._killer: threading.Thread | None = None

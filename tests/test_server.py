@@ -33,6 +33,7 @@ HASTY = (
 def environment_of(database: Path, **settings: str) -> dict[str, str]:
     """What a server process finds around it."""
     quick = {"DATABASE_URL": url_of(database), "DATASET": "sample", "POOL_SIZE": "60", "VALIDATION_SIZE": "50"}
+    quick["SIDE_BY_SIDE"] = "false"
     given = {f"INKLING_{name.upper()}": value for name, value in (quick | settings).items()}
     return os.environ | given | {"COLUMNS": "200"}
 

@@ -14,8 +14,8 @@ from app import supervisor, training_status
 from app.db import Database
 from app.errors import DatabaseUnavailable
 from app.models import Annotator, Pool
-from app.settings import Settings
-from app.supervisor import TrainerSupervisor, as_environment
+from app.settings import Settings, as_environment
+from app.supervisor import TrainerSupervisor
 
 from .factories.acts import ask_and_answer
 from .factories.files import make_settings, url_of

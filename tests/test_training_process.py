@@ -23,21 +23,26 @@ from app.live import Live
 from app.models import Annotator, Pool, TrainerStatus
 from app.oracle import runs
 from app.oracle.scenarios import Parameters
+from app.settings import Settings
 from app.training_process import NICENESS, TrainingProcess
 
 from .factories.acts import ask_and_answer
-from .factories.files import url_of
+from .factories.files import make_settings, url_of
 from .factories.making import add_trainer, make_data_set
 from .factories.stored import newest_round
 
 pytestmark = pytest.mark.tensorflow
 
 
+def settings_of(database: Database) -> Settings:
+    return make_settings(url_of(database.path), retry_seconds=0.01)
+
+
 @contextmanager
 def running(database: Database) -> Iterator[TrainingProcess]:
     """A training process in a thread: on the same file, by a connection of its own."""
     own = Database(url_of(database.path))
-    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    process = TrainingProcess(own, settings_of(own), make_data_set)
     thread = threading.Thread(target=process.run)
     thread.start()
     try:
@@ -135,7 +140,7 @@ def test_a_round_that_falls_due_during_an_oracle_run_comes_after_the_fit_under_w
         ask_and_answer(database, pool, ada, 10)  # a person answers while the run is under way
         return make_data_set()
 
-    process = TrainingProcess(own, load, retry_seconds=0.01)
+    process = TrainingProcess(own, settings_of(own), load)
     try:
         process._feed.start()
         assert not process.run_one()  # warm, and nothing to do
@@ -157,7 +162,7 @@ def test_a_round_that_falls_due_during_an_oracle_run_comes_after_the_fit_under_w
 
 def test_who_was_taken_for_dead_enters_again(database: Database, pool: Pool) -> None:  # noqa: ARG001
     own = Database(url_of(database.path))
-    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    process = TrainingProcess(own, settings_of(own), make_data_set)
     process._heart.beat()
     process._heart.tell("ready")
     with database.write() as session:
@@ -172,7 +177,7 @@ def test_who_was_taken_for_dead_enters_again(database: Database, pool: Pool) -> 
 
 def test_a_process_that_slept_for_long_is_no_other_than_before(database: Database, pool: Pool) -> None:  # noqa: ARG001
     own = Database(url_of(database.path))
-    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    process = TrainingProcess(own, settings_of(own), make_data_set)
     process._heart.beat()
     process._heart.tell("ready")
     before = process._heart.trainer_id
@@ -188,7 +193,7 @@ def test_a_process_that_slept_for_long_is_no_other_than_before(database: Databas
 
 def test_who_enters_again_is_as_ready_as_before(database: Database, pool: Pool) -> None:
     own = Database(url_of(database.path))
-    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    process = TrainingProcess(own, settings_of(own), make_data_set)
     assert not process.run_one()  # warm, and nothing to do
     with database.write() as session:
         training_status.drop_trainers(session)  # as a server does that starts beside it
@@ -225,7 +230,7 @@ def test_the_heart_beats_while_a_step_takes_its_time_and_stops_when_it_takes_too
 
     monkeypatch.setattr(training_status, "record_heartbeat", note)
     own = Database(url_of(database.path))
-    heart = TrainingProcess(own, make_data_set, retry_seconds=0.01)._heart
+    heart = TrainingProcess(own, settings_of(own), make_data_set)._heart
     heart.begin_step(60)
     heart._beat()
     assert len(beats) == 1
@@ -242,7 +247,7 @@ def test_what_fails_for_people_is_no_failure_of_an_oracle_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own = Database(url_of(database.path))
-    process = TrainingProcess(own, make_data_set, retry_seconds=0.01)
+    process = TrainingProcess(own, settings_of(own), make_data_set)
     process._heart.beat()
     assert not process.run_one()  # warm
     with database.write() as session:

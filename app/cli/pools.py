@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
 from app import datasets, export
-from app.cli.console import failures_in_words, get_settings, open_database, screen
-from app.learning.names import STRATEGIES, Strategy
+from app.cli.child import end_with_parent, give_way
+from app.cli.console import failures_in_words, get_settings, notes, open_database, screen
+from app.learning.names import LEARNERS, PAPERS, STRATEGIES, LearnerName, Strategy
 from app.pools import PoolSpec, get_pool, make_pool
+from app.preparing import prepare_pool
 from app.queries import list_pools
 from app.settings import Source
 
@@ -23,10 +26,11 @@ def list_all_pools() -> None:
     """The pools of the database."""
     with failures_in_words(), open_database().read() as session:
         pools, _ = list_pools(session, limit=1000)
-        shown = Table("pool", "images", "batch", "strategy", "data")
+        shown = Table("pool", "images", "learner", "batch", "strategy", "data")
         for pool in pools:
             shown.add_row(
-                pool.slug, f"{pool.n_images:,}", str(pool.batch_size), pool.strategy, escape(pool.dataset_description)
+                *(pool.slug, f"{pool.n_images:,}", pool.learner, str(pool.batch_size), pool.strategy),
+                escape(pool.dataset_description),
             )
     screen.print(shown)
 
@@ -50,6 +54,9 @@ def create_pool(
     queue_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="How many images of a round's ranking are stored.")
     ] = None,
+    learner: Annotated[
+        LearnerName, typer.Option(metavar="NAME", help=f"What learns and asks: {', '.join(LEARNERS)}.")
+    ] = PAPERS,
 ) -> None:
     """Make a further pool. What no option says is as in the setting of that name, such as INKLING_POOL_SIZE."""
     given = {
@@ -64,10 +71,36 @@ def create_pool(
     with failures_in_words():
         settings = get_settings(**given)
         database, data = open_database(settings), datasets.load(settings)
-        spec = PoolSpec.of(settings, slug=slug, name=slug if name is None else name)
+        spec = PoolSpec.of(settings, slug=slug, name=slug if name is None else name, learner=learner)
         with database.write() as session:
             pool = make_pool(session, data, spec, now=dt.datetime.now(dt.UTC))
     screen.print(f"Created pool “{escape(pool.name)}”: /pools/{slug}/label")
+
+
+@pool_app.command("prepare")
+def prepare(
+    slug: Annotated[str, typer.Argument(help="The pool.")],
+    again: Annotated[bool, typer.Option("--again", help="Also if its learner has looked at them already.")] = False,
+    child: Annotated[bool, typer.Option("--child", hidden=True, help="As a process that the trainer starts.")] = False,
+) -> None:
+    """Let the pool's learner look at its images now. A trainer does so by itself, before the learner asks."""
+    with failures_in_words():
+        database = open_database()
+        if child:
+            end_with_parent()
+            give_way()
+            prepare_pool(database, slug, again=False)
+            return
+        with Progress(console=notes, transient=True) as progress:
+            bar = progress.add_task("looking at the images", total=1.0)
+
+            def show(step: str, share: float) -> None:
+                progress.update(bar, description=step, completed=share)
+
+            n_images = prepare_pool(database, slug, show, again=again)
+            while not again and (more := prepare_pool(database, slug, show, again=False)):
+                n_images = more
+    screen.print(f"Looked at {n_images:,} images of {slug}." if n_images else f"Nothing is left to look at in {slug}.")
 
 
 def export_labels(

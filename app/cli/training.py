@@ -4,19 +4,18 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from app import datasets
+from app.cli.child import end_with_parent
 from app.cli.console import failures_in_words, get_settings
 from app.db import Database
 from app.training_process import TrainingProcess
 
 GRACE_SECONDS = 2.0
-STANDARD_INPUT = 0
 
 
 def train(
@@ -32,9 +31,9 @@ def train(
         settings = get_settings()
         database = Database(settings.database_url)
         database.migrate()
-        process = TrainingProcess(database, partial(datasets.load, settings), retry_seconds=settings.retry_seconds)
+        process = TrainingProcess(database, settings, partial(datasets.load, settings))
         if child:
-            threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+            end_with_parent()
         for number in (signal.SIGINT, signal.SIGTERM):
             # In a thread: the signal may come while this one holds a lock that stopping needs.
             signal.signal(number, lambda *_: threading.Thread(target=_stop, args=(process,), daemon=True).start())
@@ -50,12 +49,3 @@ def _stop(process: TrainingProcess) -> None:
         process.leave()
     finally:
         os._exit(0)
-
-
-def _end_with_parent() -> None:
-    """The pipe ends with the server, however that ends. A round under way is lost, and costs nothing."""
-    with suppress(OSError):  # closed: there is no server
-        # Not sys.stdin: this thread would hold its lock for ever, and Python aborts at its end over that.
-        while os.read(STANDARD_INPUT, 1):
-            pass
-    os._exit(0)

@@ -46,8 +46,6 @@ class GraphLearner:
 
     def warm_up(self) -> None:
         """Import SciPy and scikit-learn: a second or two."""
-        import scipy.linalg
-        import scipy.sparse
         import sklearn.cluster  # noqa: F401
 
     def numerics(self) -> str:

@@ -21,7 +21,11 @@ class Server:
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         clean = {name: value for name, value in os.environ.items() if not name.startswith("INKLING_")}
-        own = {"INKLING_DATABASE_URL": self.database_url, "INKLING_PORT": str(self.port)}
+        own = {
+            "INKLING_DATABASE_URL": self.database_url,
+            "INKLING_PORT": str(self.port),
+            "INKLING_SIDE_BY_SIDE": "false",
+        }
         self._environment = clean | own | {f"INKLING_{name.upper()}": value for name, value in settings.items()}
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None

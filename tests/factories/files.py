@@ -56,6 +56,7 @@ def fresh_pool(
 def make_settings(database_url: str, **values: Any) -> Settings:
     """Settings for a quick application on the embedded sample."""
     quick: dict[str, Any] = {"dataset": "sample", "pool_size": 60, "validation_size": 50, "round_wait_seconds": 0.0}
+    quick["side_by_side"] = False
     return Settings(database_url=database_url, **quick | values)
 
 

@@ -202,7 +202,9 @@ def training_of(database: Database, pool: Pool) -> Training:
 def running_training(settings: Settings) -> Iterator[TrainingProcess]:
     """What the trainer's process does, in a thread, on a database connection of its own."""
     database = Database(settings.database_url)
-    training = TrainingProcess(database, partial(datasets.load, settings), retry_seconds=0.01)
+    training = TrainingProcess(
+        database, settings.model_copy(update={"retry_seconds": 0.01}), partial(datasets.load, settings)
+    )
     thread = threading.Thread(target=training.run)
     thread.start()
     try:

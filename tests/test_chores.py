@@ -1,0 +1,78 @@
+"""Chores run one after another in child processes, are tried again, and end with the process that started them."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app import chores
+from app.chores import Chores
+
+from .factories.files import make_settings
+
+WAITS = "import sys, os; print(os.getpid(), file=open(sys.argv[1], 'a'), flush=True); sys.stdin.read()"
+FAILS = "import sys; print('began', file=open(sys.argv[1], 'a'), flush=True); sys.exit(3)"
+ENDS = "import sys; print('began', file=open(sys.argv[1], 'a'), flush=True)"
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    return tmp_path / "told"
+
+
+def make(monkeypatch: pytest.MonkeyPatch, script: str, told: Path, todo: list[str]) -> Chores:
+    monkeypatch.setattr(chores, "INKLING", (sys.executable, "-c", script))
+    monkeypatch.setattr(chores, "LOOK_SECONDS", 0.01)
+    settings = make_settings("sqlite:///none.db", retry_seconds=0.05)
+    return Chores(lambda: (str(told), todo.pop()) if todo else None, settings)
+
+
+def test_one_at_a_time_and_all_of_them(monkeypatch: pytest.MonkeyPatch, told: Path) -> None:
+    todo = ["one", "two", "three"]
+    made = make(monkeypatch, ENDS, told, todo)
+    made.start()
+    wait_until(lambda: len(lines_of(told)) == 3)
+    made.stop()
+    assert not todo
+
+
+def test_one_that_fails_is_tried_again_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, told: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = make(monkeypatch, FAILS, told, ["one", "again"])
+    made.start()
+    wait_until(lambda: len(lines_of(told)) == 2)
+    wait_until(lambda: caplog.text.count("ended with code 3") == 2)
+    made.stop()
+    assert [record.levelno for record in caplog.records if record.name == "app.chores"] == [logging.ERROR] * 2
+
+
+def test_the_one_under_way_ends_with_its_starter(monkeypatch: pytest.MonkeyPatch, told: Path) -> None:
+    made = make(monkeypatch, WAITS, told, ["one"])
+    made.start()
+    wait_until(lambda: bool(lines_of(told)))
+    pid = int(lines_of(told)[0])
+    os.kill(pid, 0)
+
+    stopper = threading.Thread(target=made.stop)
+    stopper.start()
+    stopper.join(30)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
