@@ -138,7 +138,7 @@ _CLAIM_RANKED = _claiming(
     [RankedImage.rank.expression, RankedImage.confidence.expression, RankedImage.prediction.expression],
     RankedImage.round_id == bindparam("in_round"),
     RankedImage.rank,
-    bindparam("asked_by", type_=Lease.asked_by.type),
+    bindparam("chosen_by", type_=Lease.asked_by.type),
 )
 # Beyond the stored head of the ranking images come by position, so that there is always a next one.
 _CLAIM_UNRANKED = _claiming(
@@ -173,7 +173,7 @@ def claim(
     given = {
         **_holding(pool, annotator, now, seconds),
         "in_round": newest.id,
-        "asked_by": newest.asked_by,
+        "chosen_by": newest.asked_by,  # SQLAlchemy would set a column of this name wherever leases are updated
         "most": most,
         "wanted": pool.answers_wanted,
     }
