@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-PARTS = ("startup", "oracle", "pools", "latency", "writes", "memory")
+PARTS = ("startup", "oracle", "pools", "latency", "looking", "writes", "memory")
 
 
 def main() -> int:

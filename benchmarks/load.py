@@ -35,7 +35,7 @@ from benchmarks.finding import Finding, report, spread
 from benchmarks.server import (
     RunningServer,
     database_folder,
-    find_trainer,
+    find_child,
     kill_trainer,
     read_memory_mb,
     running_server,
@@ -122,7 +122,7 @@ def kill_trainers(server: RunningServer, kills: int, seconds: float) -> None:
 
 def memory(server: RunningServer, what: str) -> Iterator[Finding]:
     """Resident, as it is now; for information, for it grows with the labels that a round is fitted on."""
-    for process, pid in (("web", server.pid), ("trainer", find_trainer(server.pid))):
+    for process, pid in (("web", server.pid), ("trainer", find_child(server.pid))):
         resident = None if pid is None else read_memory_mb(pid, "VmRSS")
         if resident is not None:
             yield Finding(PART, f"{what}, {process}", resident, "MB")

@@ -13,7 +13,7 @@ from benchmarks.server import (
     Memory,
     RunningServer,
     database_folder,
-    find_trainer,
+    find_child,
     read_memory_mb,
     running_server,
     wait_for,
@@ -43,7 +43,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
 
 
 def _measured(server: RunningServer, what: str, name: Memory) -> Iterator[Finding]:
-    for process, pid in (("web", server.pid), ("trainer", find_trainer(server.pid))):
+    for process, pid in (("web", server.pid), ("trainer", find_child(server.pid))):
         if pid is not None and (found := read_memory_mb(pid, name)) is not None:
             largest = LARGEST_MB[process] if name == "VmRSS" else None
             yield Finding("memory", f"{process}, {what}", found, "MB", largest)

@@ -128,7 +128,7 @@ class Restartable:
 def kill_trainer(pid: int) -> None:
     """SIGKILL the trainer of the server of this process, as soon as there is one."""
     until = time.monotonic() + START_SECONDS
-    while (trainer := find_trainer(pid)) is None and time.monotonic() < until:
+    while (trainer := find_child(pid)) is None and time.monotonic() < until:
         time.sleep(POLL_SECONDS)
     if trainer is not None:
         with suppress(ProcessLookupError):
@@ -153,8 +153,8 @@ def wait_for(server: RunningServer, path: str) -> float:
     raise TimeoutError(f"The server did not answer {path} with 200 within {START_SECONDS:g} s")
 
 
-def find_trainer(pid: int) -> int | None:
-    """The process of the server's trainer: its only child. None while there is none, or where there is no /proc."""
+def find_child(pid: int) -> int | None:
+    """The only child of a process: the server's is its trainer, whose is a chore. None without one or without /proc."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")  # of each thread, for any may have started it
     return next((int(child) for task in tasks for child in _read(task).split()), None)
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from app.datasets import DataSet
 from benchmarks.client import Client, post_all
 from benchmarks.finding import Finding, spread
-from benchmarks.latency import POOL
+from benchmarks.latency import FIRST
 from benchmarks.server import RunningServer, database_folder, running_floor, running_server, wait_for
 
 N_REPEATS = 4
@@ -94,10 +94,10 @@ def _write_ours(
     with Client(server.port) as client:
         for number in range(n_clients):
             annotator = f"client {n_clients}-{number}-{every:g}"
-            asked = client.post(f"{POOL}/leases", {"annotator": annotator, "count": N_LABELS})
+            asked = client.post(f"/api/v1/pools/{FIRST}/leases", {"annotator": annotator, "count": N_LABELS})
             assert len(asked["images"]) == N_LABELS, len(asked["images"])
             bodies.append([_label(annotator, image["image_id"]) for image in asked["images"]])
-    _post(processes, server, f"{POOL}/labels", bodies, times, every)
+    _post(processes, server, f"/api/v1/pools/{FIRST}/labels", bodies, times, every)
 
 
 def _write_floor(
