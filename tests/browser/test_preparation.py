@@ -4,7 +4,7 @@ No trainer runs here but the test itself, which says how far the learner is.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -54,9 +54,12 @@ class Learner:
         with self.database.write() as session:
             features.finish(session, self.pool, self.set_id, version=1, n_parts=0, prepare_ms=1.0, now=now())
 
-    def ask(self, positions: range) -> None:
+    def find_others(self, shown: Sequence[int]) -> list[int]:
+        """The images that are not among these."""
+        return [image_id for image_id in image_ids(self.database, self.pool) if image_id not in shown]
+
+    def ask(self, ranking: Sequence[int]) -> None:
         """Store a round that asks these; without a label it has no confidence."""
-        ranking = image_ids(self.database, self.pool, list(positions))
         labels = training_set(self.database, self.pool)
         outcome = replace(make_outcome(ranking), validation_correct=None, validation_total=0)
         if len(labels.positions) == 0:
@@ -90,8 +93,16 @@ def make_learner(server: Server, pool_numbers: Iterator[int]) -> Iterator[MakeLe
 
     def make(n_images: int = 60, side: int = 28) -> Learner:
         slug = f"prepared-{next(pool_numbers)}"
-        values = {"n_images": n_images, "n_validation": 0, "n_test": 30, "height": side, "width": side}
-        add_pool(database, slug=slug, name="Patterns", learner="graph", **values)
+        add_pool(
+            database,
+            slug=slug,
+            learner="graph",
+            n_images=n_images,
+            n_validation=0,
+            n_test=30,
+            height=side,
+            width=side,
+        )
         with database.read() as session:
             return Learner(database, get_pool(session, slug))
 
@@ -138,20 +149,17 @@ def test_the_page_says_what_is_looked_at_how_far_it_is_and_that_answers_count(
 def test_before_the_first_answer_all_images_make_room_for_what_the_learner_asks(
     opened: LabelPage, learner: Learner
 ) -> None:
-    by_chance = opened.image_ids()
-    wanted = [position for position in range(60) if image_ids(learner.database, learner.pool, [position])[0]]
-    free = [p for p in wanted if image_ids(learner.database, learner.pool, [p])[0] not in by_chance]
+    asked = learner.find_others(opened.image_ids())
 
     learner.finish()
-    learner.ask(range(min(free), min(free) + 40))
+    learner.ask(asked)
 
     expect(opened.notice("round")).to_have_text(
         "The images are looked at. From now on you are asked what tells most about the others."
     )
     expect(opened.notice("preparation")).to_be_hidden()
     opened.wait_for_image()
-    ranked = image_ids(learner.database, learner.pool, list(range(min(free), min(free) + 40)))
-    assert opened.image_ids() == ranked[:10]
+    assert opened.image_ids() == asked[:10]
     expect(opened.shown("asked")).to_have_text("what tells most about the others")
     assert opened.counts()["human"] == 0
     leased = opened.page.request.post(f"{opened.api_url}/leases", data={}).json()["images"]
@@ -166,10 +174,9 @@ def test_the_image_that_is_looked_at_in_a_batch_that_was_begun_stays_until_it_is
     before = opened.image_ids()
     opened.press("3", "5")
     opened.expect_stored()
-    others = [p for p in range(60) if image_ids(learner.database, learner.pool, [p])[0] not in before]
 
     learner.finish()
-    learner.ask(range(others[0], 60))
+    learner.ask(learner.find_others(before))
     expect(opened.notice("round")).to_contain_text("The images are looked at.")
 
     expect(opened.tiles).to_have_count(10)
@@ -188,14 +195,14 @@ def test_the_image_that_is_looked_at_in_a_batch_that_was_begun_stays_until_it_is
 
 def test_each_round_tells_the_accuracy_on_test_images_and_how_it_changed(opened: LabelPage, learner: Learner) -> None:
     learner.finish()
-    learner.ask(range(60))
+    learner.ask(learner.find_others(opened.image_ids()))
     learner.count_test(3)
     expect(opened.shown("test-note")).to_contain_text("3 of 30; 95\u202f% interval")
     expect(opened.shown("change")).to_have_text("before the first training")
     expect(opened.shown("fit")).to_have_text("–")
     opened.answer_batch()
 
-    learner.ask(range(60))
+    learner.ask(learner.find_others(opened.image_ids()))
     expect(opened.notice("round")).to_have_text("Round 2, 10 labels: the model is trained.")
     learner.count_test(27)
 
@@ -204,7 +211,7 @@ def test_each_round_tells_the_accuracy_on_test_images_and_how_it_changed(opened:
     expect(opened.shown("test-note")).to_contain_text("27 of 30; 95\u202f% interval 74.4–96.5")
     expect(opened.shown("change")).to_have_attribute("data-direction", "better")
     expect(opened.shown("validation")).to_be_hidden()
-    curve = "Accuracy on test by labels, 1 trainings: from 0.00\u202f% with 0 labels to 90.00\u202f% with 10 labels"
+    curve = "Accuracy on test by labels, 1 trainings: from 10.00\u202f% with 0 labels to 90.00\u202f% with 10"
     expect(opened.page.get_by_role("img", name=curve)).to_be_visible()
 
 
@@ -219,7 +226,7 @@ def test_of_a_large_pool_a_sample_comes_first_and_the_rest_is_told_in_a_few_word
     expect(line).to_contain_text("Looking at 4,000 of your 10,001 images first: learning")
 
     learner.finish()
-    learner.ask(range(5000, 5040))
+    learner.ask(learner.find_others(opened.image_ids())[:40])
     expect(line).to_be_hidden()
     opened.wait_for_image()
     shown = opened.image_ids()
