@@ -64,6 +64,15 @@ export function change(now, then) {
 }
 
 /**
+ * An estimate, rounded up to what it is good for: 7,400 as "8 s", 43,000 as "45 s", 130,000 as "3 min".
+ * @param {number} milliseconds
+ */
+export function roughTime(milliseconds) {
+  const coarse = milliseconds > 10_000 ? 5_000 : 1_000;
+  return waitingTime(Math.ceil(milliseconds / coarse) * coarse);
+}
+
+/**
  * 40000 as "40 s", 600000 as "10 min"; never less than there is.
  * @param {number} milliseconds
  */

@@ -5,10 +5,10 @@
  * @import { Pool, Preparation } from "./api.js"
  * @import { Notices } from "./notices.js"
  */
-import { count, waitingTime } from "./format.js";
+import { count, roughTime } from "./format.js";
 
 const TICK_MS = 1_000;
-const ALMOST = 0.99; // of the bar: it is full when the learner says so
+const KNOWN = 0.1; // of the work: less says nothing of the time that is left
 
 export class PreparationView {
   #notices;
@@ -46,21 +46,20 @@ export class PreparationView {
    */
   #describe({ n_images: n, n_all: all, step }, isQuiet) {
     const images = n < all ? `${count(n)} of your ${count(all)} images` : `your ${count(all)} images`;
-    const first = n < all ? " first" : "";
-    const begun = isQuiet ? `Looking at all ${count(all)} images` : `Looking at ${images}${first}`;
-    setText(this.#line.what, step ? begun : `In a moment, ${images} are looked at${first}`);
+    const begun = isQuiet ? `Looking at all ${count(all)} images` : `Looking at ${images}${n < all ? " first" : ""}`;
+    setText(this.#line.what, step ? begun : `First, ${images} are looked at`);
     setText(this.#line.step, step && !isQuiet ? `: ${step}` : "");
     setText(this.#line.meanwhile, isQuiet ? "" : "Until then images come by chance; your answers count.");
     this.#line.whole.toggleAttribute("data-quiet", isQuiet);
   }
 
-  /** Between two words of the learner the time goes on. */
+  /** Between two words of the learner its time goes on. */
   #move() {
-    const { share, seconds_left: seconds } = this.#preparation ?? { share: 0, seconds_left: null };
+    const { share, seconds_left } = this.#preparation ?? { share: 0, seconds_left: null };
+    const seconds = share < KNOWN ? null : seconds_left;
     const left = seconds === null ? null : seconds * 1000 - (performance.now() - this.#heardAt);
-    const over = left === null || !seconds ? 0 : 1 - Math.max(0, left) / (seconds * 1000);
-    this.#line.bar.value = Math.min(ALMOST, share + (1 - share) * over);
-    const words = left === null ? "" : left > 0 ? `About ${waitingTime(left)} left.` : "Almost done.";
+    this.#line.bar.value = share;
+    const words = left === null ? "" : left > 0 ? `About ${roughTime(left)} left.` : "Almost done.";
     setText(this.#line.left, words);
   }
 }
