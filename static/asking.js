@@ -13,9 +13,9 @@
  */
 import { Batch, Tile } from "./batch.js";
 import { Emitter } from "./emitter.js";
+import { Loading } from "./loading.js";
 import { Machine, PAGE, REQUEST } from "./states.js";
 
-const LOADING_MS = 30_000; // the longest that a finished batch waits for a model that is being loaded
 const SWAP_MS = 500; // an answer that is under way is meant for the image that was there before
 const RESTORE_MS = 3_000; // a network may swallow what is sent, and the request fails only much later
 
@@ -38,8 +38,7 @@ export class Asking extends Emitter {
   #held;
   /** @type {(() => void)[]} */
   #afterLease = []; // what was to be done while the next batch was under way
-  #isLoaded; // whether the model is known to be loaded
-  #onNews = () => {};
+  #loading;
   #isRoundDue;
   #isByChance; // whether the newest round that is known asks by chance
   #isSwapDue = false;
@@ -60,7 +59,7 @@ export class Asking extends Emitter {
     this.#notices = notices;
     this.#shortage = shortage;
     this.#held = held;
-    this.#isLoaded = pool.training.status !== "loading";
+    this.#loading = new Loading({ api, notices, pool });
     this.#isRoundDue = pool.until_round === 0;
     this.#isByChance = pool.round.asked_by === "chance";
     connection.on("change", () => {
@@ -84,7 +83,7 @@ export class Asking extends Emitter {
 
   /** The server may have been started anew: before the next batch, see whether its model is loaded. */
   expectLoading() {
-    this.#isLoaded = false;
+    this.#loading.expect();
   }
 
   /**
@@ -92,8 +91,7 @@ export class Asking extends Emitter {
    * @param {Pool} pool
    */
   learn(pool) {
-    this.#isLoaded = pool.training.status !== "loading";
-    this.#onNews();
+    this.#loading.learn(pool);
     if (pool.counts.unlabeled > 0) this.askAgain();
     const isByChance = pool.round.asked_by === "chance";
     this.#isSwapDue ||= this.#isByChance && !isByChance;
@@ -201,7 +199,7 @@ export class Asking extends Emitter {
   /** @param {PageState} state */
   #show(state) {
     this.#page.go(state);
-    this.#onNews();
+    this.#loading.look();
     this.tell("change", null);
   }
 
@@ -252,8 +250,9 @@ export class Asking extends Emitter {
   async #lease() {
     if (this.#page.is("restored")) return this.#api.lease(); // a sign that the server is back, no more
     const isFirst = this.#page.is("starting");
-    const isRankingNew = isFirst && !this.#isRoundDue; // then no one has to wait for a model to load
-    if (!isRankingNew) await this.#waitForModel();
+    const isRankingNew = isFirst && !this.#isRoundDue;
+    const needsModel = !isRankingNew && !this.#isByChance; // else nobody has to wait for it
+    if (needsModel) await this.#loading.wait(() => this.batch.isDone);
     if (!this.batch.isDone || !this.#outbox.isEmpty) return null;
     this.#request.go("leasing");
     try {
@@ -261,29 +260,6 @@ export class Asking extends Emitter {
     } finally {
       this.#request.go("waiting");
     }
-  }
-
-  /** Until the model is loaded, or an image is to be answered again; for some time at most. */
-  async #waitForModel() {
-    const end = performance.now() + LOADING_MS;
-    while (!this.#isLoaded) {
-      const { training } = await this.#api.getPool();
-      this.#isLoaded = training.status !== "loading";
-      if (this.#isLoaded || !this.batch.isDone || performance.now() >= end) return;
-      this.#notices.set("loading", "info", "The model is being loaded. The next images come in some seconds.");
-      await this.#waitForNews(end - performance.now());
-    }
-  }
-
-  /**
-   * @param {number} milliseconds at most
-   * @returns {Promise<void>}
-   */
-  #waitForNews(milliseconds) {
-    return new Promise((resolve) => {
-      this.#onNews = resolve;
-      setTimeout(resolve, milliseconds);
-    });
   }
 
   /** Without the server: the batch of an earlier visit, just as it was. */

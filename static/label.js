@@ -129,6 +129,7 @@ events.open();
 function followChanges() {
   events.on("round", ({ number }) => {
     if (number >= progress.round) progress.refresh(); // the same one again: its test images are counted
+    else progress.recount(number);
   });
   events.on("labels", () => progress.refreshSoon());
   events.on("leases", () => asking.askAgain());

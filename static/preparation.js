@@ -59,7 +59,7 @@ export class PreparationView {
     const seconds = share < KNOWN ? null : seconds_left;
     const left = seconds === null ? null : seconds * 1000 - (performance.now() - this.#heardAt);
     this.#line.bar.value = share;
-    const words = left === null ? "" : left > 0 ? `About ${roughTime(left)} left.` : "Almost done.";
+    const words = left !== null && left > 0 ? `About ${roughTime(left)} left.` : ""; // it takes longer than was thought
     setText(this.#line.left, words);
   }
 }

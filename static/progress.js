@@ -98,28 +98,62 @@ export class Progress extends Emitter {
     this.tell("pool", pool);
   }
 
+  /**
+   * The test images of an older round were counted: the curve has a further point.
+   * @param {number} number
+   */
+  async recount(number) {
+    if (this.#rounds[number]?.test !== null) return;
+    try {
+      const [counted] = await this.#connection.persist(() => this.#api.getRounds(number - 1));
+      this.#rounds[number] = counted;
+      this.#showRounds();
+    } catch {
+      // The page that is loaded next has it.
+    }
+  }
+
   #showRounds() {
-    const [before, round] = this.#newest();
-    const { validation } = round;
-    const shown = round[this.#split];
+    const { round, measured, before } = this.#compare();
+    const shown = measured?.[this.#split] ?? null;
     this.#set("accuracy", shown ? percent(shown.accuracy, 1) : "–");
-    this.#set("accuracy-name", validation ? "Validation accuracy: " : "Test accuracy: ");
-    this.#set("validation", validation ? percent(validation.accuracy) : "none");
-    this.#set("validation-note", validation ? describe(validation) : "this pool has no validation images");
-    const news = before && change(round[this.#split], before[this.#split]);
-    const since = news && before ? `${news} since round ${before.number}` : "";
-    this.#set("change", round.n_labels ? since : "before the first training");
-    const hasTest = this.#rounds[0].test !== null;
-    this.#set("test", round.test ? percent(round.test.accuracy) : hasTest ? "…" : "none");
-    const missing = hasTest ? "being counted" : "this pool has no test images";
-    this.#set("test-note", round.test ? describe(round.test) : missing);
+    this.#set("accuracy-name", this.#split === "validation" ? "Validation accuracy: " : "Test accuracy: ");
+    this.#showValidation(round);
+    this.#showTest(round);
+    this.#showChange(round, before);
     this.#set("round", count(round.number));
     this.#showAsked(round);
     this.#set("fit", round.n_labels ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
     this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
-    const then = before?.[this.#split] ?? shown;
-    const better = Math.sign((shown?.correct ?? 0) - (then?.correct ?? 0));
-    this.#find("change").dataset.direction = ["worse", "same", "better"][shown ? better + 1 : 1];
+  }
+
+  /** @param {Round} round */
+  #showValidation({ validation }) {
+    this.#set("validation", validation ? percent(validation.accuracy) : "none");
+    this.#set("validation-note", validation ? describe(validation) : "this pool has no validation images");
+  }
+
+  /** @param {Round} round */
+  #showTest(round) {
+    const hasTest = this.#rounds[0].test !== null;
+    const counted = this.#findCounted(round, "test");
+    this.#set("test", counted?.test ? percent(counted.test.accuracy) : hasTest ? "…" : "none");
+    const missing = hasTest ? "being counted" : "this pool has no test images";
+    const note = counted?.test ? describe(counted.test) : missing;
+    this.#set("test-note", counted && counted !== round ? `round ${counted.number}: ${note}` : note);
+  }
+
+  /**
+   * @param {Round} round
+   * @param {Round | undefined} before
+   */
+  #showChange(round, before) {
+    const [now, then] = [round[this.#split], before?.[this.#split] ?? null];
+    const news = change(now, then);
+    const since = news && before ? `${news} since round ${before.number}` : "";
+    this.#set("change", round.n_labels ? since : "before the first training");
+    const better = Math.sign((now?.correct ?? 0) - (then?.correct ?? now?.correct ?? 0));
+    this.#find("change").dataset.direction = ["worse", "same", "better"][now ? better + 1 : 1];
   }
 
   /** @param {Round} round */
@@ -151,12 +185,12 @@ export class Progress extends Emitter {
   }
 
   #announce() {
-    const [before, round] = this.#newest();
+    const { round, before } = this.#compare();
     const now = round[this.#split];
-    const news = before && change(now, before[this.#split]);
+    const news = change(now, before?.[this.#split] ?? null);
     const result = now ? `${percent(now.accuracy)} right${news ? `, ${news}` : ""}` : "the model is trained";
     const trained = `Round ${round.number}, ${plural(round.n_labels, "label")}: ${result}.`;
-    const isLookedAt = round.asked_by !== "chance" && before?.asked_by === "chance";
+    const isLookedAt = round.asked_by !== "chance" && this.#rounds.at(-2)?.asked_by === "chance";
     const asked = `The images are looked at. From now on you are asked ${this.#find("asked").dataset.asked}.`;
     this.#notices.set("round", "good", [isLookedAt && asked, round.n_labels && trained].filter(Boolean).join(" "));
     this.#isToldEarly = now === null && round.n_labels > 0;
@@ -168,12 +202,21 @@ export class Progress extends Emitter {
     return this.#rounds[0].validation ? "validation" : "test";
   }
 
+  /** The newest round; it, or what is shown while it is counted; and the measured one before it. */
+  #compare() {
+    const round = this.#rounds[this.#rounds.length - 1];
+    const before = this.#rounds.findLast((other) => other !== round && other[this.#split] !== null);
+    return { round, before, measured: this.#findCounted(round, this.#split) };
+  }
+
   /**
-   * The newest round that is shown, and in front of it the one before.
-   * @returns {[Round | undefined, Round]}
+   * The round itself, or the one before that was counted last. What knew no label says nothing of one that does.
+   * @param {Round} round
+   * @param {"validation" | "test"} split
    */
-  #newest() {
-    return [this.#rounds.at(-2), this.#rounds[this.#rounds.length - 1]];
+  #findCounted(round, split) {
+    const counted = this.#rounds.findLast((other) => other[split] !== null);
+    return counted && (counted.n_labels > 0 || round.n_labels === 0) ? counted : null;
   }
 
   /**

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import features, rounds
+from app import features, queries, rounds, training_status
 from app.db import Database
 from app.models import LabelEvent, Pool
 from app.pools import get_pool
@@ -19,6 +19,7 @@ from ..factories import add_pool, add_trainer, image_ids, make_outcome, newest_r
 from .conftest import OpenPage
 from .label_page import LabelPage
 from .server import Server
+from .test_accessibility import SIZES, check
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +69,12 @@ class Learner:
         with self.database.write() as session:
             assert rounds.store(session, previous, labels, outcome, feature_set_id=self.set_id, now=now())
 
-    def count_test(self, correct: int) -> None:
-        """Count the right answers on the test images."""
+    def count_test(self, correct: int, number: int | None = None) -> None:
+        """Count the right answers on the test images, of the newest round unless told."""
         with self.database.write() as session:
-            rounds.record_test(session, rounds.get_newest(session, self.pool).id, correct)
+            newest = rounds.get_newest_round(session, self.pool)
+            counted = newest if number is None else queries.get_round(session, self.pool, number)
+            rounds.record_test(session, counted.id, correct)
 
     def asked_by(self) -> dict[int, str | None]:
         """Who asked for each answered image."""
@@ -215,6 +218,27 @@ def test_each_round_tells_the_accuracy_on_test_images_and_how_it_changed(opened:
     expect(opened.page.get_by_role("img", name=curve)).to_be_visible()
 
 
+def test_a_round_that_is_counted_late_is_in_the_curve_and_the_last_accuracy_stays_meanwhile(
+    opened: LabelPage, learner: Learner
+) -> None:
+    learner.finish()
+    for number in (1, 2, 3):
+        learner.ask(learner.find_others(opened.image_ids()))
+        expect(opened.shown("round")).to_have_text(str(number))
+        opened.answer_batch()
+    expect(opened.shown("test")).to_have_text("…")
+
+    learner.count_test(12, number=2)
+    expect(opened.shown("test")).to_have_text("40.00\u202f%")
+    expect(opened.shown("test-note")).to_contain_text("round 2: 12 of 30")
+    learner.count_test(18, number=3)
+
+    expect(opened.shown("test-note")).to_contain_text("18 of 30")
+    expect(opened.shown("change")).to_have_text("+6 images (+20.00 points) since round 2")
+    name = "2 trainings: from 10.00\u202f% with 0 labels to 60.00\u202f% with 20"
+    expect(opened.page.get_by_role("img", name=name)).to_be_visible()
+
+
 def test_of_a_large_pool_a_sample_comes_first_and_the_rest_is_told_in_a_few_words(
     page: Page, server: Server, make_learner: MakeLearner
 ) -> None:
@@ -242,6 +266,32 @@ def test_without_a_look_at_the_images_nothing_is_said_of_one(page: Page, server:
     opened = LabelPage(page, server.url, "digits")
     opened.open()
     expect(opened.notice("preparation")).to_be_hidden()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_page_is_accessible_meanwhile(
+    open_page: OpenPage, server: Server, learner: Learner, theme: str, size: str
+) -> None:
+    learner.begin(60, "learning what strokes look like", 0.25, seconds=2)
+    page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
+    opened = LabelPage(page, server.url, learner.pool.slug)
+    opened.open()
+    expect(opened.notice("preparation").get_by_role("progressbar")).to_be_visible()
+    check(page)
+
+
+def test_while_a_trainer_loads_the_next_images_by_chance_come_at_once(opened: LabelPage, learner: Learner) -> None:
+    with learner.database.write() as session:
+        training_status.drop_trainers(session)
+        training_status.enter_trainer(session, 4711, now=now())
+    expect(opened.notice("model")).to_contain_text("is being loaded")
+
+    opened.answer_batch()
+
+    opened.wait_for_image()
+    opened.expect_answers(*["·"] * 10)
+    expect(opened.notice("loading")).to_be_hidden()
 
 
 def test_the_bar_leaves_the_answers_in_sight_on_a_phone(open_page: OpenPage, server: Server, learner: Learner) -> None:

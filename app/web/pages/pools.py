@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from app import overview, training_status
 from app.errors import NotFound
+from app.models import LOCAL
 from app.overview import PoolOverview
 from app.training_status import Training
 from app.web.edge.auth import InCaller, get_caller
@@ -79,8 +80,8 @@ def show_me(services: InServices, caller: InCaller) -> Response:
 
 
 def _as_card(view: PoolOverview, caller: Caller) -> PoolCard:
-    names = view.workers[:NAMES_SHOWN] if caller.is_admin else []
-    return PoolCard(view, describe_way(view.pool), len(view.workers), names)
+    named = caller.is_admin and list(view.workers) != [LOCAL]  # who gave no name has none
+    return PoolCard(view, describe_way(view.pool), len(view.workers), view.workers[:NAMES_SHOWN] if named else [])
 
 
 def _how_to_begin(caller: Caller) -> str:
