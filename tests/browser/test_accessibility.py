@@ -67,23 +67,6 @@ def test_a_finished_pool_is_accessible(page: Page, server: Server, make_pool: Ma
 
 @in_every_theme
 @in_every_form
-def test_the_list_of_pools_and_the_way_to_another_pool_are_accessible(
-    open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
-) -> None:
-    page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
-    slug = make_pool(name="A name as long as a name may be: " + "Donaudampfschifffahrtsgesellschaft " * 4)
-    page.goto(server.url)
-    expect(page.get_by_role("link", name="Label A name as long")).to_be_visible()
-    check(page)
-    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
-    LabelPage(page, server.url, slug).open()
-    page.get_by_role("button", name="Pools").click()
-    expect(page.get_by_role("link", name="All pools")).to_be_visible()
-    check(page)
-
-
-@in_every_theme
-@in_every_form
 def test_the_error_page_is_accessible(
     open_page: OpenPage, server: Server, complaints: Complaints, theme: str, size: str
 ) -> None:

@@ -1,13 +1,23 @@
 """The list of pools stays up to date by itself, and leads from pool to pool, by mouse, finger and keyboard."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import MakePool, OpenPage
+from .conftest import MakePool, OpenPage, serve_alone
 from .label_page import LabelPage
 from .server import Server
+from .test_accessibility import SIZES, check
 from .test_narrow import TOO_SMALL, TOUCH_PX
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with few pools: the list shows them all."""
+    with serve_alone(tmp_path_factory.mktemp("few")) as server:
+        yield server
 
 
 def test_a_card_leads_to_its_pool_and_shows_what_is_done_meanwhile(
@@ -73,10 +83,27 @@ def test_a_finger_hits_everything_in_the_list_and_in_the_header(
         opened = LabelPage(phone, server.url, slug)
         opened.open()
         phone.get_by_role("button", name="Pools").tap()
-        expect(phone.get_by_role("link", name="A name as long")).to_be_visible()
+        expect(phone.locator(f"#pool-switcher [href='/pools/{slug}/label']")).to_be_visible()
         assert phone.evaluate(TOO_SMALL, TOUCH_PX) == []
         assert phone.evaluate("document.documentElement.scrollWidth") == width
         phone.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_list_and_the_way_to_another_pool_are_accessible(
+    open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
+) -> None:
+    page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
+    slug = make_pool(name="A name as long as a name may be: " + "Donaudampfschifffahrtsgesellschaft " * 4)
+    page.goto(server.url)
+    expect(page.locator(f"#label-{slug}")).to_be_visible()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
+    LabelPage(page, server.url, slug).open()
+    page.get_by_role("button", name="Pools").click()
+    expect(page.get_by_role("link", name="All pools")).to_be_visible()
+    check(page)
 
 
 def test_buttons_of_two_rows_do_not_touch_on_a_phone(open_page: OpenPage, server: Server, make_pool: MakePool) -> None:

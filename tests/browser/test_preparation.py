@@ -16,7 +16,7 @@ from app.models import LabelEvent, Pool
 from app.pools import get_pool
 
 from ..factories import add_pool, add_trainer, image_ids, make_outcome, newest_round, training_set
-from .conftest import OpenPage
+from .conftest import OpenPage, serve_alone
 from .label_page import LabelPage
 from .server import Server
 from .test_accessibility import SIZES, check
@@ -25,13 +25,8 @@ from .test_accessibility import SIZES, check
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server without a trainer."""
-    folder = tmp_path_factory.mktemp("alone")
-    server = Server(folder, "--no-trainer", dataset="sample", pool_size="60", validation_size="50")
-    try:
-        server.start()
+    with serve_alone(tmp_path_factory.mktemp("alone")) as server:
         yield server
-    finally:
-        server.kill()
 
 
 class Learner:
