@@ -13,8 +13,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     revoking                               all labels of one annotator
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what their
     standing                               events say
-    queries, annotators, history,          read-only answers about: pools; the work of annotators; one image; the status
-    training_status, model_cards           of trainers; what is to be known of a model
+    queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
+    history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
     accounts, trained_models               and when an act on it is refused; images; users who may log in; models to
                                            take away
