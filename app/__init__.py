@@ -9,10 +9,10 @@ The map, top to bottom; imports go down only, and files of one line do not impor
                                            which knows the edge (security, callers, limits, problems, templates)
     supervisor, training_process           starts and restarts the trainer; what that process does
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
-    model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds; revokes
-    revoking                               all labels of one annotator
-    training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what their
-    standing                               events say
+    model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
+    revoking                               revokes all labels of one annotator
+    training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
+    standing                               their events say
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
     history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
@@ -33,11 +33,11 @@ The map, top to bottom; imports go down only, and files of one line do not impor
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
 share the database: each tells the other in the table `change` what it has committed. Beside it are the lock file, and
-the pipe with which the trainer notices that its server is gone. Long work, such as a learner's first look at a pool, the
-trainer gives to a child of its own, one at a time.
+the pipe with which the trainer notices that its server is gone. Long work, such as a learner's first look at a pool,
+the trainer gives to a child of its own, one at a time.
 
-A learner is `softmax`, the paper's, which learns from pixels; or `graph`, which looks at all images of a pool first. Until
-it has, images are asked by chance; then a round is due, even without a label.
+A learner is `softmax`, the paper's, which learns from pixels; or `graph`, which looks at all images of a pool first.
+Until it has, images are asked by chance; then a round is due, even without a label.
 
 A click begins in static/label.js, the pages lie in templates/, and migrations/ leads older databases here.
 """

@@ -114,8 +114,7 @@ class TrainingProcess:
     def _warm_up(self) -> None:
         self._heart.begin_step(LONG_STEP_SECONDS)
         try:
-            first_pools.ensure_second(self._database, self._settings, self._load_data)
-            self._chores.wake()
+            self._make_second_pool()
             self._trainer.warm_up()
         except DatabaseUnusable as error:
             self._heart.tell("loading", str(error))
@@ -130,6 +129,13 @@ class TrainingProcess:
         self._is_warm = True
         self._heart.tell("ready")
         logger.info("the trainer is ready")
+
+    def _make_second_pool(self) -> None:
+        try:
+            if first_pools.ensure_second(self._database, self._settings, self._load_data):
+                self._chores.wake()
+        except Exception:  # nobody's labels wait for it
+            logger.exception("the second pool could not be made; it is tried again at the next start")
 
     def _find_chore(self) -> Sequence[str] | None:
         if (slug := find_pool_to_prepare(self._database)) is not None:

@@ -103,8 +103,7 @@ def _recolour(x: Float32, rng: np.random.Generator) -> Float32:
 
 def _smooth(points: Float32, height: int, width: int) -> Float32:
     """A smooth field (…, h, w) through values on a coarse grid (…, GRID, GRID)."""
-    field: Float32 = _spread(height) @ points @ _spread(width).T
-    return field
+    return np.asarray(_spread(height) @ points @ _spread(width).T, np.float32)
 
 
 @cache
