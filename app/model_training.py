@@ -82,27 +82,31 @@ def run_queued_model(database: Database, write: Write, slug: str) -> bool:
 def run_claimed(
     database: Database, write: Write, pool: Pool, claimed: ClaimedModel, on_step: OnStep = ignore_step
 ) -> None:
-    """Train a model. However it ends, that is stored; what `on_step` raises fails it and is raised again."""
+    """Train a model. However it ends, that is stored, unless it was stopped or begun again elsewhere meanwhile.
+
+    An `Exception`, one of `on_step` too, is stored as the failure of the model and goes no further. Anything else, such
+    as Ctrl-C, stops the model and is raised again.
+    """
     started = time.perf_counter()
     beat = _Beat(write, claimed, on_step)
     beat.start()
     try:
         ended = _compute(database, pool, claimed.seed, beat.tell)
     except TrainingStopped:
-        logger.info("%s: model %d was stopped", pool.slug, claimed.id)
-        return
+        ended = {"status": "stopped"}  # as is stored already
     except AppError as error:
         ended = {"status": "failed", "error": error.message}
     except Exception as error:  # a job's boundary
         logger.exception("%s: training model %d failed", pool.slug, claimed.id)
         ended = {"status": "failed", "error": f"{type(error).__name__}: {error}"[:1000]}
     except BaseException:
-        _finish(write, claimed, status="stopped")
+        _finish(write, claimed, status="stopped", error=None)
         raise
     finally:
         beat.stop()
-    _finish(write, claimed, **ended, train_ms=(time.perf_counter() - started) * 1000)
-    logger.info("%s: model %d is %s", pool.slug, claimed.id, ended["status"])
+    is_stored = _finish(write, claimed, **ended, train_ms=(time.perf_counter() - started) * 1000)
+    how = ended["status"] if is_stored else "stopped, or trained elsewhere: what was computed here is dropped"
+    logger.info("%s: model %d is %s", pool.slug, claimed.id, how)
 
 
 def _compute(database: Database, pool: Pool, seed: int, on_step: OnStep) -> dict[str, Any]:
@@ -240,8 +244,9 @@ class _Beat:
         return False
 
 
-def _finish(write: Write, claimed: ClaimedModel, **values: Any) -> None:
-    write(lambda session: trained_models.update_claimed(session, claimed, **values, finished_at=_now()))
+def _finish(write: Write, claimed: ClaimedModel, **values: Any) -> bool:
+    """Store how a training ended; False if it was stopped, or begun again elsewhere."""
+    return write(lambda session: trained_models.update_claimed(session, claimed, **values, finished_at=_now()))
 
 
 def _now() -> dt.datetime:
