@@ -51,7 +51,10 @@ class KnownLabels:
     round: int
 
     def hold_out(self, *, seed: int) -> NDArray[np.bool_]:
-        """Which labels (n,) the training leaves out to count right answers on: those asked by chance, half at most."""
+        """Which labels (n,) the training leaves out to count right answers on: those asked by chance, half at most.
+
+        Of a single label that is none.
+        """
         chosen = np.random.default_rng(seed).permutation(np.flatnonzero(self.by_chance))
         is_held_out = np.zeros(len(self.positions), np.bool_)
         is_held_out[chosen[: len(self.positions) // 2]] = True

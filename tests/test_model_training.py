@@ -80,6 +80,7 @@ def known(n_labels: int, chance: list[int]) -> KnownLabels:
 def test_what_was_asked_by_chance_is_held_out_and_half_at_most() -> None:
     assert np.flatnonzero(known(20, [3, 5, 11]).hold_out(seed=0)).tolist() == [3, 5, 11]
     assert not known(20, []).hold_out(seed=0).any()
+    assert not known(1, [0]).hold_out(seed=0).any()
     all_of_them = known(20, list(range(20)))
     assert all_of_them.hold_out(seed=0).sum() == 10
     assert np.array_equal(all_of_them.hold_out(seed=1), all_of_them.hold_out(seed=1))
