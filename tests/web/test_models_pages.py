@@ -40,7 +40,7 @@ def test_before_any_label_the_page_leads_to_labeling(client: TestClient) -> None
 def test_the_button_queues_a_model_that_can_be_stopped(client: TestClient, services: Services, ada: Person) -> None:
     ada.lease_and_label(10)
     page = client.get(MODELS).text
-    assert "On 10 labels that stand, and on what the pool’s own model predicts for the other 50 images." in text_of(
+    assert "On 10 labels that stand, and, for the other 50 images, on the predictions of the pool’s learner" in text_of(
         page
     )
 
