@@ -131,29 +131,46 @@ def _compute(database: Database, pool: Pool, seed: int, on_step: OnStep) -> dict
     content = network.train(images, targets, len(pool.classes), seed=seed, on_step=tell)
     on_step("counting right answers", NETWORK_TO)
     predictions = network.predict(content, images).argmax(axis=1)
-    if has_test:
-        found, truth = network.predict(content, prepared.arrays.test.images).argmax(axis=1), prepared.arrays.test.truth
-    else:
-        found, truth = predictions[labels.positions[is_held_out]], labels.values[is_held_out]
-    is_learned = targets.classes != LEFT_OUT
-    n_oracle = int((labels.is_oracles & ~is_held_out).sum())
     return {
         "status": "done",
         "step": "",
         "share": 1.0,
         "round": labels.round,
         "last_event_id": labels.last_event_id,
-        "n_human": int(targets.is_given.sum()) - n_oracle,
-        "n_oracle": n_oracle,
-        "n_machine": int((is_learned & ~targets.is_given).sum()),
-        "tested_on": ("test" if has_test else "chance") if len(truth) else None,
-        "correct": int((found == truth).sum()) if len(truth) else None,
-        "total": len(truth) or None,
+        **_count_labels(labels, targets, is_held_out),
+        **_count_right(prepared, labels, is_held_out, content, predictions),
         "content": content,
         "predictions": predictions.astype("<u2").tobytes(),
         "numerics": network.numerics(),
         "error": None,
     }
+
+
+def _count_labels(labels: KnownLabels, targets: Targets, is_held_out: NDArray[np.bool_]) -> dict[str, int]:
+    """How many images it was trained on, by who gave their labels."""
+    n_given, n_oracle = int(targets.is_given.sum()), int((labels.is_oracles & ~is_held_out).sum())
+    n_machine = int(((targets.classes != LEFT_OUT) & ~targets.is_given).sum())
+    return {"n_human": n_given - n_oracle, "n_oracle": n_oracle, "n_machine": n_machine}
+
+
+def _count_right(
+    prepared: PreparedPool,
+    labels: KnownLabels,
+    is_held_out: NDArray[np.bool_],
+    content: bytes,
+    predictions: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Right answers on the test images, or on what is held out (n,). `predictions` (N,) are those for the pool."""
+    test = prepared.arrays.test
+    if len(test):
+        tested_on, truth = "test", test.truth
+        found = network.predict(content, test.images).argmax(axis=1)
+    else:
+        tested_on, truth = "chance", labels.values[is_held_out]
+        found = predictions[labels.positions[is_held_out]]
+    if not len(truth):
+        return {"tested_on": None, "correct": None, "total": None}
+    return {"tested_on": tested_on, "correct": int((found == truth).sum()), "total": len(truth)}
 
 
 def read_labels(session: Session, pool: Pool) -> KnownLabels:
