@@ -38,7 +38,7 @@ def main() -> None:
 def _show_labeling(page: Page, url: str) -> None:
     for _ in range(12):
         _post(f"{url}/api/v1/pools/digits/oracle-labels", {"count": 10})
-    page.goto(url)
+    page.goto(f"{url}/label")
     page.wait_for_selector("[data-work][data-state=answering], [data-tiles] img", state="visible")
     page.wait_for_load_state("load")
     for key in "686":

@@ -3,9 +3,9 @@
 N images of h x w pixels and c channels; P = 5 * 5 * c numbers a patch; K <= 100 patches in the dictionary;
 C = 16 K numbers a code.
 
-Source: A. Coates, A. Ng, H. Lee, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning" (2011): whitened
-patches, k-means, the triangle code. Differs from the source: pooled by Gaussian windows on 4 x 4 points and not by
-sums over quarters, and the square root is taken, which tames strokes of different width.
+Source: A. Coates, A. Ng, H. Lee, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning" (2011):
+whitened patches, k-means, the triangle code. Differs from the source: pooled by Gaussian windows on 4 x 4 points and
+not by sums over quarters, and the square root is taken, which tames strokes of different width.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,8 @@ def _encode(dictionary: Dictionary, x: Float32) -> Float32:
     np.minimum(distances, 0, out=distances)  # minus the triangle code
     pooled = np.matmul(_points(x.shape[1], x.shape[2]), distances.reshape(n, rows * columns, -1))  # (n, 16, K)
     np.negative(pooled, out=pooled)
-    return np.sqrt(np.maximum(pooled, 0, out=pooled)).reshape(n, -1)
+    codes: Float32 = np.sqrt(np.maximum(pooled, 0, out=pooled)).reshape(n, -1)
+    return codes
 
 
 def _windows(x: Float32) -> Float32:

@@ -29,7 +29,7 @@ class Linear:
 
     def __call__(self, codes: Float32) -> Float32:
         """(N, C) -> (N, L)."""
-        return to_length_1((codes - self.mean) @ self.weights)
+        return to_length_1(np.asarray((codes - self.mean) @ self.weights, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Kernel:
 
     def __call__(self, looks: Float32) -> Float32:
         """(N, L) -> (N, Z)."""
-        return to_length_1(similarity(looks, self.landmarks) @ self.weights - self.mean)
+        return to_length_1(np.asarray(similarity(looks, self.landmarks) @ self.weights - self.mean, np.float32))
 
 
 def learn_linear(codes: Float32, copies: list[Float32], rng: np.random.Generator) -> Linear:
@@ -108,7 +108,7 @@ def similarity(a: Float32, b: Float32) -> Float32:
     products = a @ b.T
     products -= 1
     products *= np.float32(2 * SHARPNESS)
-    return np.exp(products, out=products)
+    return np.asarray(np.exp(products, out=products), np.float32)
 
 
 def to_length_1(rows: Float32) -> Float32:
