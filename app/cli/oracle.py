@@ -149,7 +149,7 @@ def _print_result(result: RunResult) -> None:
         )
         if (theirs := result.clusters.published) is not None:
             screen.print(f"The paper, from other centres: {theirs.first:,.0f} and {theirs.last:,.0f}.")
-    n_points = sum(row.n_points for row in rows)
+    n_points = sum(row.n_points for row in rows if row.n_equal is not None)
     if result.matches_paper is None:
         screen.print("Not compared with the paper: that takes its experiments on MNIST with its parameters.")
     else:
