@@ -17,13 +17,15 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from app.main import create_app
 from app.settings import ROOT, Settings
+from docs import answers
 
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 def main() -> None:
-    """Both pictures, in docs/."""
+    """All pictures, in docs/. The chart of the study takes the most of ten minutes."""
+    answers.main()
     with _running() as url, sync_playwright() as playwright:
         chromium = os.environ.get("INKLING_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)

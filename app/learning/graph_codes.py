@@ -3,9 +3,9 @@
 N images of h x w pixels and c channels; P = 5 * 5 * c numbers a patch; K <= 100 patches in the dictionary;
 C = 16 K numbers a code.
 
-Source: A. Coates, A. Ng, H. Lee, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning" (2011): whitened
-patches, k-means, the triangle code. Differs from the source: pooled by Gaussian windows on 4 x 4 points and not by
-sums over quarters, and the square root is taken, which tames strokes of different width.
+Source: A. Coates, A. Ng, H. Lee, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning" (2011):
+whitened patches, k-means, the triangle code. Differs from the source: pooled by Gaussian windows on 4 x 4 points and
+not by sums over quarters, and the square root is taken, which tames strokes of different width.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
-SIDE, PATCHES, WORDS, FLAT = 5, 60_000, 100, 0.05
+SIDE, PATCHES, PATCHES_EACH, WORDS, FLAT = 5, 60_000, 200, 100, 0.05
 POINTS = 4
 TOGETHER = 8  # images coded at once: their distances stay in the processor's cache
 
@@ -35,8 +35,9 @@ def learn_dictionary(x: Float32, rng: np.random.Generator) -> Dictionary:
     from sklearn.cluster import MiniBatchKMeans
 
     windows = _windows(x)  # (N, rows, columns, 5, 5, c)
-    at = tuple(rng.integers(0, size, PATCHES) for size in windows.shape[:3])
-    patches = windows[at].reshape(PATCHES, -1)  # (PATCHES, P)
+    n_patches = min(PATCHES, PATCHES_EACH * len(x))
+    at = tuple(rng.integers(0, size, n_patches) for size in windows.shape[:3])
+    patches = windows[at].reshape(n_patches, -1)  # (patches, P)
     is_flat = patches.std(axis=1) <= FLAT
     patches = _normalise(patches if is_flat.all() else patches[~is_flat])
     mean = patches.mean(axis=0)
@@ -76,7 +77,8 @@ def _encode(dictionary: Dictionary, x: Float32) -> Float32:
     np.minimum(distances, 0, out=distances)  # minus the triangle code
     pooled = np.matmul(_points(x.shape[1], x.shape[2]), distances.reshape(n, rows * columns, -1))  # (n, 16, K)
     np.negative(pooled, out=pooled)
-    return np.sqrt(np.maximum(pooled, 0, out=pooled)).reshape(n, -1)
+    codes: Float32 = np.sqrt(np.maximum(pooled, 0, out=pooled)).reshape(n, -1)
+    return codes
 
 
 def _windows(x: Float32) -> Float32:

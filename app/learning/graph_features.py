@@ -1,11 +1,10 @@
 """From a pool's images to the features that its labels are learned on, without any label.
 
-m images are learned of and covered; D = R + L numbers each: R graph numbers, and the look a(x) of L numbers, beta times.
-Ridge regression on these is a Gaussian field on the graph with covariance (1 - eigenvalue + 0.01)^-2, plus a linear
-kernel on looks.
+m images are learned of and covered. Each gets a look a(x) of L numbers, a place z(x) in the graph, and R graph numbers.
+Ridge regression on the last is a Gaussian field on the graph with covariance (1 - eigenvalue + 0.01)^-2.
 
-Source: X. Zhu, J. Lafferty, Z. Ghahramani, "Combining Active Learning and Semi-Supervised Learning Using Gaussian Fields
-and Harmonic Functions" (2003).
+Source: X. Zhu, J. Lafferty, Z. Ghahramani, "Combining Active Learning and Semi-Supervised Learning Using Gaussian
+Fields and Harmonic Functions" (2003).
 """
 
 from collections.abc import Callable
@@ -82,7 +81,7 @@ class Recipe:
 
 
 def learn_recipe(images: NDArray[np.uint8], rng: np.random.Generator, on_share: OnShare) -> Recipe:
-    """From at most 10,000 of the images, and two distorted copies of each. `on_share` hears how much of that is done."""
+    """From at most 10,000 of the images, and two distorted copies of each. `on_share` hears how much is done."""
     some = images[np.sort(rng.permutation(len(images))[:STUDIED])]
     dictionary = learn_dictionary(as_floats(some[: STUDIED // 2]), rng)
     blocks = graph_threads.split(len(some), BLOCK)
@@ -98,13 +97,13 @@ def learn_recipe(images: NDArray[np.uint8], rng: np.random.Generator, on_share: 
         on_share(len(parts) / len(blocks))
     codes, *copies = (np.concatenate(each) for each in zip(*parts, strict=True))
     parts.clear()
-    linear = learn_linear(codes, copies)
+    linear = learn_linear(codes, copies, rng)
     codes, *copies = (linear(each) for each in (codes, *copies))
     return Recipe(dictionary, linear, learn_kernel(codes, copies, rng))
 
 
 def learn_graph(places: Float32, rng: np.random.Generator) -> Float32:
-    """The graph part (m, R) of the features: eigenvectors by 1 / (1 - eigenvalue + 0.01), rows of mean squared length 9."""
+    """The graph numbers (m, R): eigenvectors divided by 1 - eigenvalue + 0.01; the mean squared row has length 3."""
     if len(places) < 2:
         return np.zeros((len(places), 0), np.float32)
     values, vectors = find_eigenvectors(

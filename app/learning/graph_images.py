@@ -12,7 +12,7 @@ Float32 = NDArray[np.float32]
 
 SMALLEST, ENLARGED, LARGEST = 16, 24, 32
 
-# How far a copy is turned, scaled and slanted at most; shifts and bumps are shares of the side. A class must survive it.
+# How far a copy is turned, scaled and slanted at most; shifts and bumps are shares of the side. A class must survive.
 TURN_DEGREES, SCALE, SLANT, SHIFT, BUMP = 8.0, 0.1, 0.1, 1 / 28, 0.5 / 28
 MIXING, LIGHT = 0.5, 0.15
 GRID = 4  # points a side between which bumps and light are smooth
@@ -29,7 +29,7 @@ def as_floats(images: NDArray[np.uint8]) -> Float32:
         side = x.shape[axis]
         if (target := _side_looked_at(side)) != side:
             x = np.moveaxis(np.tensordot(x, _area_weights(side, target), (axis, 1)), -1, axis)
-    return np.ascontiguousarray(x)
+    return np.ascontiguousarray(x, np.float32)
 
 
 def _side_looked_at(side: int) -> int:
@@ -42,7 +42,7 @@ def _area_weights(side: int, target: int) -> Float32:
     edges = np.arange(target + 1) * (side / target)
     old = np.arange(side)
     overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
-    return (np.maximum(overlap, 0) * (target / side)).astype(np.float32)
+    return np.asarray(np.maximum(overlap, 0) * (target / side), np.float32)
 
 
 def distort(x: Float32, rng: np.random.Generator) -> Float32:
@@ -77,7 +77,7 @@ def _places(n: int, height: int, width: int, rng: np.random.Generator) -> tuple[
 
 
 def _interpolate(x: Float32, down: Float32, right: Float32) -> Float32:
-    """Bilinear values at (N, h, w). `scipy.ndimage.map_coordinates` takes one image at a time, and four times as long."""
+    """Bilinear values at (N, h, w). `scipy.ndimage.map_coordinates` takes one image at a time, so it is not used."""
     n, height, width, channels = x.shape
     row, column = down.astype(np.int32), right.astype(np.int32)
     below, beside = (down - row)[..., None], (right - column)[..., None]
@@ -97,14 +97,13 @@ def _recolour(x: Float32, rng: np.random.Generator) -> Float32:
     light = np.float32(LIGHT) * _smooth(normal((n, c, GRID, GRID), np.float32), height, width)  # (N, c, h, w)
     sign = rng.choice(np.array([-1, 1], np.float32), (n, 1, 1, 1))
     mixed = ((x - np.float32(0.5)).reshape(n, -1, c) @ mixing).reshape(x.shape)
-    recoloured: Float32 = np.float32(0.5) + sign * (mixed + tint + np.moveaxis(light, 1, -1))
-    return recoloured
+    recoloured = np.float32(0.5) + sign * (mixed + tint + np.moveaxis(light, 1, -1))
+    return np.asarray(recoloured, np.float32)
 
 
 def _smooth(points: Float32, height: int, width: int) -> Float32:
     """A smooth field (…, h, w) through values on a coarse grid (…, GRID, GRID)."""
-    field: Float32 = _spread(height) @ points @ _spread(width).T
-    return field
+    return np.asarray(_spread(height) @ points @ _spread(width).T, np.float32)
 
 
 @cache
@@ -112,4 +111,4 @@ def _spread(side: int) -> Float32:
     """(side, GRID): Gaussian weights of the grid's points whose squares add up to 1, so that the variance stays."""
     distance = np.linspace(0, GRID - 1, side)[:, None] - np.arange(GRID)
     weights = np.exp(-(distance**2) / (2 * 0.6**2))
-    return (weights / np.sqrt((weights**2).sum(axis=1, keepdims=True))).astype(np.float32)
+    return np.asarray(weights / np.sqrt((weights**2).sum(axis=1, keepdims=True)), np.float32)

@@ -5,18 +5,20 @@ N images, m of them covered, D features. `phi` (m, D): R graph numbers, then the
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.learning import graph_ridge
+from app.learning import graph_ridge, graph_threads
 from app.learning.graph_features import Recipe, extend_graph, learn_graph, learn_recipe
+from app.learning.graph_model import LOOK_WEIGHT
+from app.learning.graph_neighbours import find_nearest
 from app.learning.learner import Features, Float32, Images, OnStep, PoolImages, Positions
 
 VERSION = 1
-LOOK_WEIGHT = np.float32(4)
-N_AHEAD = 32  # picks of the design that are made ahead, at least
+DESIGN_LOOK = 4.0  # how long the look is in the design: from 3.5 down and from 6 up some pools miss a class
+N_AHEAD, MOST_AT_ONCE = 32, 100  # picks of the design that are made ahead, at least and at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class Pool:
         """
         if pool.features.version != VERSION:
             raise ValueError(f"features of version {pool.features.version}, where those of {VERSION} belong")
-        arrays = {name: np.asarray(array) for name, array in pool.features.arrays.items()}
+        arrays: dict[str, Any] = dict(pool.features.arrays)
         recipe = Recipe.from_arrays(arrays)
-        named = (arrays[name] for name in ("covered", "phi", "places", "design", "design_gains"))
-        return cls(pool.images, *named, recipe)
+        covered, first = arrays["covered"], arrays["design"]
+        return cls(pool.images, covered, arrays["phi"], arrays["places"], first, arrays["design_gains"], recipe)
 
     @staticmethod
     def phi_of(features: Features) -> Float32:
@@ -65,24 +67,43 @@ class Pool:
             found[~is_covered] = self.phi_of(embed_others(self, self.images[positions[~is_covered]]))
         return found
 
-    def design(self, labeled: Positions, rest: Positions, count: int) -> tuple[Positions, Float32]:
-        """The best `count` of `rest` to ask for their own sake, best first, and the variance that each takes away.
+    @property
+    def n_look(self) -> int:
+        """L, how many of the features are the look: the last ones."""
+        return int(self.recipe.linear.weights.shape[1])
 
-        What was chosen ahead is used as long as nothing else has a label.
+    def design(self, labeled: Positions, rest: Positions, count: int) -> tuple[Positions, Float32]:
+        """The best of `rest` to ask for their own sake, best first, and the variance that each takes away.
+
+        What was chosen ahead is used as long as nothing else has a label, and the rest follows in any order. Otherwise
+        it is chosen now, `count` of them.
         """
         is_new = ~np.isin(self.first, labeled)
-        if len(self.first) - is_new.sum() == len(labeled) and is_new.sum() >= min(count, len(rest)):
+        if len(self.first) - is_new.sum() == len(labeled) and (is_new.sum() >= min(count, len(rest))):
             return self.first[is_new], self.gains[is_new]
-        left = min(count, N_AHEAD)
         inside = self.row_of(np.intersect1d(labeled, self.covered))
-        picks, values = graph_ridge.design(self.phi, self.rows(labeled), left, inside)
-        positions = self.covered[picks]
-        others = np.setdiff1d(rest, positions)
-        return np.concatenate([positions, others]), np.concatenate([values, np.zeros(len(others), np.float32)])
+        some = min(count, MOST_AT_ONCE)
+        picks, gains = choose_design(self.phi, self.rows(labeled), self.n_look, some, inside)
+        others = np.setdiff1d(rest, self.covered[picks])
+        return np.append(self.covered[picks], others), np.append(gains, np.zeros(len(others), np.float32))
+
+    def find_near(self, positions: Positions, rest: Positions, count: int) -> Positions:
+        """The `count` images of `rest` nearest to each of the positions, once each; those not covered have none."""
+        inside = self.row_of(np.intersect1d(positions, self.covered))
+        places = self.places[self.row_of(rest)]
+        if not len(inside) or not len(rest):
+            return rest[:0]
+        nearest, _ = find_nearest(places, self.places[inside], count)
+        return rest[np.sort(np.unique(nearest))]
 
 
 def prepare(images: Images, covered: Positions, *, seed: int, n_design: int, on_step: OnStep) -> Features:
     """Features of the images at `covered` (m,), and the first images to ask, for `Pool.of`."""
+    with graph_threads.alone():
+        return _prepare(images, covered, seed, n_design, on_step)
+
+
+def _prepare(images: Images, covered: Positions, seed: int, n_design: int, on_step: OnStep) -> Features:
     rng = np.random.default_rng(seed)
     some = images if len(covered) == len(images) else images[covered]
     recipe = learn_recipe(some, rng, _part(on_step, "learning what strokes look like", 0, 0.3))
@@ -90,13 +111,22 @@ def prepare(images: Images, covered: Positions, *, seed: int, n_design: int, on_
     on_step("finding which images are alike", 0.6)
     places = recipe.place(looks)
     graph = learn_graph(places, rng)
-    phi = np.hstack([graph, LOOK_WEIGHT * looks])
+    phi = np.hstack([graph, np.float32(LOOK_WEIGHT) * looks])
     on_step("choosing what to ask first", 0.95)
-    none = np.empty(0, np.int64)
-    first, gains = graph_ridge.design(phi, phi[:0], max(n_design, N_AHEAD), none)
+    count, none = min(max(n_design, N_AHEAD), MOST_AT_ONCE), np.empty(0, np.int64)
+    first, gains = choose_design(phi, phi[:0], looks.shape[1], count, none)
     found = {"covered": covered.astype(np.int64), "phi": phi, "places": places}
     on_step("done", 1)
     return Features(VERSION, {**found, "design": covered[first], "design_gains": gains, **recipe.to_arrays()})
+
+
+def choose_design(
+    phi: Float32, labeled: Float32, n_look: int, count: int, excluded: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Float32]:
+    """`graph_ridge.design` with the look as long as it is best there."""
+    scale = np.ones(phi.shape[1], np.float32)
+    scale[-n_look:] = DESIGN_LOOK / LOOK_WEIGHT
+    return graph_ridge.design(phi * scale, labeled * scale, count, excluded)
 
 
 def embed_others(pool: Pool, images: Images) -> Features:
@@ -104,7 +134,7 @@ def embed_others(pool: Pool, images: Images) -> Features:
     looks = pool.recipe.look(images)
     n_graph = pool.phi.shape[1] - looks.shape[1]
     graph = extend_graph(pool.phi[:, :n_graph], pool.places, pool.recipe.place(looks))
-    return Features(VERSION, {"phi": np.hstack([graph, LOOK_WEIGHT * looks])})
+    return Features(VERSION, {"phi": np.hstack([graph, np.float32(LOOK_WEIGHT) * looks])})
 
 
 def _part(on_step: OnStep, name: str, start: float, stop: float) -> Callable[[float], None]:

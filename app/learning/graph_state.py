@@ -15,16 +15,18 @@ class State:
     n_classes: int
     positions: NDArray[np.int64]  # (n,)
     values: NDArray[np.int64]  # (n,), the answers
-    weights: NDArray[np.float32]  # (D, K); (0, K) without a label
+    weights: NDArray[np.float32]  # (D, K), of the features; (0, K) without a label
+    local: NDArray[np.float32]  # (m, K), of likeness to the anchors among the labels
 
     FORMAT: ClassVar[int] = 1
-    _HEADER: ClassVar[struct.Struct] = struct.Struct("<4sHIII")  # magic, format, K, n, D
+    _HEADER: ClassVar[struct.Struct] = struct.Struct("<4sHIIII")  # magic, format, K, n, D, m
 
     @classmethod
     def empty(cls, n_classes: int) -> Self:
         """The state before any label."""
         none = np.empty(0, np.int64)
-        return cls(n_classes, none, none, np.empty((0, n_classes), np.float32))
+        nothing = np.empty((0, n_classes), np.float32)
+        return cls(n_classes, none, none, nothing, nothing)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -35,18 +37,22 @@ class State:
         """
         if len(data) < cls._HEADER.size:
             raise ValueError(f"a model state has a header of {cls._HEADER.size} bytes, here are {len(data)}")
-        magic, version, n_classes, n, d = cls._HEADER.unpack_from(data)
+        magic, version, n_classes, n, d, m = cls._HEADER.unpack_from(data)
         if magic != b"INKG" or version != cls.FORMAT:
             raise ValueError(f"not a model state of format {cls.FORMAT}: it starts with {data[:6]!r}")
-        size = cls._HEADER.size + 16 * n + 4 * d * n_classes  # checked first: a damaged header may claim any shape
+        size = (
+            cls._HEADER.size + 16 * n + 4 * (d + m) * n_classes
+        )  # checked first: a damaged header may claim any shape
         if len(data) != size:
             raise ValueError(f"a model state of this shape has {size} bytes, here are {len(data)}")
         labels = np.frombuffer(data, "<i8", 2 * n, cls._HEADER.size).astype(np.int64).reshape(2, n)
         weights = np.frombuffer(data, "<f4", offset=cls._HEADER.size + 16 * n).astype(np.float32)
-        return cls(n_classes, labels[0], labels[1], weights.reshape(d, n_classes))
+        weights = weights.reshape(d + m, n_classes)
+        return cls(n_classes, labels[0], labels[1], weights[:d], weights[d:])
 
     def to_bytes(self) -> bytes:
         """A header, positions and values as int64, the weights as float32, all little-endian."""
-        header = self._HEADER.pack(b"INKG", self.FORMAT, self.n_classes, len(self.positions), len(self.weights))
+        shape = (self.n_classes, len(self.positions), len(self.weights), len(self.local))
+        header = self._HEADER.pack(b"INKG", self.FORMAT, *shape)
         labels = np.stack([self.positions, self.values]).astype("<i8").tobytes()
-        return header + labels + self.weights.astype("<f4").tobytes()
+        return header + labels + self.weights.astype("<f4").tobytes() + self.local.astype("<f4").tobytes()

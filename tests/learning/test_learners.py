@@ -114,7 +114,7 @@ def test_bytes_that_are_no_state_are_refused(name: LearnerName, damage: bytes) -
     for use in (
         lambda: learner.fit(damage, pool, LABELED, TRUTH[LABELED], VALIDATION),
         lambda: learner.predict(damage, pool, LABELED),
-        lambda: learner.predict_others(damage, pool, TEST.images),
+        lambda: learner.predict_others(damage, pool, TEST),
         lambda: choose(learner, pool, damage),
     ):
         with pytest.raises(ValueError, match="state"):
@@ -155,14 +155,14 @@ def test_probabilities_are_finite_and_add_up_to_one(name: LearnerName) -> None:
     state = fit(learner, pool)
     for probabilities in (
         learner.predict(state, pool, np.array([3, 0, 59])),
-        learner.predict_others(state, pool, TEST.images[:3]),
+        learner.predict_others(state, pool, LabeledImages(TEST.images[:3], TEST.truth[:3])),
     ):
         assert probabilities.shape == (3, K)
         assert probabilities.dtype == np.float32
         assert (probabilities >= 0).all()
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     assert learner.predict(state, pool, LABELED[:0]).shape == (0, K)
-    assert learner.predict_others(state, pool, NONE.images).shape == (0, K)
+    assert learner.predict_others(state, pool, NONE).shape == (0, K)
 
 
 @every_strategy
