@@ -181,8 +181,9 @@ def test_the_gaussian_kernel_gains_weight_with_the_labels_of_a_class() -> None:
 def test_a_variance_is_that_of_a_gaussian_process(n: int) -> None:
     phi, rest = normal(n, 20), normal(30, 20, seed=1)
 
-    found = graph_ridge.quadratic(rest, graph_ridge.find_covariance(phi, 10.0))
+    found = graph_ridge.find_variances(rest, phi, 10.0)
 
+    np.testing.assert_allclose(found, graph_ridge.quadratic(rest, graph_ridge.find_covariance(phi, 10.0)), rtol=1e-3)
     process = GaussianProcessRegressor(DotProduct(0, "fixed"), alpha=10.0, optimizer=None).fit(phi, np.zeros(n))
     np.testing.assert_allclose(found, process.predict(rest, return_std=True)[1] ** 2, rtol=1e-3)
 
@@ -208,7 +209,7 @@ def test_the_unsure_are_ranked_as_if_those_before_them_were_answered() -> None:
     phi, doubt = normal(80, 12), RNG.random(60).astype(np.float32)
     rows = np.arange(20, 80)
 
-    order, values = graph_ridge.rank_unsure(phi, graph_ridge.find_covariance(phi[:20], 10.0), doubt, rows)
+    order, values = graph_ridge.rank_unsure(phi, phi[:20], doubt, rows, 60)
 
     known = phi[:20]
     for number in range(5):
