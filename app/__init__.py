@@ -8,27 +8,36 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     web                                    HTTP, in three wings: pages (HTML), which know the api (REST, streams, PNG),
                                            which knows the edge (security, callers, limits, problems, templates)
     supervisor, training_process           starts and restarts the trainer; what that process does
-    trainer, export, verify, revoking      trains due rounds; labels as files; recomputes rounds; revokes all labels of
-                                           one annotator
-    training, labeling, revising, oracle   one round; ask and answer; change and undo; experiments
-    queries, annotators, history,          read-only answers about: pools; the work of annotators; one image; the status
-    training_status                        of trainers
+    trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
+    model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
+    revoking                               revokes all labels of one annotator
+    training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
+    standing                               their events say
+    queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
+    history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
-    accounts                               and when an act on it is refused; images; users who may log in
-    events, rounds, backup, audit          label events; is a round due, its training set, its outcome; copies; logins
-                                           and changes of accounts
+    accounts, trained_models               and when an act on it is refused; images; users who may log in; models to
+                                           take away
+    events, rounds, opinions, backup,      label events; is a round due, its training set, its outcome; what a trained
+    audit                                  model says to it; copies; logins and changes of accounts
+    features                               what a learner learned of a pool's images before any label
     models, live, feed, schema             tables; announcements; those of other processes; is a database one of ours
     db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; names of
                                            users and the hashes of their passwords
+    chores                                 long work of the trainer, in child processes
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
     settings                               from the environment
     errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may
-    limits, paging, learning               read; what a commit announces; how much at once; lists in pages; NumPy and
-                                           TensorFlow, pure
+    limits, paging, differences,           read; what a commit announces; how much at once; lists in pages; where two
+    learning                               accounts part; NumPy and TensorFlow, pure
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
 share the database: each tells the other in the table `change` what it has committed. Beside it are the lock file, and
-the pipe with which the trainer notices that its server is gone.
+the pipe with which the trainer notices that its server is gone. Long work, such as a learner's first look at a pool,
+the trainer gives to a child of its own, one at a time.
+
+A learner is `softmax`, the paper's, which learns from pixels; or `graph`, which looks at all images of a pool first.
+Until it has, images are asked by chance; then a round is due, even without a label.
 
 A click begins in static/label.js, the pages lie in templates/, and migrations/ leads older databases here.
 """

@@ -234,3 +234,21 @@ class SlugInvalid(AppError):
     """The pool's short name cannot be part of an address."""
 
     status = 422
+
+
+class NothingToLearn(AppError):
+    """A network has nothing to be trained on: nobody has labeled an image, or the learner has not seen the images."""
+
+    status = 409
+
+
+class ModelFinished(AppError):
+    """The training of the model has ended and cannot be stopped."""
+
+    status = 409
+
+
+class TooManyModels(AppError):
+    """The queue of models to train is full."""
+
+    status = 429

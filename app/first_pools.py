@@ -12,12 +12,12 @@ from app.datasets import DataSet
 from app.db import Database
 from app.learning.names import PAPERS
 from app.models import LabelEvent, Pool
-from app.pools import PoolSpec, make_pool
+from app.pools import PoolSpec, get_pool, make_pool
 from app.queries import list_pools
 from app.settings import Settings
 
-FIRST = {"slug": "digits", "name": "Handwritten digits"}
-SECOND = {"slug": "digits-inkling", "name": "Handwritten digits, Inkling’s way"}
+FIRST = ("digits", "Handwritten digits")  # slug and name
+SECOND = ("digits-inkling", "Handwritten digits, Inkling’s way")
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def ensure_first(database: Database, settings: Settings, load_data: Callable[[],
     if not pools:
         data = load_data()
         with database.write() as session:
-            make_pool(session, data, PoolSpec.of(settings, **FIRST), now=dt.datetime.now(dt.UTC))
+            make_pool(session, data, PoolSpec.of(settings, slug=FIRST[0], name=FIRST[1]), now=dt.datetime.now(dt.UTC))
         with database.read() as session:
             pools, _ = list_pools(session)
     for pool in pools:
@@ -46,9 +46,9 @@ def ensure_second(database: Database, settings: Settings, load_data: Callable[[]
             return False
     data = load_data()
     with database.write() as session:
-        if not _is_fresh(session):
-            return False
-        spec = PoolSpec.of(settings, **SECOND, learner="graph")
+        if not _is_fresh(session) or get_pool(session, FIRST[0]).dataset_sha256 != data.sha256:
+            return False  # another data set is found now than then
+        spec = PoolSpec.of(settings, slug=SECOND[0], name=SECOND[1], learner="graph")
         pool = make_pool(session, data, spec, now=dt.datetime.now(dt.UTC))
         note(session, Change("pool", pool.id))
     logger.info("pool %s: %d images of %s", pool.slug, pool.n_images, pool.dataset_description)
@@ -59,4 +59,4 @@ def _is_fresh(session: Session) -> bool:
     """Whether there is the first pool alone, of the paper's learner, without an event."""
     pools = session.scalars(select(Pool)).all()
     has_event = session.scalar(select(LabelEvent.id).limit(1)) is not None
-    return [(pool.slug, pool.learner) for pool in pools] == [(FIRST["slug"], PAPERS)] and not has_event
+    return [(pool.slug, pool.learner) for pool in pools] == [(FIRST[0], PAPERS)] and not has_event

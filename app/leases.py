@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from app.changes import Change, note
 from app.events import LabelEventView
-from app.models import Annotator, Answer, Image, Lease, Pool, RankedImage, Skip
+from app.models import Annotator, Answer, AskedBy, Image, Lease, Pool, RankedImage, Skip
 from app.rounds import NewestRound
 
 HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
@@ -40,13 +40,14 @@ LONGEST_HOLD = 6  # in lease times; an older lease is left to expire
 
 @dataclass(frozen=True, slots=True)
 class LeasedImage:
-    """An image that was asked of an annotator. `position` is the index into the pool."""
+    """An image that was asked of an annotator, and who chose it. `position` is the index into the pool."""
 
     image_id: int
     position: int
     sha256: str
     confidence: float | None
     prediction: int | None
+    asked_by: AskedBy
     expires_at: dt.datetime
 
 
@@ -137,7 +138,7 @@ _CLAIM_RANKED = _claiming(
     [RankedImage.rank.expression, RankedImage.confidence.expression, RankedImage.prediction.expression],
     RankedImage.round_id == bindparam("in_round"),
     RankedImage.rank,
-    bindparam("asked_by", type_=Lease.asked_by.type),
+    bindparam("chosen_by", type_=Lease.asked_by.type),
 )
 # Beyond the stored head of the ranking images come by position, so that there is always a next one.
 _CLAIM_UNRANKED = _claiming(
@@ -172,7 +173,7 @@ def claim(
     given = {
         **_holding(pool, annotator, now, seconds),
         "in_round": newest.id,
-        "asked_by": newest.asked_by,
+        "chosen_by": newest.asked_by,  # SQLAlchemy would set a column of this name wherever leases are updated
         "most": most,
         "wanted": pool.answers_wanted,
     }

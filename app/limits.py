@@ -20,3 +20,4 @@ CONCURRENT_HASHES = 1  # 64 MB and four threads each: two at once are no quicker
 WAITING_LOGINS = 30  # for a hash, each in one of THREADS: three seconds' work
 
 QUEUED_ORACLE_RUNS = 50  # of a quarter of a minute each
+QUEUED_MODELS = 20  # networks to train, of a minute each or more

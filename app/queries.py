@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
-from app import events, rounds
+from app import events, features, rounds
 from app.errors import NotFound
 from app.events import EVENTS, LabelEventView
+from app.features import Preparation
 from app.models import Annotator, Answer, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
 from app.paging import page_of
 
@@ -37,12 +38,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class PoolView:
-    """A pool as pages and the API show it. `until_round` counts the labels the next round still waits for."""
+    """A pool as pages and the API show it. `until_round` counts the labels the next round still waits for.
+
+    `preparation` is None unless its learner has images to look at first.
+    """
 
     pool: Pool
     counts: Counts
     newest: Round
     until_round: int
+    preparation: Preparation | None
 
 
 def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
@@ -63,7 +68,8 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
         held=held,
     )
     until_round = rounds.get_newest(session, pool).until_due(pool)
-    return PoolView(pool, counts, rounds.get_newest_round(session, pool), until_round)
+    preparation = features.find_preparation(session, pool, now=now)
+    return PoolView(pool, counts, rounds.get_newest_round(session, pool), until_round, preparation)
 
 
 @dataclass(frozen=True, slots=True)

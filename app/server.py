@@ -42,7 +42,7 @@ def serve(
     url = f"http://{_as_host(settings.host)}:{listener.getsockname()[1]}/"
     logger.info("Inkling is at %s (Ctrl+C stops it)", url)
     if open_browser and _has_screen():
-        threading.Timer(0.5, webbrowser.open, [url]).start()
+        threading.Timer(0.5, webbrowser.open, [f"{url}label"]).start()
     config = uvicorn.Config(
         app,
         http=Connection,

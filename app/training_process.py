@@ -20,6 +20,7 @@ from app.errors import DatabaseUnusable
 from app.feed import Feed
 from app.live import Live
 from app.loops import BackgroundLoop
+from app.model_training import find_model_to_train
 from app.models import TrainerState
 from app.oracle.runs import OracleRunner
 from app.preparing import find_pool_to_prepare
@@ -113,8 +114,7 @@ class TrainingProcess:
     def _warm_up(self) -> None:
         self._heart.begin_step(LONG_STEP_SECONDS)
         try:
-            first_pools.ensure_second(self._database, self._settings, self._load_data)
-            self._chores.wake()
+            self._make_second_pool()
             self._trainer.warm_up()
         except DatabaseUnusable as error:
             self._heart.tell("loading", str(error))
@@ -130,9 +130,18 @@ class TrainingProcess:
         self._heart.tell("ready")
         logger.info("the trainer is ready")
 
+    def _make_second_pool(self) -> None:
+        try:
+            if first_pools.ensure_second(self._database, self._settings, self._load_data):
+                self._chores.wake()
+        except Exception:  # nobody's labels wait for it
+            logger.exception("the second pool could not be made; it is tried again at the next start")
+
     def _find_chore(self) -> Sequence[str] | None:
-        slug = find_pool_to_prepare(self._database)
-        return None if slug is None else ("pool", "prepare", slug)
+        if (slug := find_pool_to_prepare(self._database)) is not None:
+            return ("pool", "prepare", slug)
+        slug = find_model_to_train(self._database)
+        return None if slug is None else ("model", "train", slug)
 
     def _on_change(self, change: Change) -> None:
         if change.kind in ("due", "oracle"):

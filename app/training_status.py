@@ -30,15 +30,9 @@ def read_training(
     session: Session, pool: Pool, newest: NewestRound | None = None, *, is_supervised: bool, now: dt.datetime
 ) -> Training:
     """The status of this pool's training. `is_supervised`: the server starts a trainer whenever there is none."""
-    trainer = find_trainer(session, now=now)
-    if trainer is None and is_supervised:
-        return Training("loading", "The trainer is being started; answers are kept and count meanwhile.")
-    if trainer is None:
-        return Training("absent", "No trainer is running just now; answers are kept, and count as soon as one is.")
-    if trainer.failure is not None:
-        return Training("failed", trainer.failure)
-    if trainer.state == "loading":
-        return Training("loading", "TensorFlow is being loaded; answers are kept and count meanwhile.")
+    hindered = find_hindrance(session, is_supervised=is_supervised, now=now)
+    if hindered is not None:
+        return hindered
     newest = newest or rounds.get_newest(session, pool)
     if not rounds.is_due(session, pool, newest):
         return Training("idle")
@@ -51,6 +45,20 @@ def read_training(
         f"Training round {number} failed ({failed.error}). It is tried again every few seconds; your answers are kept, "
         f"and the model of round {number - 1} goes on asking.",
     )
+
+
+def find_hindrance(session: Session, *, is_supervised: bool, now: dt.datetime) -> Training | None:
+    """Why no pool can be trained just now, whichever it is; None while a trainer is ready."""
+    trainer = find_trainer(session, now=now)
+    if trainer is None and is_supervised:
+        return Training("loading", "The trainer is being started; answers are kept and count meanwhile.")
+    if trainer is None:
+        return Training("absent", "No trainer is running just now; answers are kept, and count as soon as one is.")
+    if trainer.failure is not None:
+        return Training("failed", trainer.failure)
+    if trainer.state == "loading":
+        return Training("loading", "TensorFlow is being loaded; answers are kept and count meanwhile.")
+    return None
 
 
 def find_trainer(session: Session, *, now: dt.datetime) -> TrainerStatus | None:

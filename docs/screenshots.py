@@ -17,13 +17,15 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from app.main import create_app
 from app.settings import ROOT, Settings
+from docs import answers
 
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 def main() -> None:
-    """Both pictures, in docs/."""
+    """All pictures, in docs/. The chart of the study takes the most of ten minutes."""
+    answers.main()
     with _running() as url, sync_playwright() as playwright:
         chromium = os.environ.get("INKLING_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
@@ -36,7 +38,7 @@ def main() -> None:
 def _show_labeling(page: Page, url: str) -> None:
     for _ in range(12):
         _post(f"{url}/api/v1/pools/digits/oracle-labels", {"count": 10})
-    page.goto(url)
+    page.goto(f"{url}/label")
     page.wait_for_selector("[data-work][data-state=answering], [data-tiles] img", state="visible")
     page.wait_for_load_state("load")
     for key in "686":

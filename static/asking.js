@@ -1,6 +1,6 @@
 /**
- * Where the batch comes from: asks for the next one, brings an earlier visit's back, and keeps what a page that is
- * loaded next has to show. What the page is doing meanwhile is in states.js. Words go to `notices`, and to `shortage`
+ * Where the batch comes from: asks for the next one, brings an earlier visit's back, swaps images that came by chance for
+ * those that the learner asks once it can, and keeps what a page that is loaded next has to show. What the page is doing meanwhile is in states.js. Words go to `notices`, and to `shortage`
  * where no image can be had.
  *
  * @import { Api, Leased, Pool } from "./api.js"
@@ -13,9 +13,10 @@
  */
 import { Batch, Tile } from "./batch.js";
 import { Emitter } from "./emitter.js";
+import { Loading } from "./loading.js";
 import { Machine, PAGE, REQUEST } from "./states.js";
 
-const LOADING_MS = 30_000; // the longest that a finished batch waits for a model that is being loaded
+const SWAP_MS = 500; // an answer that is under way is meant for the image that was there before
 const RESTORE_MS = 3_000; // a network may swallow what is sent, and the request fails only much later
 
 /**
@@ -37,9 +38,10 @@ export class Asking extends Emitter {
   #held;
   /** @type {(() => void)[]} */
   #afterLease = []; // what was to be done while the next batch was under way
-  #isLoaded; // whether the model is known to be loaded
-  #onNews = () => {};
+  #loading;
   #isRoundDue;
+  #isByChance; // whether the newest round that is known asks by chance
+  #isSwapDue = false;
 
   /**
    * `pool` is the pool as the page was made with it.
@@ -57,8 +59,9 @@ export class Asking extends Emitter {
     this.#notices = notices;
     this.#shortage = shortage;
     this.#held = held;
-    this.#isLoaded = pool.training.status !== "loading";
+    this.#loading = new Loading({ api, notices, pool });
     this.#isRoundDue = pool.until_round === 0;
+    this.#isByChance = pool.round.asked_by === "chance";
     connection.on("change", () => {
       this.expectLoading();
       if (connection.trouble) this.#restore();
@@ -80,7 +83,7 @@ export class Asking extends Emitter {
 
   /** The server may have been started anew: before the next batch, see whether its model is loaded. */
   expectLoading() {
-    this.#isLoaded = false;
+    this.#loading.expect();
   }
 
   /**
@@ -88,9 +91,12 @@ export class Asking extends Emitter {
    * @param {Pool} pool
    */
   learn(pool) {
-    this.#isLoaded = pool.training.status !== "loading";
-    this.#onNews();
+    this.#loading.learn(pool);
     if (pool.counts.unlabeled > 0) this.askAgain();
+    const isByChance = pool.round.asked_by === "chance";
+    this.#isSwapDue ||= this.#isByChance && !isByChance;
+    this.#isByChance = isByChance;
+    this.#swap();
   }
 
   /** If no image could be had: something has changed, and images may be free again. */
@@ -118,6 +124,7 @@ export class Asking extends Emitter {
     await this.#requestWith("waiting", () => this.#askOnce());
     for (const action of this.#afterLease.splice(0)) action();
     if (this.#page.is("restored")) this.ask();
+    this.#swap();
   }
 
   /** Some of what is shown may be with others by now: see what is held, and show that. */
@@ -130,6 +137,38 @@ export class Asking extends Emitter {
       const tiles = lease.images.map((leased) => this.batch.findTile(leased.image_id) ?? this.#makeTile(leased));
       this.batch.align(tiles, this.#outbox.imageIds);
       this.tell("change", null);
+    });
+    this.ask();
+    this.#swap();
+  }
+
+  /**
+   * The learner can ask by now: what came by chance and is not answered gives way. Of a batch that was begun the current
+   * image stays.
+   */
+  async #swap() {
+    if (!this.#isSwapDue || !this.#request.is("idle") || !this.#page.is("answering")) return;
+    this.#isSwapDue = false;
+    const { open, current, isUntouched } = this.batch;
+    const pending = this.#outbox.imageIds;
+    const leaving = open.filter((tile) =>
+      tile.leased.asked_by === "chance" && !pending.has(tile.imageId) && (isUntouched || tile !== current)
+    );
+    if (leaving.length === 0) return;
+    for (const tile of leaving) tile.isClosed = true; // nobody answers what is given back
+    this.#show(isUntouched ? "asking" : "answering");
+    await this.#requestWith("realigning", async () => {
+      const pause = new Promise((resolve) => setTimeout(resolve, isUntouched ? SWAP_MS : 0));
+      await this.#connection.persist(() => this.#api.release(leaving.map(({ imageId }) => imageId)));
+      const lease = await this.#connection.persist(() => this.#api.lease(isUntouched ? null : open.length));
+      await pause;
+      this.#held.extend();
+      const stays = (/** @type {Leased} */ { image_id: imageId }) =>
+        this.batch.tiles.find((tile) => tile.imageId === imageId && !tile.isClosed);
+      this.batch.exchange(lease.images.map((leased) => stays(leased) ?? this.#makeTile(leased)));
+      if (this.batch.isDone) return;
+      this.#show("answering");
+      this.tell("asked", { round: lease.round });
     });
     this.ask();
   }
@@ -160,7 +199,7 @@ export class Asking extends Emitter {
   /** @param {PageState} state */
   #show(state) {
     this.#page.go(state);
-    this.#onNews();
+    this.#loading.look();
     this.tell("change", null);
   }
 
@@ -200,8 +239,9 @@ export class Asking extends Emitter {
       return;
     }
     const stale = `Asked by the model of round ${lease.round}; a newer one is being trained.`;
-    this.#notices.toggle("stale", "info", lease.stale && stale);
-    if (lease.stale) this.expectLoading();
+    const isStale = lease.stale && !this.#isByChance; // by chance no model asks
+    this.#notices.toggle("stale", "info", isStale && stale);
+    if (isStale) this.expectLoading();
     this.#show("answering");
     this.tell("asked", { round: lease.round });
   }
@@ -210,8 +250,9 @@ export class Asking extends Emitter {
   async #lease() {
     if (this.#page.is("restored")) return this.#api.lease(); // a sign that the server is back, no more
     const isFirst = this.#page.is("starting");
-    const isRankingNew = isFirst && !this.#isRoundDue; // then no one has to wait for a model to load
-    if (!isRankingNew) await this.#waitForModel();
+    const isRankingNew = isFirst && !this.#isRoundDue;
+    const needsModel = !isRankingNew && !this.#isByChance; // else nobody has to wait for it
+    if (needsModel) await this.#loading.wait(() => this.batch.isDone);
     if (!this.batch.isDone || !this.#outbox.isEmpty) return null;
     this.#request.go("leasing");
     try {
@@ -219,29 +260,6 @@ export class Asking extends Emitter {
     } finally {
       this.#request.go("waiting");
     }
-  }
-
-  /** Until the model is loaded, or an image is to be answered again; for some time at most. */
-  async #waitForModel() {
-    const end = performance.now() + LOADING_MS;
-    while (!this.#isLoaded) {
-      const { training } = await this.#api.getPool();
-      this.#isLoaded = training.status !== "loading";
-      if (this.#isLoaded || !this.batch.isDone || performance.now() >= end) return;
-      this.#notices.set("loading", "info", "The model is being loaded. The next images come in some seconds.");
-      await this.#waitForNews(end - performance.now());
-    }
-  }
-
-  /**
-   * @param {number} milliseconds at most
-   * @returns {Promise<void>}
-   */
-  #waitForNews(milliseconds) {
-    return new Promise((resolve) => {
-      this.#onNews = resolve;
-      setTimeout(resolve, milliseconds);
-    });
   }
 
   /** Without the server: the batch of an earlier visit, just as it was. */

@@ -95,6 +95,11 @@ export class Batch {
     return this.open.length === 0;
   }
 
+  /** Whether nobody has done anything with its images yet. */
+  get isUntouched() {
+    return this.tiles.every((tile) => tile.act === null && !tile.isFlagged);
+  }
+
   get lastAct() {
     return this.#acts.at(-1) ?? null;
   }
@@ -122,6 +127,19 @@ export class Batch {
     this.tiles = [...this.tiles, ...tiles.filter((tile) => !this.tiles.includes(tile))];
     for (const tile of tiles) tile.isClosed = false;
     if (!this.current?.isOpen) this.advance();
+  }
+
+  /**
+   * `tiles` are held now in the place of those that are not among them. What was acted on stays.
+   * @param {Tile[]} tiles
+   */
+  exchange(tiles) {
+    const { current } = this;
+    const kept = this.tiles.filter((tile) => tile.act !== null || tiles.includes(tile));
+    this.tiles = [...kept, ...tiles.filter((tile) => !kept.includes(tile))];
+    for (const tile of tiles) tile.isClosed = false;
+    this.#index = current === null ? -1 : this.tiles.indexOf(current);
+    if (this.#index < 0) this.advance();
   }
 
   /**

@@ -6,8 +6,8 @@ const FIRST_PAUSE_MS = 3_000;
 const LONGEST_PAUSE_MS = 60_000; // the browser's console tells of each try that is refused
 const POLL_MS = 5_000;
 
-/** @type {("round" | "labels" | "leases" | "training")[]} */
-const CHANGES = ["round", "labels", "leases", "training"];
+/** @type {("round" | "labels" | "leases" | "training" | "features")[]} */
+const CHANGES = ["round", "labels", "leases", "training", "features"];
 
 /**
  * Tells each change; "back" when the stream is open again after a break, in which news may have been missed; "lost"
@@ -15,7 +15,7 @@ const CHANGES = ["round", "labels", "leases", "training"];
  * has six for one server.
  *
  * @typedef {{ number: number }} Change
- * @extends {Emitter<{ round: Change, labels: Change, leases: Change, training: Change,
+ * @extends {Emitter<{ round: Change, labels: Change, leases: Change, training: Change, features: Change,
  *   back: null, lost: null, poll: null }>}
  */
 export class Events extends Emitter {

@@ -1,7 +1,7 @@
 /**
  * Numbers as people read them.
  *
- * @import { Round } from "./api.js"
+ * @import { Accuracy } from "./api.js"
  */
 
 const SPACE = "\u202f"; // narrow, and no line breaks there
@@ -50,17 +50,26 @@ export function plural(n, noun) {
 }
 
 /**
- * What one round changed on validation against the one before: "+15 images (+3.75 points)". Null without such images.
- * @param {Round} round
- * @param {Round} before
+ * What one round changed against the one before: "+15 images (+3.75 points)". Null if one of them is not measured.
+ * @param {Accuracy | null} now
+ * @param {Accuracy | null} then
  */
-export function change({ validation: now }, { validation: then }) {
+export function change(now, then) {
   if (now === null || then === null) return null;
   const images = now.correct - then.correct;
   if (images === 0) return "no change";
   const points = (now.accuracy - then.accuracy) * 100;
   const noun = Math.abs(images) === 1 ? "image" : "images";
   return `${signed(images)} ${noun} (${signed(points, 2)} points)`;
+}
+
+/**
+ * An estimate, rounded up to what it is good for: 7,400 as "8 s", 43,000 as "45 s", 130,000 as "3 min".
+ * @param {number} milliseconds
+ */
+export function roughTime(milliseconds) {
+  const coarse = milliseconds > 10_000 ? 5_000 : 1_000;
+  return waitingTime(Math.ceil(milliseconds / coarse) * coarse);
 }
 
 /**

@@ -20,6 +20,7 @@ import { Leases } from "./leases.js";
 import { Notices } from "./notices.js";
 import { Offline } from "./offline.js";
 import { Outbox } from "./outbox.js";
+import { PreparationView } from "./preparation.js";
 import { Progress } from "./progress.js";
 import { ShortageView } from "./shortage.js";
 import { listenToKeys } from "./shortcuts.js";
@@ -61,6 +62,7 @@ const outbox = new Outbox({
 const view = new TilesView(find("[data-work]"), pool);
 const shortage = new ShortageView(find("[data-work]"));
 const progress = new Progress({ place: page, notices, api, connection });
+const preparation = new PreparationView(notices);
 const held = new Held({ store: new Store(shelf("held")), offline: new Offline(), outbox, leaseSeconds });
 const asking = new Asking({
   api,
@@ -85,7 +87,10 @@ const preferences = new Store("inkling:preferences:");
 
 view.on("answer", (value) => labeling.answer(value));
 view.on("select", (tile) => labeling.select(tile));
-progress.on("pool", (pool) => asking.learn(pool));
+progress.on("pool", (pool) => {
+  preparation.show(pool);
+  asking.learn(pool);
+});
 asking.on("asked", ({ round }) => {
   if (round > progress.round) progress.refresh();
 });
@@ -124,10 +129,12 @@ events.open();
 function followChanges() {
   events.on("round", ({ number }) => {
     if (number >= progress.round) progress.refresh(); // the same one again: its test images are counted
+    else progress.recount(number);
   });
   events.on("labels", () => progress.refreshSoon());
   events.on("leases", () => asking.askAgain());
   events.on("training", () => progress.refresh());
+  events.on("features", () => progress.refreshSoon());
   events.on("poll", () => progress.refreshSoon());
   events.on("lost", () => asking.expectLoading());
   events.on("back", () => {

@@ -16,6 +16,7 @@ const SUBJECTS = [
   "flag",
   "training",
   "model",
+  "preparation",
   "loading",
   "stale",
   "round",
@@ -42,11 +43,21 @@ export class Notices {
     if (this.#lines.get(subject)?.dataset.text === text) return;
     const line = document.createElement("p");
     line.className = "notice";
-    Object.assign(line.dataset, { subject, tone, text });
+    Object.assign(line.dataset, { tone, text });
     line.append(Object.assign(document.createElement("span"), { textContent: text }));
     if (link !== null) line.append(makeLink(link));
     if (isDismissable) line.append(this.#makeDismissButton(subject));
+    this.put(subject, line);
+  }
+
+  /**
+   * Show a line that its owner makes and keeps up to date.
+   * @param {string} subject
+   * @param {HTMLElement} line
+   */
+  put(subject, line) {
     this.clear(subject);
+    line.dataset.subject = subject;
     this.#lines.set(subject, line);
     const rank = SUBJECTS.indexOf(subject);
     const later = SUBJECTS.slice(rank + 1).map((other) => this.#lines.get(other));

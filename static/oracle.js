@@ -4,17 +4,16 @@
  * data-region          an element with an id that is drawn anew from the page when a run in it changes
  * data-run="URL"       inside a region: a run under way, and where the API tells how far it is
  * data-state="..."     on the same element: status and experiment as drawn; a change draws the region anew
- * data-bar, data-count inside it: the <progress> and the text "3 of 40" that move in between
+ * data-bar, data-count inside it: the <progress> and the text "3 of 40" that move in between,
+ * data-preparation     and what is done before the first answer
  * data-announce        outside all regions, for screen readers: the page's title when it changes
  * data-chart="URL"     an empty element that Bokeh fills; in the same <figure> data-legend, an empty list,
- *                      data-chart-error, shown if it could not be drawn, and data-chart-save="NAME.svg", a button that
- *                      is shown once there is something to save
+ *                      and data-chart-error, shown if it could not be drawn
  * data-compare         the form of the boxes that choose runs: its button says how many, and needs 2 to data-most
  *
- * @import { LegendEntry } from "./chart_file.js"
- * @typedef {{ status: string, progress: { experiment: string | null, done: number, total: number } }} Run
+ * @typedef {{ label: string, colour: string, mark: string }} LegendEntry
+ * @typedef {{ status: string, progress: { experiment: string | null, done: number, total: number, preparation: string | null } }} Run
  */
-import { saveChart } from "./chart_file.js";
 import { findAllIn, findAround, findIn } from "./find.js";
 import { sayTimes } from "./times.js";
 
@@ -54,12 +53,14 @@ async function watch(element) {
     await redraw(findAround(element, "[data-region]"));
     return;
   }
-  const { done, total } = run.progress;
+  const { done, total, preparation } = run.progress;
   if (total === 0) return;
   const bar = /** @type {HTMLProgressElement} */ (findIn(element, "[data-bar]"));
   bar.max = total;
   bar.value = done;
-  findIn(element, "[data-count]").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+  const count = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+  findIn(element, "[data-count]").textContent = preparation === null ? count : `${done} %`;
+  findIn(element, "[data-preparation]").textContent = preparation ?? "";
 }
 
 /** @param {HTMLElement} region */
@@ -114,13 +115,8 @@ async function drawChart(element) {
     if (theme !== (dark.matches ? "dark" : "light")) return; // it changed meanwhile, and the other one is on its way
     drawn.get(element)?.clear();
     element.replaceChildren();
-    const views = await bokeh.embed.embed_item(chart.item, element);
-    drawn.set(element, views);
+    drawn.set(element, await bokeh.embed.embed_item(chart.item, element));
     findIn(figure, "[data-legend]").replaceChildren(...chart.legend.map(legendEntry));
-    const save = findIn(figure, "[data-chart-save]");
-    const title = findIn(figure, "h2").textContent;
-    save.onclick = () => saveChart(views.roots[0], title, chart.legend, save.dataset.chartSave ?? "");
-    save.hidden = false;
     error.hidden = true;
   } catch (reason) {
     console.warn("The chart could not be drawn.", reason);

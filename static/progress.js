@@ -1,6 +1,8 @@
 /**
  * How the model does: accuracy, labels, round, curve. Needs elements [data-show=NAME] inside `place`, NAME one of
- * accuracy, accuracy-name, validation, validation-note, change, test, test-note, labels, labels-note, round, until, fit, curve.
+ * accuracy, accuracy-name, validation, validation-note, change, test, test-note, labels, labels-note, asked, round, until,
+ * fit, curve. data-asked of `asked` says which images the learner asks. Rounds are compared by validation images, or by
+ * test images where there are no others.
  *
  * @import { Accuracy, Api, Pool, Round } from "./api.js"
  * @import { Connection } from "./connection.js"
@@ -28,6 +30,7 @@ export class Progress extends Emitter {
   #timer = 0;
   #isFetching = false;
   #isStale = false;
+  #isToldEarly = false; // the newest round was announced before its images were counted
 
   /** @param {{ place: HTMLElement, notices: Notices, api: Api, connection: Connection }} parts */
   constructor({ place, notices, api, connection }) {
@@ -88,36 +91,79 @@ export class Progress extends Emitter {
     } else if (pool.round.test && !this.#rounds.at(-1)?.test) {
       this.#rounds[this.#rounds.length - 1] = pool.round; // its test images are counted by now
       this.#showRounds();
+      if (this.#isToldEarly) this.#announce();
     }
     this.#showCounts(pool);
     this.#showTraining(pool.training);
     this.tell("pool", pool);
   }
 
+  /**
+   * The test images of an older round were counted: the curve has a further point.
+   * @param {number} number
+   */
+  async recount(number) {
+    if (this.#rounds[number]?.test !== null) return;
+    try {
+      const [counted] = await this.#connection.persist(() => this.#api.getRounds(number - 1));
+      this.#rounds[number] = counted;
+      this.#showRounds();
+    } catch {
+      // The page that is loaded next has it.
+    }
+  }
+
   #showRounds() {
-    const [before, round] = this.#newest();
-    const { validation } = round;
-    const shown = validation ?? round.test;
+    const { round, measured, before } = this.#compare();
+    const shown = measured?.[this.#split] ?? null;
     this.#set("accuracy", shown ? percent(shown.accuracy, 1) : "–");
-    this.#set("accuracy-name", validation ? "Validation accuracy: " : "Test accuracy: ");
+    this.#set("accuracy-name", this.#split === "validation" ? "Validation accuracy: " : "Test accuracy: ");
+    this.#showValidation(round);
+    this.#showTest(round);
+    this.#showChange(round, before);
+    this.#set("round", count(round.number));
+    this.#showAsked(round);
+    this.#set("fit", round.n_labels ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
+    this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
+  }
+
+  /** @param {Round} round */
+  #showValidation({ validation }) {
     this.#set("validation", validation ? percent(validation.accuracy) : "none");
     this.#set("validation-note", validation ? describe(validation) : "this pool has no validation images");
-    const news = before && change(round, before);
-    const since = news && before ? `${news} since round ${before.number}` : "";
-    this.#set("change", before ? since : "before the first training");
+  }
+
+  /** @param {Round} round */
+  #showTest(round) {
     const hasTest = this.#rounds[0].test !== null;
-    this.#set("test", round.test ? percent(round.test.accuracy) : hasTest ? "…" : "none");
+    const counted = this.#findCounted(round, "test");
+    this.#set("test", counted?.test ? percent(counted.test.accuracy) : hasTest ? "…" : "none");
     const missing = hasTest ? "being counted" : "this pool has no test images";
-    this.#set("test-note", round.test ? describe(round.test) : missing);
-    this.#set("round", count(round.number));
-    this.#set("fit", round.number ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
-    this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
-    const better = Math.sign((validation?.correct ?? 0) - (before?.validation?.correct ?? validation?.correct ?? 0));
-    this.#find("change").dataset.direction = ["worse", "same", "better"][better + 1];
+    const note = counted?.test ? describe(counted.test) : missing;
+    this.#set("test-note", counted && counted !== round ? `round ${counted.number}: ${note}` : note);
+  }
+
+  /**
+   * @param {Round} round
+   * @param {Round | undefined} before
+   */
+  #showChange(round, before) {
+    const [now, then] = [round[this.#split], before?.[this.#split] ?? null];
+    const news = change(now, then);
+    const since = news && before ? `${news} since round ${before.number}` : "";
+    this.#set("change", round.n_labels ? since : "before the first training");
+    const better = Math.sign((now?.correct ?? 0) - (then?.correct ?? now?.correct ?? 0));
+    this.#find("change").dataset.direction = ["worse", "same", "better"][now ? better + 1 : 1];
+  }
+
+  /** @param {Round} round */
+  #showAsked({ number, asked_by: by }) {
+    const { asked = "" } = this.#find("asked").dataset;
+    this.#set("asked", by === "chance" ? "by chance" : number ? asked : "the first of the pool");
   }
 
   /** @param {Pool} pool */
-  #showCounts({ counts, until_round: until }) {
+  #showCounts({ counts, round, until_round: until }) {
     this.#set("labels", `${count(counts.labeled)} of ${count(counts.images)}`);
     /** @type {[number, string][]} */
     const by = [
@@ -128,7 +174,8 @@ export class Progress extends Emitter {
     const some = by.filter(([n]) => n > 0).map(([n, who]) => `${who}: ${count(n)}`);
     this.#set("labels-note", some.join(", ") || "–");
     const next = counts.unlabeled === 0 ? "nothing left" : `after ${plural(until, "more label")}`;
-    this.#set("until", until === 0 ? "now" : next);
+    const isLookedAt = round.asked_by !== "chance";
+    this.#set("until", isLookedAt ? (until === 0 ? "now" : next) : "after the first look");
   }
 
   /** @param {Pool["training"]} training */
@@ -138,21 +185,38 @@ export class Progress extends Emitter {
   }
 
   #announce() {
-    const [before, round] = this.#newest();
-    const news = before ? change(round, before) : "the first";
-    const result = round.validation
-      ? `: ${percent(round.validation.accuracy)} right, ${news}.`
-      : ": the model is trained.";
-    this.#notices.set("round", "good", `Round ${round.number}, ${plural(round.n_labels, "label")}${result}`);
+    const { round, before } = this.#compare();
+    const now = round[this.#split];
+    const news = change(now, before?.[this.#split] ?? null);
+    const result = now ? `${percent(now.accuracy)} right${news ? `, ${news}` : ""}` : "the model is trained";
+    const trained = `Round ${round.number}, ${plural(round.n_labels, "label")}: ${result}.`;
+    const isLookedAt = round.asked_by !== "chance" && this.#rounds.at(-2)?.asked_by === "chance";
+    const asked = `The images are looked at. From now on you are asked ${this.#find("asked").dataset.asked}.`;
+    this.#notices.set("round", "good", [isLookedAt && asked, round.n_labels && trained].filter(Boolean).join(" "));
+    this.#isToldEarly = now === null && round.n_labels > 0;
     this.#place.dataset.fresh = round.number % 2 ? "odd" : "even"; // two names, so that the animation starts anew
   }
 
+  /** The images by which rounds are compared. */
+  get #split() {
+    return this.#rounds[0].validation ? "validation" : "test";
+  }
+
+  /** The newest round; it, or what is shown while it is counted; and the measured one before it. */
+  #compare() {
+    const round = this.#rounds[this.#rounds.length - 1];
+    const before = this.#rounds.findLast((other) => other !== round && other[this.#split] !== null);
+    return { round, before, measured: this.#findCounted(round, this.#split) };
+  }
+
   /**
-   * The newest round that is shown, and in front of it the one before.
-   * @returns {[Round | undefined, Round]}
+   * The round itself, or the one before that was counted last. What knew no label says nothing of one that does.
+   * @param {Round} round
+   * @param {"validation" | "test"} split
    */
-  #newest() {
-    return [this.#rounds.at(-2), this.#rounds[this.#rounds.length - 1]];
+  #findCounted(round, split) {
+    const counted = this.#rounds.findLast((other) => other[split] !== null);
+    return counted && (counted.n_labels > 0 || round.n_labels === 0) ? counted : null;
   }
 
   /**

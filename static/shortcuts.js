@@ -1,8 +1,9 @@
 /**
- * The page's one key listener. It keeps out of text fields, dialogs, browser shortcuts and auto-repeat. Keys of a
+ * The page's one key listener. It keeps out of text fields, dialogs, popovers, browser shortcuts and auto-repeat. Keys of a
  * single character can be turned off, for people who speak to their computer or hit keys by accident (WCAG 2.1.4).
  */
 
+const OPEN = "dialog[open], :popover-open";
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 
 /**
@@ -13,7 +14,7 @@ const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]
  */
 export function listenToKeys(actions, areCharactersOn) {
   document.addEventListener("keydown", (event) => {
-    if (event.repeat || isWriting(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.repeat || isWriting(event.target) || document.querySelector(OPEN)) return;
     const action = findAction(event, actions, areCharactersOn());
     if (action === null) return;
     event.preventDefault(); // Backspace and arrows have a meaning for the browser too

@@ -44,7 +44,8 @@ function curve(split, rounds, most) {
 /** @param {Round[]} rounds */
 function describe(rounds) {
   const split = rounds[0].validation ? "validation" : "test";
-  const known = rounds.flatMap(({ n_labels, [split]: result }) => result ? [{ n_labels, ...result }] : []);
+  const learned = rounds.filter(({ n_labels }, i) => n_labels > 0 || i === 0);
+  const known = learned.flatMap(({ n_labels, [split]: result }) => result ? [{ n_labels, ...result }] : []);
   if (known.length === 0) return "This pool has no images to measure the model by.";
   const first = known[0];
   const last = known[known.length - 1];

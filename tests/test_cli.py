@@ -22,7 +22,6 @@ from app.datasets.sample import SAMPLE_SHA256, load_sample
 from app.db import Database
 from app.learning.names import STRATEGIES
 from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS
-from app.oracle.scenarios import Parameters
 from app.oracle.table import Row
 from app.pools import get_pool, read_arrays
 
@@ -260,7 +259,7 @@ def test_nothing_of_the_largest_numbers_is_cut_off(columns: int) -> None:
     for row in rows:
         shown = Console(width=columns)
         with shown.capture() as captured:
-            shown.print(_as_table([row], Parameters(), digits=1 if columns > 100 else 0))
+            shown.print(_as_table([row], digits=1 if columns > 100 else 0))
 
         assert "…" not in captured.get()
         assert "auto_confident" in captured.get()
@@ -268,12 +267,12 @@ def test_nothing_of_the_largest_numbers_is_cut_off(columns: int) -> None:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.usefixtures("path")
-def test_a_random_ranking_is_called_random_in_the_table_and_on_the_bars() -> None:
+def test_a_random_ranking_is_called_random_in_the_table_on_the_bars_and_in_the_file(path: Path) -> None:
     words = ["--pool-size", "60", "--validation-size", "50", "--budget", "30", "--ranking", "random"]
-    result = run("oracle", "--experiment", "active", *words)
+    file = path.with_name("curves.json")
+    result = run("oracle", "--experiment", "active", *words, "--json", str(file))
 
-    assert list(rows_of(result.stdout)) == ["random_curve"]
+    assert list(rows_of(result.stdout)) == list(json.loads(file.read_text())["experiments"]) == ["random_curve"]
     assert "Active learning" not in result.output
     twice = run("oracle", "--experiment", "active", "--experiment", "random_curve", *words)
     assert (twice.exit_code, "active learning is random_curve" in " ".join(twice.stderr.split())) == (2, True)
@@ -319,17 +318,19 @@ def test_the_help_shows_flags_without_a_type_and_breaks_no_word(words: list[str]
     ("words", "code", "message"),
     [
         (["--experiment", "magic"], 2, "There is no experiment 'magic'"),
-        (["--budget", "0"], 2, "--budget"),
+        (["--budget", "0"], 2, "Invalid value for '--budget': Budget: 0 is too small. Enter 1 to 4,000."),
+        (["--batch-size", "10001"], 2, "Batch size: 10,001 is too large. Enter 1 to 10,000."),
         (["--ranking", "astrology"], 2, "--ranking"),
-        (["--pool-size", "5000"], 1, "the data set has 4,000"),
-        (["--pool-size", "60", "--budget", "61"], 1, "A budget of 61 labels is more than the pool of 60"),
+        (["--pool-size", "5000"], 2, "Pool size: 5,000 is too large. Enter 10 to 4,000."),
+        (["--validation-size", "1001"], 2, "Validation size: 1,001 is too large. Enter 1 to 1,000."),
+        (["--pool-size", "60", "--budget", "61"], 2, "Budget: 61 is too large. Enter 1 to 60. The pool has 60 images"),
     ],
 )
 def test_the_oracle_says_what_it_cannot_do(words: list[str], code: int, message: str) -> None:
     result = run("oracle", *words)
 
     assert result.exit_code == code
-    assert message in result.stderr
+    assert message in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.output
 
 

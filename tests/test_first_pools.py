@@ -1,5 +1,7 @@
 """A first start makes the same images into two pools, and nothing else ever does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,13 @@ def test_a_first_start_makes_two_pools_of_the_same_images(database: Database) ->
     assert (len(one.validation), len(other.validation)) == (20, 0)
     assert len(other.test) == len(one.test) + 20  # what does not validate tests
     assert not ensure_both(database)
+
+
+def test_a_second_pool_of_other_images_is_not_made(database: Database) -> None:
+    first_pools.ensure_first(database, settings_of(database), make_data_set)
+
+    others = replace(make_data_set(seed=7), sha256="1" * 64)
+    assert not first_pools.ensure_second(database, settings_of(database), lambda: others)
 
 
 def test_nobody_gets_a_second_pool_who_does_not_want_one(database: Database) -> None:

@@ -73,6 +73,19 @@ def test_ones_own_come_before_the_head_of_a_newer_ranking(database: Database, po
     assert ids_of(ask(database, pool, ada, 4).images) == held + ranked
 
 
+def test_what_one_holds_stays_as_it_was_asked_when_the_next_round_asks_otherwise(
+    database: Database, ada: Annotator
+) -> None:
+    pool = add_pool(database, learner="graph")
+    by_chance = ask(database, pool, ada, 2).images
+    add_round(database, pool, image_ids(database, pool))
+
+    held = ask(database, pool, ada, 3).images
+
+    assert ids_of(held)[:2] == ids_of(by_chance)
+    assert [image.asked_by for image in held] == ["chance", "chance", "strategy"]
+
+
 def test_asking_for_fewer_than_one_holds_gives_only_so_many(database: Database, pool: Pool, ada: Annotator) -> None:
     ask(database, pool, ada, 5)
 

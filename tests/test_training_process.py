@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from app import training_status
+from app import trained_models, training_status
 from app.changes import Change
 from app.datasets import DataSet
 from app.db import Database
@@ -28,7 +28,7 @@ from app.training_process import NICENESS, TrainingProcess
 
 from .factories.acts import ask_and_answer
 from .factories.files import make_settings, url_of
-from .factories.making import add_trainer, make_data_set
+from .factories.making import NOW, add_pool, add_trainer, make_data_set
 from .factories.stored import newest_round
 
 pytestmark = pytest.mark.tensorflow
@@ -71,6 +71,17 @@ def test_it_trains_what_another_process_commits_and_tells_it(
             ask_and_answer(database, pool, ada, 10)
             assert live.wait_for_round(pool.id, after=number - 1, seconds=60)
             assert newest_round(database, pool).number == number
+
+
+def test_images_are_looked_at_before_a_model_is_trained(database: Database, pool: Pool, ada: Annotator) -> None:
+    ask_and_answer(database, pool, ada, 10)
+    with database.write() as session:
+        trained_models.request_model(session, pool, seed=0, now=NOW)
+    process = TrainingProcess(database, settings_of(database), make_data_set)
+    assert process._find_chore() == ("model", "train", "patterns")
+
+    add_pool(database, slug="looking", learner="graph", height=8, width=8)
+    assert process._find_chore() == ("pool", "prepare", "looking")
 
 
 def test_it_says_when_it_is_ready_and_is_gone_when_it_ends(database: Database, pool: Pool, live: Live) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "restore": ("operations:restore", "Put a backup in the place of the database, while no server runs."),
     "pool": ("pools:pool_app", "The pools of images to label."),
     "label": ("labels:label_app", "Labels that were given."),
+    "model": ("models:model_app", "Networks to take away, trained on the labels of a pool."),
     "user": ("accounts:user_app", "Accounts: who may log in."),
     "token": ("accounts:token_app", "Tokens: what scripts show instead of a password."),
 }

@@ -2,7 +2,16 @@
 
 import os
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from app.db import Database, Write
+
+T = TypeVar("T")
 
 STANDARD_INPUT = 0
 NICENESS = 15  # below the trainer's rounds
@@ -16,6 +25,17 @@ def end_with_parent() -> None:
 def give_way() -> None:
     """Let everything else go first."""
     os.nice(NICENESS)
+
+
+def start_writer(database: Database) -> Write:
+    """Writes in a thread with the priority of now: one that gives way would hold the write lock for too long."""
+    thread = ThreadPoolExecutor(1, "writer")
+    thread.submit(int).result()
+
+    def write(work: Callable[[Session], T], /) -> T:
+        return thread.submit(database.write_together, work).result()
+
+    return write
 
 
 def _wait_for_end() -> None:

@@ -1,27 +1,28 @@
-"""`inkling oracle`: the paper's experiments in the terminal."""
+"""`inkling oracle`: the experiments in the terminal."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich import box
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app import datasets
 from app.accuracy import Accuracy
 from app.cli.console import failures_in_words, get_settings, notes, screen
+from app.cli.oracle_progress import progress_bars, show_in
+from app.cli.oracle_study import run_study
+from app.datasets import DataSet
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, STRATEGIES, Strategy
 from app.oracle import runs, table
-from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, about, as_named
+from app.oracle.bounds import LARGEST, TITLES, Sizes, find_faults
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, TABLE, Experiment
 from app.oracle.results import RunResult
 from app.oracle.scenarios import Parameters
-from app.oracle.scenarios import Progress as RunProgress
+from app.oracle.study import MAX_POOLS
 
 WIDE = 110  # columns from which an interval has three digits
 
@@ -31,33 +32,47 @@ def oracle(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. If left out, all but random_curve.",
+            help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. If left out, the six of the paper.",
         ),
     ] = None,
-    pool_start: Annotated[int, typer.Option(metavar="N", min=0, help="First training image of the pool.")] = 0,
-    pool_size: Annotated[int, typer.Option(metavar="N", min=10, help="Images in the pool.")] = 4000,
+    pool_start: Annotated[int, typer.Option(metavar="N", help="First training image of the pool, from 0.")] = 0,
+    pool_size: Annotated[int, typer.Option(metavar="N", help="Images in the pool, 10 or more.")] = 4000,
     validation_size: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Validation images, the first of the test set.")
+        int, typer.Option(metavar="N", help="Validation images, the first of the test set; 1 or more.")
     ] = 400,
-    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given between two fits.")] = 10,
-    budget: Annotated[int, typer.Option(metavar="N", min=1, help="Labels given in all.")] = 400,
-    shuffle_seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Shuffle the pool by this seed.")] = None,
+    batch_size: Annotated[int, typer.Option(metavar="N", help="Labels given between two fits, 1 to 10,000.")] = 10,
+    budget: Annotated[
+        int, typer.Option(metavar="N", help="Labels given in all, at most one an image of the pool.")
+    ] = 400,
+    shuffle_seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Shuffle the pool by this seed, from 0.")
+    ] = None,
     ranking: Annotated[
         Strategy, typer.Option(metavar="STRATEGY", help=f"Query strategy: {', '.join(STRATEGIES)}.")
     ] = "least_confidence",
+    pools: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MAX_POOLS,
+            help="Run on so many pools, drawn by --shuffle-seed, and compare with active and inkling_random.",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all curves to this file.")
     ] = None,
 ) -> None:
-    """Simulate an annotator who is always right: the paper's experiments beside its numbers.
+    """Simulate an annotator who is always right: the paper's experiments beside its numbers, and Inkling's own.
 
     Ends with exit code 1 if MNIST and the paper's parameters were used and any accuracy differs from the paper's.
     """
     unknown = set(experiment or ()) - set(ALL_EXPERIMENTS)
     if unknown:
         raise typer.BadParameter(f"There is no experiment {unknown.pop()!r}. Choose from {', '.join(ALL_EXPERIMENTS)}.")
+    named = cast(list[Experiment], list(dict.fromkeys(experiment or EXPERIMENTS)))
     parameters = Parameters(
-        experiments=tuple(name for name in ALL_EXPERIMENTS if name in (experiment or EXPERIMENTS)),
+        experiments=tuple(sorted(named, key=ALL_EXPERIMENTS.index)),
         pool_start=pool_start,
         pool_size=pool_size,
         validation_size=validation_size,
@@ -66,19 +81,18 @@ def oracle(
         shuffle_seed=shuffle_seed,
         ranking=ranking,
     )
-    if parameters.has_random_twice:
-        raise typer.BadParameter(
-            "With --ranking random, active learning is random_curve: leave one of the two experiments out."
-        )
+    _check(parameters, LARGEST)  # what no data set allows is refused before one is fetched
+    if pools is not None:
+        run_study(named, parameters, pools, json_file, _load)
+    else:
+        _run_once(parameters, json_file)
+
+
+def _run_once(parameters: Parameters, json_file: Path | None) -> None:
     with failures_in_words():
-        data = datasets.load(get_settings())
-        notes.print(f"Data: {escape(data.description)}")
-        if json_file is not None:
-            json_file.touch()  # before the run, so that a missing folder fails at once
-        with notes.status("Loading TensorFlow"):
-            make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
-        with _progress_bars(parameters) as on_progress:
-            result = runs.run_oracle(data, parameters, on_progress)
+        data = _load(parameters, json_file)
+        with progress_bars() as bars:
+            result = runs.run_oracle(data, parameters, show_in(bars))
         _print_result(result)
         if json_file is not None:
             json_file.write_text(json.dumps(result.as_json(), indent=1), encoding="utf-8")
@@ -86,26 +100,36 @@ def oracle(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _progress_bars(parameters: Parameters) -> Iterator[runs.OnProgress]:
-    """One bar an experiment, begun when it begins."""
-    columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notes) as bars:
-        tasks = {}
+def _load(parameters: Parameters, json_file: Path | None) -> DataSet:
+    """The data set, once all that could fail later has been tried."""
+    data = datasets.load(get_settings())
+    notes.print(f"Data: {escape(data.description)}")
+    _check(parameters, Sizes(len(data.train.images), len(data.test.images)))
+    if json_file is not None:
+        json_file.touch()  # before the run, so that a missing folder fails at once
+    if any(TABLE[name].learner == PAPERS for name in parameters.experiments):
+        with notes.status("Loading TensorFlow"):
+            make_learner(PAPERS, len(data.classes), data.train.images.shape[1:]).warm_up()
+    return data
 
-        def show(progress: RunProgress) -> None:
-            name = progress.experiment
-            if name not in tasks:
-                tasks[name] = bars.add_task(about(name, parameters.ranking).title, total=progress.total)
-            bars.update(tasks[name], completed=progress.done)
 
-        yield show
+def _check(parameters: Parameters, sizes: Sizes) -> None:
+    """End with exit code 2 if a number is out of its bounds, or an experiment is there twice."""
+    if parameters.has_random_twice:
+        raise typer.BadParameter(
+            "With --ranking random, active learning is random_curve: leave one of the two experiments out."
+        )
+    faults = find_faults({name: getattr(parameters, name) for name in TITLES}, sizes)
+    for name in faults:
+        raise typer.BadParameter(" ".join(faults.values()), param_hint=f"'--{name.replace('_', '-')}'")
 
 
 def _print_result(result: RunResult) -> None:
     rows = table.compare(result)
     if rows:
-        screen.print(_as_table(rows, result.parameters, digits=1 if screen.width >= WIDE else 0))
+        screen.print(_as_table(rows, digits=1 if screen.width >= WIDE else 0))
+    if looked := max((row.prepare_seconds for row in rows), default=0.0):
+        screen.print(f"Inkling's learner looked at the images for {looked:.1f} s before the first answer.")
     if result.clusters is not None:
         distances = result.clusters.distances
         screen.print(
@@ -116,20 +140,20 @@ def _print_result(result: RunResult) -> None:
             screen.print(f"The paper, from other centres: {theirs.first:,.0f} and {theirs.last:,.0f}.")
     n_points = sum(row.n_points for row in rows)
     if result.matches_paper is None:
-        screen.print("Not compared with the paper: that takes MNIST and the paper's parameters.")
+        screen.print("Not compared with the paper: that takes its experiments on MNIST with its parameters.")
     else:
         n_equal = sum(row.n_equal or 0 for row in rows)
         verdict = "[green]All equal[/]" if result.matches_paper else "[bold red]Not equal[/]"
         screen.print(f"{verdict}: {n_equal} of {n_points} accuracies are the paper's, digit by digit.")
 
 
-def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> Table:
+def _as_table(rows: list[table.Row], *, digits: int) -> Table:
     """The rows as a table; intervals have `digits` digits behind the point.
 
     Without any the table fits in 80 columns, which Rich takes where there is no terminal.
     """
     shown = Table(
-        title="Published and reproduced",
+        title="Published and reproduced" if any(TABLE[row.experiment].is_papers for row in rows) else None,
         caption="In brackets the 95 % Wilson interval. Unseen: images that neither training nor stopping saw.",
         box=box.SIMPLE_HEAD,
         padding=(0, digits),
@@ -138,7 +162,7 @@ def _as_table(rows: list[table.Row], parameters: Parameters, *, digits: int) -> 
         shown.add_column(column, justify="left" if column == "experiment" else "right", no_wrap=True)
     for row in rows:
         shown.add_row(
-            as_named(row.experiment, parameters.ranking),
+            row.experiment,
             f"{row.labels:,}",
             _percent(row.published) if row.published is not None else "–",
             _with_interval(row.validation, digits),

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 LearnerName = Literal["softmax", "graph"]
 LEARNERS: tuple[LearnerName, ...] = get_args(LearnerName)
 PAPERS: LearnerName = "softmax"
+OWN: LearnerName = "graph"
 PREPARING: frozenset[LearnerName] = frozenset({"graph"})  # they look at a pool for seconds before they ask
 
 Strategy = Literal["least_confidence", "margin", "entropy", "random"]

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, computed_field, 
 
 from app.accuracy import Accuracy
 from app.oracle import paper
-from app.oracle.experiments import Experiment
-from app.oracle.scenarios import Curve, Parameters, Results
+from app.oracle.experiments import Experiment, as_named
+from app.oracle.scenarios import Parameters, Results
+from app.oracle.steps import Curve
 
 FORMAT: Literal[1] = 1
 PARAMETERS = TypeAdapter(Parameters)  # to JSON and back
@@ -34,7 +35,7 @@ class CurveResult(Frozen):
     There may be no unseen images. `test_right` says which of them the last model gets right, one bit an image as
     `pack_bits` packs them; versions before 0.3 did not store it. `n_equal` counts the accuracies that are the paper's,
     `published` is its last one: null if it has no such run. `confidence` maps a number of labels to the ascending
-    confidences of what had none then.
+    confidences of what had none then. `prepare_seconds` went by before the first label.
     """
 
     labels: tuple[int, ...] = Field(min_length=1)
@@ -46,6 +47,7 @@ class CurveResult(Frozen):
     published: float | None
     n_equal: int | None
     seconds: float
+    prepare_seconds: float = 0.0
     confidence: dict[int, tuple[float, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -128,9 +130,15 @@ class RunResult(Frozen):
     @model_validator(mode="before")
     @classmethod
     def is_of_this_format(cls, stored: Any) -> Any:
-        """Results of versions before 0.4 have no format."""
+        """Results of versions before 0.4 have no format; until 0.4 asking at random could be called active."""
         is_old = isinstance(stored, dict) and "format" not in stored and "experiments" in stored
-        return _from_shares(stored) if is_old else stored
+        return _name_random(_from_shares(stored) if is_old else stored)
+
+    @property
+    def confidence(self) -> dict[int, tuple[float, ...]]:
+        """That of the first experiment batch by batch that has one, the query strategy's before random choice."""
+        curves = [self.experiments[name] for name in ("active", "random_curve") if name in self.experiments]
+        return next((curve.confidence for curve in curves if curve.confidence), {})
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -184,6 +192,7 @@ def _build_curve(experiment: Experiment, curve: Curve, has_paper: bool) -> Curve
         published=theirs[-1] if theirs else None,
         n_equal=n_equal,
         seconds=curve.seconds,
+        prepare_seconds=curve.prepare_seconds,
         confidence={n: tuple(values.astype(float).round(5).tolist()) for n, values in curve.confidence.items()},
     )
 
@@ -201,6 +210,15 @@ def _from_shares(stored: dict[str, Any]) -> dict[str, Any]:
         for name, curve in experiments.items()
     }
     return {**stored, "format": FORMAT, "experiments": curves, "clusters": clusters}
+
+
+def _name_random(stored: Any) -> Any:
+    """A result in which what was asked at random is called random."""
+    if not isinstance(stored, dict) or not isinstance(parameters := stored.get("parameters"), dict):
+        return stored
+    if parameters.get("ranking") != "random" or "active" not in stored.get("experiments", ()):
+        return stored
+    return {**stored, "experiments": {as_named(name, "random"): it for name, it in stored["experiments"].items()}}
 
 
 def _counts(shares: Iterable[float], total: int) -> list[int]:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, func, select, update
@@ -192,7 +192,7 @@ class OracleRunner:
             if time.monotonic() - stored_at < self.PROGRESS_SECONDS:
                 return
             stored_at = time.monotonic()
-            claim.store(progress={"experiment": progress.experiment, "done": progress.done, "total": progress.total})
+            claim.store(progress=asdict(progress))
 
         return run_oracle(data, parameters, store_progress, lambda result: claim.store(result=result.as_stored()))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.accuracy import Accuracy
-from app.oracle.experiments import Experiment, about
+from app.oracle.experiments import TABLE, Experiment
 from app.oracle.results import CurveResult, RunResult
 
 
@@ -11,7 +11,8 @@ from app.oracle.results import CurveResult, RunResult
 class Row:
     """One experiment: the last point of its curve beside the paper's, and how many points are equal.
 
-    `published` and `n_equal` are None where the paper has no such run.
+    `prepare_seconds` went by before the first label. `published` and `n_equal` are None where the paper has no such
+    run.
     """
 
     experiment: Experiment
@@ -23,6 +24,7 @@ class Row:
     n_points: int
     n_equal: int | None
     seconds: float
+    prepare_seconds: float = 0.0
 
     @property
     def is_equal(self) -> bool | None:
@@ -32,10 +34,7 @@ class Row:
 
 def compare(result: RunResult) -> list[Row]:
     """A row for each curve."""
-    return [
-        _row(experiment, about(experiment, result.parameters.ranking).title, curve)
-        for experiment, curve in result.experiments.items()
-    ]
+    return [_row(experiment, TABLE[experiment].title, curve) for experiment, curve in result.experiments.items()]
 
 
 def _row(experiment: Experiment, title: str, curve: CurveResult) -> Row:
@@ -49,4 +48,5 @@ def _row(experiment: Experiment, title: str, curve: CurveResult) -> Row:
         n_points=len(curve.labels),
         n_equal=curve.n_equal,
         seconds=curve.seconds,
+        prepare_seconds=curve.prepare_seconds,
     )

@@ -4,7 +4,9 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +81,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     try:
         server.start()
         server.wait_until_ready()
+        yield server
+    finally:
+        server.kill()
+
+
+@contextmanager
+def serve_alone(folder: Path) -> Iterator[Server]:
+    """A server of a module's own, without a trainer, and with few pools."""
+    server = Server(folder, "--no-trainer", dataset="sample", pool_size="60", validation_size="50")
+    try:
+        server.start()
         yield server
     finally:
         server.kill()

@@ -16,7 +16,7 @@ COMMAND = [sys.executable, "-c", "from app.cli import app; app()", "serve"]
 class Server:
     """`inkling serve` on a free port. Its settings come from `settings` alone, not from the test's environment."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
         self.database_url = f"sqlite:///{folder / 'inkling.db'}"
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -27,13 +27,14 @@ class Server:
             "INKLING_SIDE_BY_SIDE": "false",
         }
         self._environment = clean | own | {f"INKLING_{name.upper()}": value for name, value in settings.items()}
+        self._command = [*COMMAND, *options]
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and return as soon as pages are served; the model may still be loading."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(COMMAND, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
         self._wait_for("/healthz")
 
     def wait_until_ready(self) -> None:

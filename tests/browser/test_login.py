@@ -37,11 +37,11 @@ def test_whoever_is_not_logged_in_comes_to_the_login_and_then_where_they_wanted(
 ) -> None:
     page.goto(f"{guarded.url}/pools/digits/answers")
     expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
-    assert links(page) == ["Label", "API"]
+    assert links(page) == ["Pools", "Label", "API"]
     fill_in(page, "ben")
     expect(page).to_have_url(f"{guarded.url}/pools/digits/answers")
     expect(page.get_by_title("Logged in as ben")).to_be_visible()
-    assert links(page) == ["Label", "My work", "API"]
+    assert links(page) == ["Pools", "Label", "My work", "API"]
 
 
 def test_the_login_works_without_scripts_and_says_what_was_wrong(
@@ -56,7 +56,7 @@ def test_the_login_works_without_scripts_and_says_what_was_wrong(
     expect(page.get_by_label("Password")).to_be_empty()
     fill_in(page, "ada")
     expect(page).to_have_url(f"{guarded.url}/pools/digits/me")
-    assert links(page) == ["Label", "My work", "People", "Oracle", "Audit", "API"]
+    assert links(page) == ["Pools", "Label", "My work", "People", "Oracle", "Audit", "API"]
 
 
 def test_logging_out_gives_the_images_back_and_closes_the_door(

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from app.db import Database
 from app.models import OracleRun
+from app.oracle.scenarios import Parameters
 
 from ..web.oracle_results import add_run, make_result
 from .conftest import Complaints, OpenPage
@@ -69,7 +70,9 @@ def test_a_wrong_entry_comes_back_with_its_message(page: Page, server: Server, c
     page.get_by_role("button", name="Start this run").click()
     budget = page.get_by_label("Budget")
     expect(budget).to_have_value("0")
-    expect(budget).to_have_accessible_description("Labels given, at most the pool size. 1 to 4,000. Enter 1 or more.")
+    expect(budget).to_have_accessible_description(
+        "Labels given, at most the pool size. 1 to 4,000. Budget: 0 is too small. Enter 1 to 4,000."
+    )
     expect(page.get_by_label("Validation size")).to_be_focused()
 
 
@@ -81,6 +84,20 @@ def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Se
     page.request.post(f"{server.url}/api/v1/oracle-runs/{run_id}/stop")
     expect(row.get_by_text("stopped", exact=True)).to_be_visible()
     expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_the_preparation_of_a_learner_is_followed(page: Page, server: Server, database: Database) -> None:
+    parameters = Parameters(experiments=("inkling",))
+    run_id = add_run(database, status="running", parameters=parameters, progress=("inkling", 1, 100), preparation="a")
+    page.goto(f"{server.url}/oracle/{run_id}")
+
+    told = "learning what strokes look like"
+    for done, total, preparation, count in (10, 100, told, "10 %"), (3, 40, None, "3 of 40"):
+        now = {"experiment": "inkling", "done": done, "total": total, "preparation": preparation}
+        with database.write() as session:
+            session.execute(update(OracleRun).where(OracleRun.id == run_id).values(progress=now))
+        expect(page.get_by_text(count, exact=True)).to_be_visible()
+        expect(page.locator("[data-preparation]")).to_have_text(preparation or "")
 
 
 def test_the_charts_follow_the_systems_colours(page: Page, server: Server, database: Database) -> None:
@@ -103,9 +120,27 @@ def test_every_state_is_accessible_and_fits_the_window(
     failed = add_run(database, status="failed", error="The pool is too large. Lower the pool size.")
     stopped = add_run(database, status="stopped", result=make_result("ground_truth", "random"))
     running = add_run(database, status="running", progress=("auto_confident", 3, 360))
+    own = add_run(database, result=make_result("active", "inkling", "inkling_random"))
+    preparing = add_run(
+        database,
+        status="running",
+        parameters=Parameters(experiments=("inkling",)),
+        progress=("inkling", 35, 100),
+        preparation="looking at every image",
+    )
     page = open_page(viewport=SIZES[size], color_scheme=scheme)
     compared = f"/compare?run={done}&run={other}"
-    for path in ("", f"?like={done}", f"/{done}", f"/{failed}", f"/{stopped}", f"/{running}", compared):
+    for path in (
+        "",
+        f"?like={done}",
+        f"/{done}",
+        f"/{failed}",
+        f"/{stopped}",
+        f"/{running}",
+        f"/{own}",
+        f"/{preparing}",
+        compared,
+    ):
         page.goto(f"{server.url}/oracle{path}")
         if path == compared:
             expect_charts(page, 1)
@@ -155,14 +190,14 @@ def test_every_chart_is_saved_as_an_svg_with_its_title_and_legend(
 
     for name, words in (("accuracy", "Active learning"), ("confidence", "After 400 labels"), ("distances", "This run")):
         with page.expect_download() as saving:
-            page.locator(f'[data-chart-save="inkling-run-{run_id}-{name}.svg"]').click()
+            page.locator(f'a[href*="/charts/{name}.svg"]').click()
+        assert saving.value.suggested_filename == f"inkling-run-{run_id}-{name}.svg"
         file = ElementTree.fromstring(saving.value.path().read_text(encoding="utf-8"))
         said = ["".join(text.itertext()) for text in file.iter("{http://www.w3.org/2000/svg}text")]
-        assert (
-            said[0] == page.locator("figure h2").nth(["accuracy", "confidence", "distances"].index(name)).inner_text()
-        )
+        heading = page.locator("figure h2").nth(["accuracy", "confidence", "distances"].index(name)).inner_text()
+        assert said[0] == f"Run {run_id}: {heading}"
         assert words in said
-        assert len(list(file.iter("{http://www.w3.org/2000/svg}path"))) > 5
+        assert len(list(file.iter("{http://www.w3.org/2000/svg}polyline"))) > 5
 
 
 def test_on_a_phone_the_first_chart_begins_on_the_second_screen(

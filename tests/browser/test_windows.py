@@ -25,9 +25,9 @@ PARTS = ["[data-picture]", "[data-pad]", "[data-tiles]", ".tools"]
 SEVERAL_LINES = (
     "Another account is logged in here, and this line says so in as many words as any line of this page has. " * 2
 )
-SAY = """async ([folder, text]) => {
+SAY = """async ([folder, subject, text]) => {
   const { Notices } = await import(`${folder}/notices.js`);
-  new Notices(document.querySelector("[data-notices]")).set("connection", "warn", text);
+  new Notices(document.querySelector("[data-notices]")).set(subject, "warn", text);
 }"""
 
 OpenSized = Callable[..., LabelPage]
@@ -45,6 +45,11 @@ def open_sized(open_page: OpenPage, server: Server, make_pool: MakePool) -> Open
         return opened
 
     return open_one
+
+
+def say(opened: LabelPage, subject: str, text: str) -> None:
+    """Let the page say it below all that it says."""
+    opened.page.evaluate(SAY, [static_url(), subject, text])
 
 
 def boxes(opened: LabelPage) -> dict[str, object]:
@@ -68,7 +73,7 @@ def test_all_that_answers_and_what_the_page_says_is_in_sight(open_sized: OpenSiz
     opened.answer_batch()
     expect(opened.notice("round")).to_be_in_viewport(ratio=1)
     opened.wait_for_image()
-    opened.page.evaluate(SAY, [static_url(), SEVERAL_LINES])
+    say(opened, "connection", SEVERAL_LINES)
     notices = opened.page.locator("[data-notices]")
     expect(notices).to_be_in_viewport(ratio=1)
     for part in (opened.picture, opened.pad):
@@ -88,6 +93,17 @@ def test_of_several_messages_the_newest_is_in_sight_and_keys_reach_the_others(op
     expect(notices).to_be_focused()
     opened.notice("flag").get_by_role("button").click()
     expect(notices).not_to_have_attribute("tabindex", "0")
+
+
+@pytest.mark.parametrize("size", SMALL)
+def test_two_lines_fit_and_of_more_the_newest_is_whole(open_sized: OpenSized, size: str) -> None:
+    opened = open_sized(size)
+    notices = opened.page.locator("[data-notices]")
+    for n_lines, subject in enumerate(("others", "ask", "stale", "round"), 1):
+        say(opened, subject, "One short line")
+        expect(opened.notice(subject)).to_be_in_viewport(ratio=1)
+        has_scrolled = notices.evaluate("bar => bar.scrollTop > 0")
+        assert has_scrolled == (n_lines > 2)
 
 
 @pytest.mark.parametrize("size", ["phone on its side", "1280 by 800 at 200 %"])

@@ -23,9 +23,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def wait_for_threads_left_behind() -> None:
+    """Until the requests that `fetch_file` gave up waiting for have ended."""
+    for thread in threading.enumerate():
+        if thread.name == "reach":
+            thread.join(10)
+            assert not thread.is_alive()
+
+
 @pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a name server: every name but the loopback's is unknown at once."""
+def offline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without a name server: every name but the loopback's is unknown at once.
+
+    It stays so until no request of the test is left, which would reach for the network afterwards.
+    """
     resolve = socket.getaddrinfo
 
     def refuse(host: Any, *args: Any, **kwargs: Any) -> Any:
@@ -36,11 +47,13 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
+    yield
+    wait_for_threads_left_behind()
 
 
 @pytest.fixture
 def released() -> Iterator[threading.Event]:
-    """What hangs in a test waits for this, so that no thread outlives its test by much."""
+    """What hangs in a test waits for this, so that no thread outlives its test."""
     event = threading.Event()
     yield event
     event.set()

@@ -8,4 +8,5 @@ from .files import *  # noqa: F403
 from .logins import *  # noqa: F403
 from .making import *  # noqa: F403
 from .stored import *  # noqa: F403
+from .trained import *  # noqa: F403
 from .watching import *  # noqa: F403

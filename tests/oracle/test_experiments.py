@@ -2,13 +2,13 @@
 
 from typing import get_args
 
-from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, TABLE, Experiment, about, as_named
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, TABLE, Experiment, as_named
 from app.web.pages.charts import PALETTES
 
 
 def test_every_experiment_is_in_the_table_in_the_order_of_its_type() -> None:
     assert get_args(Experiment) == ALL_EXPERIMENTS
-    assert set(ALL_EXPERIMENTS) - set(EXPERIMENTS) == {"random_curve"}
+    assert set(ALL_EXPERIMENTS) - set(EXPERIMENTS) == {"random_curve", "inkling", "inkling_random"}
 
 
 def test_no_two_curves_look_alike() -> None:
@@ -22,6 +22,6 @@ def test_no_two_curves_look_alike() -> None:
 
 
 def test_active_learning_that_asks_at_random_is_called_random() -> None:
-    assert about("active", "random").title == TABLE["random_curve"].title == "Random, batch by batch"
-    assert about("active", "margin").title == "Active learning"
+    assert TABLE[as_named("active", "random")].title == "Random, batch by batch"
+    assert as_named("active", "margin") == "active"
     assert as_named("random", "random") == "random"

@@ -17,7 +17,8 @@ from app.oracle import runs
 from app.oracle.experiments import EXPERIMENTS, Experiment
 from app.oracle.paper import published
 from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result, pack_bits, unpack_bits
-from app.oracle.scenarios import Curve, Parameters, Results
+from app.oracle.scenarios import Parameters, Results
+from app.oracle.steps import Curve
 from tests.factories.making import NOW
 
 # What version 0.2 stored: no format, shares in place of counts, k-means among the curves, no answers one by one.

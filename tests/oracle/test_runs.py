@@ -305,7 +305,12 @@ def test_progress_is_stored_as_it_is_made(database: Database, runner: OracleRunn
     run_id = request(database)
     run_one(database, runner)
 
-    assert get(database, run_id).progress == {"experiment": "active", "done": 3, "total": 3}
+    assert get(database, run_id).progress == {
+        "experiment": "active",
+        "done": 3,
+        "total": 3,
+        "preparation": None,
+    }
 
 
 def test_a_run_whose_trainer_is_gone_is_begun_again(database: Database) -> None:
@@ -355,6 +360,33 @@ def test_what_is_more_urgent_is_done_between_the_fits(database: Database, runner
     assert runner.run_one(add_trainer(database), lambda: turns.append(statuses(database)[0]))
 
     assert turns == ["running"] * 4  # one fit of "random", three of "active"
+
+
+def test_what_is_more_urgent_is_done_while_a_learner_looks_at_the_images(
+    database: Database, runner: OracleRunner
+) -> None:
+    run_id = request(database, replace(SMALL, experiments=("inkling",)))
+    told: list[str | None] = []
+
+    assert runner.run_one(add_trainer(database), lambda: told.append(get(database, run_id).progress.get("preparation")))
+
+    assert get(database, run_id).status == "done"
+    assert len(told) >= 8  # data, preparation, three fits
+    assert len({step for step in told if step}) >= 3
+
+
+def test_a_run_is_stopped_while_a_learner_looks_at_the_images(database: Database, runner: OracleRunner) -> None:
+    run_id = request(database, replace(SMALL, experiments=("random", "inkling")))
+
+    def stop_then() -> None:
+        if get(database, run_id).progress.get("preparation") and statuses(database) == ["running"]:
+            stop(database, run_id)
+
+    assert runner.run_one(add_trainer(database), stop_then)
+
+    run = get(database, run_id)
+    assert (run.status, run.progress["experiment"]) == ("stopped", "inkling")
+    assert run.result is not None and list(run.result["experiments"]) == ["random"]
 
 
 def test_a_run_that_is_requested_is_announced(database: Database) -> None:

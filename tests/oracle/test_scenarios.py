@@ -13,7 +13,7 @@ from app.learning.learner import Features, PoolImages, find_right
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, STRATEGIES, Strategy
 from app.oracle import scenarios
-from app.oracle.experiments import EXPERIMENTS, Experiment
+from app.oracle.experiments import EXPERIMENTS, Experiment, as_named
 from app.oracle.scenarios import Parameters, Progress, Results
 from tests.factories import make_data_set, make_splits
 
@@ -93,7 +93,7 @@ def test_progress_that_raises_stops_the_run(splits: Splits) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_active_learning_is_fit_rank_and_buy_again(splits: Splits, strategy: Strategy) -> None:
-    curve = run(splits, replace(only("active"), ranking=strategy))[0].curves["active"]
+    curve = run(splits, replace(only("active"), ranking=strategy))[0].curves[as_named("active", strategy)]
 
     learner, y = make_learner(PAPERS, 10, (4, 4)), splits.pool.truth
     state, pool = learner.initial(), PoolImages(splits.pool.images, Features(0, {}))
@@ -184,7 +184,7 @@ def test_the_same_run_twice_is_the_same(splits: Splits) -> None:
 
 def test_the_random_curve_is_what_asking_at_random_gives_and_is_not_the_papers(splits: Splits) -> None:
     found = run(splits, only("random_curve"))[0].curves["random_curve"]
-    expected = run(splits, replace(only("active"), ranking="random"))[0].curves["active"]
+    expected = run(splits, replace(only("active"), ranking="random"))[0].curves["random_curve"]
 
     assert found.labels == [7, 14, 21, 25]
     assert (found.validation, found.test) == (expected.validation, expected.test)

@@ -17,7 +17,8 @@ from app.learning.clusters import Clusters
 from app.oracle import paper, scenarios, table
 from app.oracle.experiments import EXPERIMENTS, Experiment
 from app.oracle.results import DataSource, RunResult, build_result
-from app.oracle.scenarios import Curve, Parameters, Results
+from app.oracle.scenarios import Parameters, Results
+from app.oracle.steps import Curve
 
 MNIST = os.environ.get("INKLING_MNIST")  # at import: in tests no setting comes from outside
 CURVES: tuple[Experiment, ...] = EXPERIMENTS[:5]
@@ -139,9 +140,11 @@ def test_clusters_alone_are_nothing_to_compare() -> None:
 def test_a_random_ranking_is_called_random_and_not_active_learning() -> None:
     curve = as_published().curves["active"]
 
-    (row,) = table.compare(build(Results({"active": curve}), Parameters(ranking="random")))
+    stored = build(Results({"active": curve}), Parameters(ranking="random")).as_stored()  # as earlier versions did
+    result = RunResult.model_validate(stored)
 
-    assert row.title == "Random, batch by batch"
+    assert [row.title for row in table.compare(result)] == ["Random, batch by batch"]
+    assert list(result.experiments) == ["random_curve"]
 
 
 def test_the_random_curve_is_compared_with_nothing_and_spoils_no_comparison() -> None:

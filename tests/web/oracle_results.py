@@ -10,12 +10,14 @@ from app import datasets
 from app.accuracy import Accuracy
 from app.db import Database
 from app.learning.clusters import Clusters
+from app.learning.names import OWN
 from app.models import OracleRun, RunStatus
-from app.oracle.experiments import EXPERIMENTS, Experiment
+from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment
 from app.oracle.paper import published
 from app.oracle.results import PARAMETERS, DataSource, RunResult, build_result
 from app.oracle.runs import OracleRunner
-from app.oracle.scenarios import Curve, Parameters, Results
+from app.oracle.scenarios import Parameters, Results
+from app.oracle.steps import Curve
 from app.web.edge.deps import Services
 
 from ..factories import NOW, add_trainer, after
@@ -29,10 +31,11 @@ def run_oracle(services: Services) -> bool:
 
 def make_curve(experiment: Experiment, *, n_test: int = 9600) -> Curve:
     """The paper's curve; on the test images every accuracy is 0.5: the even ones are right."""
-    paper = published()["active" if experiment == "random_curve" else experiment]
+    paper = published()[experiment if TABLE[experiment].is_papers else "active"]
     curve = Curve(labels=paper["labels"], seconds=1.25)
     curve.validation = [Accuracy(round(share * 400), 400) for share in paper["accuracy"]]
     curve.test = [Accuracy(n_test // 2, n_test) for _ in curve.validation] if n_test else []
+    curve.prepare_seconds = 24.3 if TABLE[experiment].learner == OWN else 0.0
     curve.test_right = np.arange(n_test) % 2 == 0 if n_test else None
     if experiment == "active":
         curve.confidence = {n: np.linspace(0.2, 1, 4000 - n, dtype=np.float32) for n in (10, 400)}
@@ -64,6 +67,7 @@ def add_run(
     status: RunStatus = "done",
     parameters: Parameters | None = None,
     progress: tuple[Experiment | None, int, int] = (None, 0, 0),
+    preparation: str | None = None,
     result: RunResult | None = None,
     error: str | None = None,
     finished_at: dt.datetime | None = None,
@@ -75,7 +79,7 @@ def add_run(
         run = OracleRun(
             status=status,
             parameters=PARAMETERS.dump_python(parameters or Parameters(), mode="json"),
-            progress=dict(zip(("experiment", "done", "total"), progress, strict=True)),
+            progress=dict(zip(("experiment", "done", "total"), progress, strict=True)) | {"preparation": preparation},
             result=result.as_stored() if result else None,
             error=error,
             created_at=NOW,

@@ -66,9 +66,13 @@ def test_all_that_a_run_asks_for_too_much_is_told_at_once_and_nothing_is_queued(
 
     assert (refused.status_code, refused.json()["code"]) == (422, "InvalidRequest")
     assert [(error["where"], error["what"]) for error in refused.json()["context"]["errors"]] == [
-        ("body.pool_size", "From 3,990 on the data set has 10 images. Lower the pool size or the pool start."),
-        ("body.validation_size", "Enter 1,000 or less."),
-        ("body.batch_size", "Input should be greater than or equal to 1"),
+        (
+            "body.pool_size",
+            "Pool size: 3,000 is too large. Enter 10 to 10. From image 3,990 on the data set has 10; lower the pool "
+            "start for more.",
+        ),
+        ("body.validation_size", "Validation size: 1,001 is too large. Enter 1 to 1,000."),
+        ("body.batch_size", "Batch size: 0 is too small. Enter 1 to 10,000."),
     ]
     assert client.get(RUNS).json()["items"] == []
 
@@ -115,6 +119,8 @@ def test_a_run_that_is_not_there_is_not_found(client: TestClient, method: str, a
         {"ranking": "astrology"},
         {"pool": 4000},
         {"pool_start": 10**12},
+        {"pool_size": "many"},
+        {"pool_size": None},
     ],
 )
 def test_a_run_that_cannot_be_is_refused(client: TestClient, body: dict[str, Any]) -> None:

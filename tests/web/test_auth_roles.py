@@ -23,6 +23,15 @@ ONLY_ADMINS_MAY = {
     ("GET", "/api/v1/oracle-runs/{run_id}"),
     ("POST", "/api/v1/oracle-runs/{run_id}/stop"),
     ("DELETE", "/api/v1/oracle-runs/{run_id}"),
+    ("POST", "/api/v1/pools/{slug}/models"),
+    ("GET", "/api/v1/pools/{slug}/models"),
+    ("GET", "/api/v1/pools/{slug}/models/{model_id}"),
+    ("POST", "/api/v1/pools/{slug}/models/{model_id}/stop"),
+    ("GET", "/api/v1/pools/{slug}/models/{model_id}/file"),
+    ("GET", "/api/v1/pools/{slug}/models/{model_id}/card"),
+    ("GET", "/pools/{slug}/models"),
+    ("POST", "/pools/{slug}/models"),
+    ("POST", "/pools/{slug}/models/{model_id}/stop"),
     ("GET", "/api/v1/audit"),
     ("GET", "/metrics"),
     ("GET", "/audit"),
@@ -72,7 +81,7 @@ def test_the_header_of_an_error_leads_to_a_pool_that_is_there(app: FastAPI, serv
     page = as_person(app, services, "ada").get("/pools/nowhere/label", headers={"accept": "text/html"})
 
     assert page.status_code == 404
-    assert re.findall(r'href="([^"]*)"[^>]*>(?:Label|My work)<', page.text) == ["/", "/me"]
+    assert re.findall(r'href="([^"]*)"[^>]*>(?:Pools|Label|My work)<', page.text) == ["/", "/label", "/me"]
 
 
 def test_without_a_pool_an_annotator_is_told_to_ask_and_an_admin_what_to_do(app: FastAPI, services: Services) -> None:

@@ -174,6 +174,34 @@ def test_the_chart_has_a_line_for_each_curve_and_random_is_dashed(
     assert len(plot.renderers) == 4  # type: ignore[attr-defined] # a band and a line each
 
 
+def test_each_curve_has_a_colour_until_there_are_too_many(client: TestClient, services: Services) -> None:
+    curves: tuple[Experiment, ...] = ("random_curve", "active", "inkling", "inkling_random")
+    runs = [add(services, *curves, shuffle_seed=seed) for seed in range(3)]
+
+    def legend_of(*run_ids: int) -> list[dict[str, str]]:
+        query = "&".join(f"run={run_id}" for run_id in run_ids)
+        found: list[dict[str, str]] = client.get(f"/oracle/compare/charts/accuracy.json?{query}").json()["legend"]
+        return found
+
+    few, many = legend_of(*runs[:2]), legend_of(*runs)
+
+    assert len({entry["colour"] for entry in few}) == len(few) == 8
+    assert [entry["mark"] for entry in few] == ["dashed", "line", "line", "dashed"] * 2
+    assert len({entry["colour"] for entry in many}) == 3
+    assert len({(entry["colour"], entry["mark"]) for entry in many}) == len(many) == 12
+    assert few[2]["label"] == f"Run {runs[0]}: Inkling, seed 0"
+    assert [curve["query_strategy"] for curve in curves_of_one(client, runs)] == [
+        "random",
+        "least_confidence",
+        None,
+        "random",
+    ]
+
+
+def curves_of_one(client: TestClient, run_ids: list[int]) -> list[dict[str, Any]]:
+    return [curve for curve in curves(client, *run_ids) if curve["run"] == run_ids[0]]
+
+
 def test_the_list_has_boxes_for_runs_with_a_result_only(client: TestClient, services: Services) -> None:
     done, kept = add(services), add_run(services.database, status="stopped", result=make_result("random"))
     add_run(services.database, status="stopped")

@@ -14,9 +14,10 @@ from PIL import Image as Picture
 from app import queries
 from app.models import OracleRun
 from app.oracle import runs
+from app.oracle.bounds import Sizes
 from app.oracle.results import PARAMETERS
 from app.oracle.scenarios import Parameters
-from app.web.api.run_schemas import OracleRunIn, Sizes, sizes_for
+from app.web.api.run_schemas import OracleRunIn, sizes_for
 from app.web.edge.deps import Services
 from app.web.pages.oracle_form import FIELDS
 
@@ -80,20 +81,33 @@ def test_the_form_starts_the_run_that_it_describes(client: TestClient, services:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("pool_size", "9", "Enter 10 or more."),
-        ("pool_size", "70000", "Enter 60,000 or less."),
-        ("pool_size", "4001", "Enter 4,000 or less."),
-        ("pool_size", "3996", "From 5 on the data set has 3,995 images. Lower the pool size or the pool start."),
-        ("validation_size", "99999", "Enter 10,000 or less."),
-        ("validation_size", "1001", "Enter 1,000 or less."),
-        ("pool_size", "many", "Enter a whole number."),
-        ("pool_size", "", "Enter a whole number."),
-        ("pool_size", "10.5", "Enter a whole number."),
-        ("pool_start", "-1", "Enter 0 or more."),
-        ("shuffle_seed", str(2**32), "Enter 4,294,967,295 or less."),
-        ("budget", "101", "A budget of 101 labels is more than the pool of 100. Lower the budget."),
-        ("ranking", "guess", "Choose one of 'least_confidence', 'margin', 'entropy' or 'random'."),
-        ("experiments", "", "Choose at least one experiment."),
+        ("pool_size", "9", "Pool size: 9 is too small. Enter 10 to 3,995."),
+        (
+            "pool_size",
+            "70000",
+            "Pool size: 70,000 is too large. Enter 10 to 3,995. From image 5 on the data set has 3,995; "
+            "lower the pool start for more.",
+        ),
+        (
+            "pool_size",
+            "3996",
+            "Pool size: 3,996 is too large. Enter 10 to 3,995. From image 5 on the data set has 3,995; "
+            "lower the pool start for more.",
+        ),
+        ("validation_size", "1001", "Validation size: 1,001 is too large. Enter 1 to 1,000."),
+        ("pool_size", "many", "Pool size: enter a whole number from 10 to 3,995."),
+        ("pool_size", "", "Pool size: enter a whole number from 10 to 3,995."),
+        ("pool_size", "10.5", "Pool size: enter a whole number from 10 to 3,995."),
+        ("pool_start", "-1", "Pool start: -1 is too small. Enter 0 to 3,990."),
+        ("batch_size", "0", "Batch size: 0 is too small. Enter 1 to 10,000."),
+        ("shuffle_seed", str(2**32), "Shuffle seed: 4,294,967,296 is too large. Enter 0 to 4,294,967,295."),
+        (
+            "budget",
+            "101",
+            "Budget: 101 is too large. Enter 1 to 100. The pool has 100 images; raise the pool size for more.",
+        ),
+        ("ranking", "guess", "Query strategy: choose one of 'least_confidence', 'margin', 'entropy' or 'random'."),
+        ("experiments", "", "Experiments: choose at least one."),
     ],
 )
 def test_a_wrong_entry_brings_the_form_back_with_the_message_beside_the_field(
@@ -158,6 +172,34 @@ def test_a_run_under_way_shows_how_far_it_is_and_reloads_without_javascript(
     # Confident auto-labeling goes on from active learning, so that is a step though nobody asked for it.
     assert re.findall(r'<li data-state="(\w+)"', page.text) == ["done", "running", "waiting"]
     assert "12 of 40" in text_of(client.get("/oracle").text)
+
+
+def test_what_a_learner_does_before_the_first_answer_is_told_in_words(client: TestClient, services: Services) -> None:
+    parameters = Parameters(experiments=("inkling", "inkling_random"))
+    doing = {"progress": ("inkling", 35, 100), "preparation": "looking at every image"}
+    run_id = add_run(services.database, status="running", parameters=parameters, **doing)  # type: ignore[arg-type]
+
+    for path in ("/oracle", f"/oracle/{run_id}"):
+        page = client.get(path).text
+        assert "35 % looking at every image" in text_of(page)
+        assert 'value="35" max="100"' in page
+    assert client.get(f"/api/v1/oracle-runs/{run_id}").json()["progress"]["preparation"] == "looking at every image"
+
+
+def test_inklings_learner_is_not_compared_with_the_paper_and_tells_how_long_it_looked(
+    client: TestClient, services: Services
+) -> None:
+    parameters = Parameters(experiments=("inkling", "inkling_random"))
+    own = add_run(services.database, parameters=parameters, result=make_result(*parameters.experiments))
+    both = add_run(services.database, result=make_result("active", "inkling"))
+
+    alone, beside = (text_of(client.get(f"/oracle/{run_id}").text) for run_id in (own, both))
+
+    assert "The paper has no such experiment to compare with." in alone
+    assert "1.25 s after 24 s of looking" in alone
+    assert "Query strategy" not in alone
+    assert "40 of 40 equal." in beside
+    assert "With the paper’s learner the validation images also decide" in beside
 
 
 def test_a_run_in_the_queue_says_so(client: TestClient, services: Services) -> None:

@@ -2,16 +2,18 @@
 
 import re
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.web.edge.deps import Services
 
 
-def test_the_start_is_the_first_pools_labeling_page(client: TestClient) -> None:
-    response = client.get("/", follow_redirects=False)
+@pytest.mark.parametrize("name", ["label", "people", "me"])
+def test_an_address_without_a_pool_leads_to_the_first_one(client: TestClient, name: str) -> None:
+    response = client.get(f"/{name}", follow_redirects=False)
 
-    assert (response.status_code, response.headers["location"]) == (302, "/pools/digits/label")
+    assert (response.status_code, response.headers["location"]) == (302, f"/pools/digits/{name}")
 
 
 def test_the_labeling_page_says_which_data_are_in_use(client: TestClient) -> None:
@@ -23,7 +25,7 @@ def test_the_labeling_page_says_which_data_are_in_use(client: TestClient) -> Non
 
 
 def test_a_page_has_neither_inline_scripts_nor_another_servers_files(client: TestClient) -> None:
-    for path in ("/pools/digits/label", "/docs"):
+    for path in ("/", "/pools/digits/label", "/docs"):
         page = client.get(path).text
 
         assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>", page) == [], path
@@ -32,7 +34,7 @@ def test_a_page_has_neither_inline_scripts_nor_another_servers_files(client: Tes
 
 
 def test_everything_that_a_page_refers_to_is_there(client: TestClient) -> None:
-    for path in ("/pools/digits/label", "/docs"):
+    for path in ("/", "/pools/digits/label", "/docs"):
         page = client.get(path).text
         for url in set(re.findall(r"""(?:src|href)=["'](/(?:static|vendor)/[^"']+)""", page)):
             assert client.get(url).status_code == 200, url
@@ -43,7 +45,9 @@ def test_an_empty_database_says_how_to_make_a_pool(client: TestClient, services:
         for table in ("ranked_image", "round", "image", "pool"):
             session.execute(text(f"DELETE FROM {table}"))
 
-    response = client.get("/", headers={"accept": "text/html"})
+    start = client.get("/")
+    label = client.get("/label", headers={"accept": "text/html"})
 
-    assert response.status_code == 404
-    assert "inkling pool create" in response.text
+    assert (start.status_code, label.status_code) == (200, 404)
+    for response in (start, label):
+        assert "There is no pool yet. Create one with: inkling pool create" in response.text

@@ -10,7 +10,7 @@ from fastapi import Response
 
 from app.accuracy import Accuracy
 from app.learning.names import Strategy
-from app.oracle.experiments import TABLE, Experiment, as_named
+from app.oracle.experiments import TABLE, Experiment
 from app.oracle.results import CurveResult, RunResult
 
 # What a row is about, and of which run: columns are the same in every file, so that files can be put together.
@@ -38,14 +38,9 @@ class RunCurve:
     result: RunResult
 
     @property
-    def named(self) -> Experiment:
-        """The experiment under whose name the curve is shown."""
-        return as_named(self.experiment, self.result.parameters.ranking)
-
-    @property
     def query_strategy(self) -> Strategy | None:
-        """The query strategy; None where the images were not asked batch by batch."""
-        if self.named == "random_curve":
+        """The query strategy; None where the learner asked by its own rule, or no batches were asked."""
+        if TABLE[self.experiment].is_random:
             return "random"
         return self.result.parameters.ranking if TABLE[self.experiment].is_asked else None
 
@@ -75,7 +70,7 @@ def _rows(run: RunCurve) -> Iterator[list[Any]]:
     test: list[Accuracy | None] = [*curve.test] or [None] * len(curve.labels)
     about = [result.data.name, *(getattr(result.parameters, name) for name in PARAMETERS)]
     for labels, validation, unseen in zip(curve.labels, curve.validation, test, strict=True):
-        start = [run.run_id, run.named, run.query_strategy, labels]
+        start = [run.run_id, run.experiment, run.query_strategy, labels]
         yield [*start, *_cells(validation), *_cells(unseen), *about]
 
 

@@ -2,20 +2,27 @@
 
 import datetime as dt
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from fastapi import Depends
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
 from app import training_status
-from app.datasets.mnist import MNIST_SHAPES
 from app.datasets.sample import N_DIGITS, N_TRAIN
 from app.learning.names import Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
+from app.oracle.bounds import LARGEST, TITLES, Sizes, bounds_of, find_fault
 from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, Experiment
 from app.oracle.results import RunResult
 from app.oracle.scenarios import Parameters
@@ -23,18 +30,6 @@ from app.web.api.schemas import Strict
 from app.web.edge.deps import InServices, Services
 
 RANDOM_TWICE = "At random, active learning is the random curve: choose one of the two, or another query strategy."
-MIN_POOL, MAX_BATCH, MAX_SEED = 10, 10_000, 2**32 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How many images a data set has to label from, and how many to validate and test with."""
-
-    train: int
-    test: int
-
-
-MOST = Sizes(MNIST_SHAPES["x_train"][0], MNIST_SHAPES["x_test"][0])  # the largest data set that runs may use
 
 
 def sizes_for(services: Services) -> Sizes:
@@ -43,10 +38,10 @@ def sizes_for(services: Services) -> Sizes:
         data = training_status.find_data(session)
     if data is not None:
         return Sizes(data.n_train, data.n_test)
-    return Sizes(N_TRAIN, N_DIGITS - N_TRAIN) if services.settings.dataset == "sample" else MOST
+    return Sizes(N_TRAIN, N_DIGITS - N_TRAIN) if services.settings.dataset == "sample" else LARGEST
 
 
-_known_sizes: ContextVar[Sizes] = ContextVar("known_sizes", default=MOST)
+_known_sizes: ContextVar[Sizes] = ContextVar("known_sizes", default=LARGEST)
 
 
 async def _know_sizes(services: InServices) -> None:
@@ -59,56 +54,47 @@ async def _know_sizes(services: InServices) -> None:
 with_sizes = Depends(_know_sizes)
 
 
+def _number(name: str, default: int | None) -> Any:
+    """A field with its bounds in the documentation of the API; `is_within_its_bounds` checks them in our words."""
+    least, most = bounds_of(LARGEST)[name]
+    bounds = {"minimum": least, "maximum": most}
+    return Field(
+        default=default,
+        json_schema_extra=lambda schema: (schema["anyOf"][0] if "anyOf" in schema else schema).update(bounds),
+    )
+
+
 class OracleRunIn(Strict):
     """What to run; the defaults are the paper's."""
 
     # The order matters: each field is checked against those above it.
     experiments: list[Experiment] = Field(default=list(EXPERIMENTS), min_length=1, max_length=len(ALL_EXPERIMENTS))
-    pool_start: int = Field(default=0, ge=0, le=MOST.train - MIN_POOL, examples=[0])
-    pool_size: int = Field(default=4000, ge=MIN_POOL, le=MOST.train)
-    validation_size: int = Field(default=400, ge=1, le=MOST.test)
-    batch_size: int = Field(default=10, ge=1, le=MAX_BATCH)
-    budget: int = Field(default=400, ge=1, le=MOST.train)
-    shuffle_seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    pool_start: int = _number("pool_start", 0)
+    pool_size: int = _number("pool_size", 4000)
+    validation_size: int = _number("validation_size", 400)
+    budget: int = _number("budget", 400)
+    batch_size: int = _number("batch_size", 10)
+    shuffle_seed: int | None = _number("shuffle_seed", None)
     ranking: Strategy = "least_confidence"
 
-    @field_validator("pool_size")
+    @field_validator(*TITLES, mode="wrap")
     @classmethod
-    def is_in_the_data(cls, pool_size: int, others: ValidationInfo) -> int:
+    def is_within_its_bounds(
+        cls, entered: Any, parse: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> int | None:
         """Refused here, not seconds later in a run that has failed."""
-        n_images = _known_sizes.get().train
-        if pool_size > n_images:
-            raise _too_large(n_images)
-        pool_start = others.data.get("pool_start", 0)  # left out when it is wrong itself
-        if pool_start + pool_size > n_images:
-            raise PydanticCustomError(
-                "pool_over_data",
-                "From {pool_start} on the data set has {n_left} images. Lower the pool size or the pool start.",
-                {"pool_start": f"{pool_start:,}", "n_left": f"{max(0, n_images - pool_start):,}"},
-            )
-        return pool_size
-
-    @field_validator("validation_size")
-    @classmethod
-    def is_in_the_test_images(cls, validation_size: int) -> int:
-        """All of them may validate; then none is left unseen."""
-        n_images = _known_sizes.get().test
-        if validation_size > n_images:
-            raise _too_large(n_images)
-        return validation_size
-
-    @field_validator("budget")
-    @classmethod
-    def fits_the_pool(cls, budget: int, others: ValidationInfo) -> int:
-        """A label can be given to what is in the pool."""
-        pool_size = others.data.get("pool_size", budget)  # left out when it is wrong itself
-        if budget > pool_size:
-            raise PydanticCustomError(
-                "budget_over_pool",
-                "A budget of {budget} labels is more than the pool of {pool_size}. Lower the budget.",
-                {"budget": f"{budget:,}", "pool_size": f"{pool_size:,}"},
-            )
-        return budget
+        assert info.field_name is not None
+        try:
+            number: int | None = parse(entered)
+        except ValidationError:
+            number = None
+        else:
+            if number is None:
+                return None  # no shuffle seed
+        fault = find_fault(info.field_name, number, info.data, _known_sizes.get())
+        if fault is not None:
+            raise PydanticCustomError("out_of_bounds", "{fault}", {"fault": fault})
+        return number
 
     @field_validator("ranking")
     @classmethod
@@ -123,16 +109,17 @@ class OracleRunIn(Strict):
         return Parameters(**self.model_dump() | {"experiments": tuple(dict.fromkeys(self.experiments))})
 
 
-def _too_large(most: int) -> PydanticCustomError:
-    return PydanticCustomError("over_data_set", "Enter {most} or less.", {"most": f"{most:,}"})
-
-
 class RunProgress(BaseModel):
-    """The experiment under way, null before the first, and its steps done of total."""
+    """The experiment under way, null before the first, and its steps done of total.
+
+    Before the first answer of a learner that looks at all images, `preparation` says what it does, and done and total
+    are per cent of that.
+    """
 
     experiment: Experiment | None
     done: int
     total: int
+    preparation: str | None = None
 
 
 class OracleRunOut(BaseModel):

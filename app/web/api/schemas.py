@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.accuracy import Accuracy
+from app.features import Preparation
 from app.labeling import AnswerResult, AskResult
 from app.learning.names import LearnerName, Strategy
 from app.leases import LeasedImage
@@ -68,11 +69,13 @@ class AccuracyOut(BaseModel):
 class RoundOut(BaseModel):
     """One training of a pool's model. `test` counts images that neither training nor stopping has seen.
 
-    It is null for a moment after the round is announced. Both are null where there are no such images.
+    It is null for a moment after the round is announced. Both are null where there are no such images. `asked_by` says
+    how the images are chosen that are asked next: `chance` until the learner has looked at the pool.
     """
 
     number: int
     n_labels: int
+    asked_by: AskedBy
     validation: AccuracyOut | None
     test: AccuracyOut | None
     steps: int
@@ -85,6 +88,7 @@ class RoundOut(BaseModel):
         return cls(
             number=round_.number,
             n_labels=round_.n_labels,
+            asked_by=round_.asked_by,
             validation=_count(round_.validation_correct, round_.validation_total),
             test=_count(round_.test_correct, round_.test_total),
             steps=round_.steps,
@@ -141,13 +145,36 @@ class TrainingOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+class PreparationOut(BaseModel):
+    """The learner looks at `n_images` of the pool's `n_all` before it asks: what it does, and the share that is over.
+
+    `step` is empty until it begins. The seconds are null until they can be estimated.
+    """
+
+    n_images: int
+    n_all: int
+    step: str
+    share: float
+    seconds_left: float | None
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def of(cls, preparation: Preparation | None) -> Self | None:
+        return None if preparation is None else cls.model_validate(preparation)
+
+
 class PoolDetail(PoolOut):
-    """A pool with its progress. `until_round` counts the labels that the next round still waits for."""
+    """A pool with its progress. `until_round` counts the labels that the next round still waits for.
+
+    `preparation` is null unless the learner has images to look at first.
+    """
 
     counts: CountsOut
     round: RoundOut
     until_round: int
     training: TrainingOut
+    preparation: PreparationOut | None
 
     @classmethod
     def of_view(cls, view: PoolView, training: Training) -> Self:
@@ -157,6 +184,7 @@ class PoolDetail(PoolOut):
             round=RoundOut.of(view.newest),
             until_round=view.until_round,
             training=TrainingOut.model_validate(training),
+            preparation=PreparationOut.of(view.preparation),
         )
 
 
@@ -173,13 +201,17 @@ class LeaseIn(ActIn):
 
 
 class LeasedImageOut(BaseModel):
-    """An image to label. `position` is the index into the pool; the model's view is null before it has one."""
+    """An image to label. `position` is the index into the pool; the model's view is null before it has one.
+
+    `asked_by` is `strategy` where the model chose it, and `chance` where it was drawn by chance.
+    """
 
     image_id: int
     position: int
     url: str
     confidence: float | None
     prediction: int | None
+    asked_by: AskedBy
     expires_at: dt.datetime
 
     @classmethod
@@ -190,6 +222,7 @@ class LeasedImageOut(BaseModel):
             url=image_url(image.image_id, image.sha256),
             confidence=image.confidence,
             prediction=image.prediction,
+            asked_by=image.asked_by,
             expires_at=image.expires_at,
         )
 

@@ -2,8 +2,20 @@
 
 from fastapi import APIRouter
 
-from app.web.pages import answers, docs, images, label, login, oracle, people, service_worker
+from app.web.pages import (
+    answers,
+    docs,
+    images,
+    label,
+    login,
+    models,
+    oracle,
+    oracle_charts,
+    people,
+    pools,
+    service_worker,
+)
 
 router = APIRouter()
-for module in (login, docs, label, answers, images, people, oracle, service_worker):
+for module in (login, docs, pools, label, answers, images, people, models, oracle, oracle_charts, service_worker):
     router.include_router(module.router)

@@ -13,7 +13,7 @@ from bokeh.plotting import figure
 
 from app.accuracy import Accuracy
 from app.errors import NotFound
-from app.oracle.experiments import TABLE, About, about
+from app.oracle.experiments import TABLE, About
 from app.oracle.paper import published
 from app.oracle.results import CurveResult, RunResult
 from app.web.edge.templates import as_percent
@@ -37,6 +37,7 @@ class Palette:
     ink: str
     soft: str
     line: str
+    ground: str
     curves: tuple[str, ...]
 
 
@@ -45,12 +46,14 @@ PALETTES: dict[Theme, Palette] = {
         ink="#1b1d28",
         soft="#555a6b",
         line="#d9d6cc",
+        ground="#ffffff",
         curves=("#3346b8", "#c2570c", "#17693f", "#a21caf", "#0b7285", "#b3202c", "#8a6100", "#6b6f80"),
     ),
     "dark": Palette(
         ink="#eceef5",
         soft="#aab0c2",
         line="#343949",
+        ground="#1c1f29",
         curves=("#a9b7ff", "#ffab5e", "#86d9a8", "#f0a0f5", "#7fdbe8", "#ff8f8f", "#e5cf7a", "#b4b9c9"),
     ),
 }
@@ -77,8 +80,8 @@ class Chart:
         return {"item": json_item(self.plot), "legend": [asdict(entry) for entry in self.legend]}
 
 
-def build_chart(name: str, result: RunResult, theme: Theme) -> dict[str, Any]:
-    """The chart "accuracy", "confidence" or "distances" of a stored result, as JSON.
+def build_chart(name: str, result: RunResult, theme: Theme) -> Chart:
+    """The chart "accuracy", "confidence" or "distances" of a stored result.
 
     Raises:
         NotFound: there is no such chart, or the run has nothing to draw in it.
@@ -86,7 +89,7 @@ def build_chart(name: str, result: RunResult, theme: Theme) -> dict[str, Any]:
     chart = CHARTS[name](result, PALETTES[theme]) if name in CHARTS else None
     if chart is None:
         raise NotFound(f"This run has no chart {name!r}. There are: {', '.join(CHARTS)}.", charts=list(CHARTS))
-    return chart.as_json()
+    return chart
 
 
 def _draw_accuracy(result: RunResult, colours: Palette) -> Chart | None:
@@ -96,7 +99,7 @@ def _draw_accuracy(result: RunResult, colours: Palette) -> Chart | None:
     plot = new_accuracy_figure(colours)
     legend, compared = [], []
     for name, curve in result.experiments.items():
-        shown = about(name, result.parameters.ranking)
+        shown = TABLE[name]
         colour = colours.curves[shown.colour]
         draw = _draw_line if shown.marker == "line" else _draw_point
         draw(plot, shown, curve, colour)
@@ -117,7 +120,7 @@ def new_accuracy_figure(colours: Palette) -> figure:
     plot = _figure(colours, "Labels (logarithmic)", "Accuracy", x_axis_type="log")
     plot.xaxis.ticker = plot.xgrid.ticker = FixedTicker(ticks=LABEL_TICKS, minor_ticks=[])
     plot.xaxis.formatter = NumeralTickFormatter(format="0a")  # 2k: a phone has no room for 2,000
-    plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
+    plot.yaxis.formatter = NumeralTickFormatter(format="0.[0] %")
     return plot
 
 
@@ -168,16 +171,15 @@ def as_text(accuracy: Accuracy) -> str:
 
 def _draw_confidence(result: RunResult, colours: Palette) -> Chart | None:
     """How sure the model is of each image without a label, sorted: after the first batch, and when all is bought."""
-    active = result.experiments.get("active")
-    if active is None or not active.confidence:
+    if not result.confidence:
         return None
     plot = _figure(colours, "Images without a label, least sure first", "Confidence", y_range=(0, 1.02))
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
-    plot.yaxis.formatter = NumeralTickFormatter(format="0 %")
+    plot.yaxis.formatter = NumeralTickFormatter(format="0.[0] %")
     legend = []
     # One curve only if the budget is one batch.
     in_order = (colours.curves[TABLE["random"].colour], colours.curves[TABLE["active"].colour])
-    for (n_labels, values), colour in zip(active.confidence.items(), in_order, strict=False):
+    for (n_labels, values), colour in zip(result.confidence.items(), in_order, strict=False):
         plot.line(list(range(1, len(values) + 1)), values, color=colour, line_width=2.5, name=str(n_labels))
         legend.append(LegendEntry(f"After {n_labels:,} labels", colour, "line"))
     tooltips = [("After", "$name labels"), ("Image", "@x{0,0}"), ("Confidence", "@y{0.0 %}")]

@@ -14,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 VERSION = version("inkling")
 
 DESCRIPTION = """
-Inkling shows people the images its model is least sure of, and trains after every ten answers.
+Inkling shows people the images that tell its model most, and trains after every ten answers.
 
 A script does what the labeling page does: **lease** the next images, **label** them, lease again. Every error
 has one shape, `application/problem+json`: `code` for programs, `detail` for people, `context` with the numbers.

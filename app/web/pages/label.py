@@ -1,48 +1,37 @@
-"""The labeling page, and the addresses that lead to pages of the first pool."""
+"""The labeling page of a pool."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import RedirectResponse
 
-from app import queries
-from app.errors import NotFound
+from app import overview, queries
+from app.models import Pool
 from app.pools import get_pool
 from app.web.api.schemas import PoolDetail
 from app.web.edge.auth import InCaller, get_caller
-from app.web.edge.deps import InServices, Now, Services, Slug, get_training
-from app.web.edge.gate import Caller
+from app.web.edge.deps import InServices, Now, Slug, get_training
 from app.web.edge.templates import templates
+from app.web.pages.learner_words import describe_asked
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
+
+POOLS_TO_SWITCH_TO = 20  # a longer list is read on its own page
 
 
 @dataclass(frozen=True, slots=True)
 class LabelPage:
-    """The labeling page: the state of the pool when the page is made; its script asks for the images."""
+    """The labeling page: the state of the pool when the page is made; its script asks for the images.
+
+    `asked` says which images its learner asks. `pools` are the first of all, this one among them or not.
+    """
 
     pool: PoolDetail
+    asked: str
     annotator: str
     lease_seconds: int
-
-
-@router.get("/")
-def show_start(services: InServices, caller: InCaller) -> Response:
-    """Redirect to the first pool's labeling page."""
-    return _to_first_pool(services, caller, "label")
-
-
-@router.get("/people")
-def show_people(services: InServices, caller: InCaller) -> Response:
-    """Redirect to the annotators of the first pool."""
-    return _to_first_pool(services, caller, "people")
-
-
-@router.get("/me")
-def show_me(services: InServices, caller: InCaller) -> Response:
-    """Redirect to the caller's own work in the first pool."""
-    return _to_first_pool(services, caller, "me")
+    pools: Sequence[Pool]
 
 
 @router.get("/pools/{slug}/label")
@@ -50,17 +39,14 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
     with services.database.read() as session:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
         training = get_training(services, session, view.pool, now)
-    pool = PoolDetail.of_view(view, training)
-    page = LabelPage(pool, annotator=caller.name, lease_seconds=services.settings.lease_seconds)
+        pools, _ = overview.list_open_pools(session, limit=POOLS_TO_SWITCH_TO)
+    page = LabelPage(
+        pool=PoolDetail.of_view(view, training),
+        asked=describe_asked(view.pool),
+        annotator=caller.name,
+        lease_seconds=services.settings.lease_seconds,
+        pools=pools,
+    )
     # The service worker reads whose page it caches, so that it shows no user another's (static/worker.js).
     owner = {"Inkling-Annotator": quote(caller.name)}
     return templates.TemplateResponse(request, "label.html", {"page": page}, headers=owner)
-
-
-def _to_first_pool(services: Services, caller: Caller, name: str) -> Response:
-    with services.database.read() as session:
-        pools, _ = queries.list_pools(session, limit=1)
-    if not pools:
-        how = "Create one with: inkling pool create" if caller.is_admin else "Ask your admin to create one."
-        raise NotFound(f"There is no pool yet. {how}")
-    return RedirectResponse(f"/pools/{pools[0].slug}/{name}", 302)

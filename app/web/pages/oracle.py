@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from app import queries, training_status
 from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
+from app.oracle.bounds import bounds_of
 from app.oracle.experiments import TABLE
 from app.web.api.oracle_downloads import attachment, csv_response
 from app.web.api.run_schemas import sizes_for, with_sizes
@@ -17,8 +18,9 @@ from app.web.edge.auth import get_admin
 from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
 from app.web.edge.pictures import as_png
 from app.web.edge.templates import templates
+from app.web.pages.oracle_charts import RunIds
 from app.web.pages.oracle_comparison import MAX_RUNS, compare_runs
-from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, limits_of, parse_form
+from app.web.pages.oracle_form import InForm, OracleForm, empty_form, form_of, parse_form
 from app.web.pages.oracle_views import STRATEGY_NAMES, OraclePage, OracleRunPage, ResultView, RunView
 
 router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depends(get_admin)])
@@ -26,8 +28,6 @@ router = APIRouter(prefix="/oracle", include_in_schema=False, dependencies=[Depe
 RUNS_A_PAGE = 20
 
 Like = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
-RunIds = Annotated[list[PathId], Query(alias="run", default_factory=list)]
-Theme = Literal["light", "dark"]
 
 
 @router.get("")
@@ -65,22 +65,11 @@ def show_comparison(
     """Several runs in one chart and one table, or as a file."""
     with services.database.read() as session:
         page = compare_runs(session, run_ids)
-    name = f"inkling-runs-{'-'.join(map(str, page.run_ids))}"
     if download == "csv":
-        return csv_response(name, [row.run for row in page.rows])
+        return csv_response(page.file_name, [row.run for row in page.rows])
     if download == "json":
-        return JSONResponse(page.as_json(), headers=attachment(f"{name}.json"))
+        return JSONResponse(page.as_json(), headers=attachment(f"{page.file_name}.json"))
     return templates.TemplateResponse(request, "oracle_compare.html", {"page": page})
-
-
-@router.get("/compare/charts/accuracy.json")
-def get_comparison_chart(run_ids: RunIds, services: InServices, theme: Theme = "light") -> JSONResponse:
-    """The chart of several runs as Bokeh's JSON."""
-    from app.web.pages.oracle_comparison_chart import build_comparison_chart  # imports Bokeh, as below
-
-    with services.database.read() as session:
-        page = compare_runs(session, run_ids)
-    return JSONResponse(build_comparison_chart(page, theme))
 
 
 @router.get("/{run_id}")
@@ -104,17 +93,6 @@ def stop_run(run_id: PathId, services: InServices, now: Now) -> Response:
     return RedirectResponse(f"/oracle/{run_id}", 303)
 
 
-@router.get("/{run_id}/charts/{name}.json")
-def get_chart(run_id: PathId, name: str, services: InServices, theme: Theme = "light") -> JSONResponse:
-    """A chart as Bokeh's JSON, for `static/oracle.js` to draw."""
-    # Bokeh takes half a second to import: the first chart waits for it, not the server's start.
-    from app.web.pages import charts
-
-    with services.database.read() as session:
-        result = runs.get_result(session, run_id)
-    return JSONResponse(charts.build_chart(name, result, theme))
-
-
 @router.get("/{run_id}/centers/{number}.png")
 def get_center(run_id: PathId, number: int, services: InServices) -> Response:
     """One of the k-means centres as a picture, numbered from 1."""
@@ -136,7 +114,7 @@ def _build_page(services: Services, form: OracleForm, cursor: int | None) -> Ora
         data = training_status.find_data(session)
     return OraclePage(
         form=form,
-        limits=limits_of(sizes_for(services)),
+        limits=bounds_of(sizes_for(services)),
         most_compared=MAX_RUNS,
         strategies=STRATEGY_NAMES,
         experiments={name: about.title for name, about in TABLE.items()},

@@ -16,7 +16,7 @@ from app.web.pages.oracle_views import STRATEGY_NAMES, RunView
 
 MIN_RUNS, MAX_RUNS = 2, 8  # more could not be told apart in one chart
 MAX_BANDS = 4  # more intervals on top of each other cannot be read
-LEARNING_CURVES: tuple[Experiment, ...] = ("random_curve", "active")
+LEARNING_CURVES: tuple[Experiment, ...] = ("random_curve", "active", "inkling", "inkling_random")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class ComparedCurve:
     @property
     def title(self) -> str:
         """The experiment's title; a random strategy is called random."""
-        return TABLE[self.run.named].title
+        return TABLE[self.run.experiment].title
 
     @property
     def label(self) -> str:
         """As the chart names it, with what tells runs apart most often."""
         parts = [f"Run {self.run_id}: {self.title}"]
         parameters = self.run.result.parameters
-        if self.run.named == "active":
+        if self.run.experiment == "active":
             parts.append(STRATEGY_NAMES[parameters.ranking].lower())
         if parameters.shuffle_seed is not None:
             parts.append(f"seed {parameters.shuffle_seed}")
@@ -74,6 +74,16 @@ class ComparisonPage:
     rows: list[ComparedCurve]
 
     @property
+    def title(self) -> str:
+        """What is compared."""
+        return f"Compare runs {', '.join(map(str, self.run_ids))}"
+
+    @property
+    def file_name(self) -> str:
+        """Of its downloads, without an ending."""
+        return f"inkling-runs-{'-'.join(map(str, self.run_ids))}"
+
+    @property
     def query(self) -> str:
         """The runs, as a query string."""
         return "&".join(f"run={run_id}" for run_id in self.run_ids)
@@ -87,6 +97,11 @@ class ComparisonPage:
     def is_on_unseen(self) -> bool:
         """Whether the chart shows unseen images. It shows validation, which flatters, only if a run has no others."""
         return all(row.test for row in self.rows)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are too many curves for a colour each: then each run has one."""
+        return len(self.rows) > MAX_RUNS
 
     @property
     def has_bands(self) -> bool:
@@ -165,7 +180,7 @@ def _row_as_json(row: ComparedCurve) -> dict[str, Any]:
     run = row.run
     return {
         "run": row.run_id,
-        "experiment": run.named,
+        "experiment": run.experiment,
         "title": row.title,
         "query_strategy": run.query_strategy,
         "parameters": PARAMETERS.dump_python(run.result.parameters, mode="json"),

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from app.web.api.run_schemas import MAX_BATCH, MAX_SEED, MIN_POOL, OracleRunIn, Sizes
+from app.web.api.run_schemas import OracleRunIn
 
 # In the order of the page.
 FIELDS = (
@@ -24,14 +24,10 @@ FIELDS = (
 
 # Pydantic's own sentences speak of parsing and of inputs; what is not here comes in its words.
 MESSAGES = {
-    "int_parsing": "Enter a whole number.",
-    "int_parsing_size": "Enter a smaller number.",
-    "int_from_float": "Enter a whole number.",
-    "greater_than_equal": "Enter {ge:,} or more.",
-    "less_than_equal": "Enter {le:,} or less.",
-    "too_short": "Choose at least one experiment.",
-    "literal_error": "Choose one of {expected}.",
+    "too_short": "Experiments: choose at least one.",
+    "literal_error": "{title}: choose one of {expected}.",
 }
+CHOICES = {"experiments": "Experiments", "ranking": "Query strategy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +43,6 @@ class OracleForm:
     def first_error(self) -> str | None:
         """The first field of the page that has a message: it gets the focus."""
         return next((name for name in FIELDS if name in self.errors), None)
-
-
-def limits_of(sizes: Sizes) -> dict[str, tuple[int, int]]:
-    """The least and the most that each field of a number takes."""
-    return {
-        "pool_size": (MIN_POOL, sizes.train),
-        "pool_start": (0, sizes.train - MIN_POOL),
-        "validation_size": (1, sizes.test),
-        "budget": (1, sizes.train),
-        "batch_size": (1, MAX_BATCH),
-        "shuffle_seed": (0, MAX_SEED),
-    }
 
 
 async def read_form(request: Request) -> FormData:
@@ -101,7 +85,9 @@ def _form_again(entered: dict[str, Any], invalid: ValidationError) -> OracleForm
     others: list[str] = []
     for item in invalid.errors():
         name = str(item["loc"][0])
-        message = MESSAGES[item["type"]].format(**item.get("ctx", {})) if item["type"] in MESSAGES else item["msg"]
+        message = item["msg"]
+        if item["type"] in MESSAGES:
+            message = MESSAGES[item["type"]].format(title=CHOICES.get(name, name), **item.get("ctx", {}))
         if name in FIELDS:
             errors.setdefault(name, message)
         else:

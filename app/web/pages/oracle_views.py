@@ -3,12 +3,11 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from app.learning.names import Strategy
+from app.learning.names import OWN, Strategy
 from app.models import OracleRun, RunStatus
 from app.oracle import runs
-from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment, about
+from app.oracle.experiments import EXPERIMENTS, TABLE, Experiment, as_named
 from app.oracle.results import PARAMETERS, ClustersResult, RunResult
 from app.oracle.scenarios import Parameters
 from app.oracle.table import Row, compare
@@ -21,6 +20,12 @@ STRATEGY_NAMES: dict[Strategy, str] = {
     "entropy": "Entropy",
     "random": "Random",
 }
+# Of the charts that a run may have, by name; here, where the page knows them without Bokeh.
+CHART_TITLES = {
+    "accuracy": "Accuracy by number of labels",
+    "confidence": "How sure the model is",
+    "distances": "k-means: how far from the centres",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,15 @@ class Step:
     """One experiment of a run that is under way."""
 
     title: str
-    state: Literal["done", "running", "waiting"]
+    state: str  # "done", "running" or "waiting"
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run without its result. `done` of `total` are steps of `experiment`; total is 0 before the first."""
+    """A run without its result. `done` of `total` are steps of `experiment`; total is 0 before the first.
+
+    Where there is a `preparation`, they are per cent of that.
+    """
 
     id: int
     status: RunStatus
@@ -41,6 +49,7 @@ class RunView:
     experiment: Experiment | None
     done: int
     total: int
+    preparation: str | None
     error: str | None
     created_at: dt.datetime
     seconds: float | None
@@ -57,6 +66,7 @@ class RunView:
             experiment=progress.experiment,
             done=progress.done,
             total=progress.total,
+            preparation=progress.preparation,
             error=run.error,
             created_at=run.created_at,
             seconds=took.total_seconds() if took is not None else None,
@@ -89,19 +99,27 @@ class RunView:
         """What the run does just now."""
         if self.status == "queued":
             return "Waiting for its turn"
-        return self._title(self.experiment) if self.experiment else "Loading the images and the model"
+        return TABLE[self.experiment].title if self.experiment else "Loading the images and the model"
+
+    @property
+    def count(self) -> str:
+        """How far it is, beside the bar."""
+        if not self.total:
+            return ""
+        return f"{self.done} %" if self.preparation else f"{self.done:,} of {self.total:,}"
 
     @property
     def facts(self) -> list[tuple[str, str]]:
         """The parameters, name and value."""
         p = self.parameters
         order = "as in the data set" if p.shuffle_seed is None else f"shuffled, seed {p.shuffle_seed}"
+        asked = [("Query strategy", STRATEGY_NAMES[p.ranking].lower())]
         return [
             ("Pool", f"{p.pool_size:,} images from {p.pool_start:,}"),
             ("Order", order),
             ("Validation", f"{p.validation_size:,} images"),
             ("Labels given", f"{p.budget:,} in batches of {p.batch_size:,}"),
-            ("Query strategy", STRATEGY_NAMES[p.ranking].lower()),
+            *(asked if any(TABLE[experiment].is_asked for experiment in p.experiments) else []),
             ("Experiments", self._names),
         ]
 
@@ -123,32 +141,31 @@ class RunView:
     @property
     def steps(self) -> list[Step]:
         """The experiments in their order, with the one under way."""
-        p = self.parameters
+        wanted = set(self.parameters.named)
         # Auto-labeling starts where active learning ends, so that runs whether asked for or not.
-        needs_active = bool({"auto_naive", "auto_confident"} & set(p.experiments))
-        run = [e for e in TABLE if e in p.experiments or (e == "active" and needs_active)]
+        if {"auto_naive", "auto_confident"} & wanted:
+            wanted.add(as_named("active", self.parameters.ranking))
+        run = [experiment for experiment in TABLE if experiment in wanted]
         now = run.index(self.experiment) if self.experiment in run else -1
-        return [
-            Step(self._title(e), "done" if i < now else "running" if i == now else "waiting") for i, e in enumerate(run)
-        ]
+        states = ["done" if i < now else "running" if i == now else "waiting" for i in range(len(run))]
+        return [Step(TABLE[experiment].title, state) for experiment, state in zip(run, states, strict=True)]
 
     def missing_in(self, result: RunResult) -> list[str]:
         """The titles of the experiments that were asked for and not finished."""
         finished = {*result.experiments, *(["kmeans"] if result.clusters else [])}
-        return [self._title(e) for e in TABLE if e in self.parameters.experiments and e not in finished]
-
-    def _title(self, experiment: Experiment) -> str:
-        return about(experiment, self.parameters.ranking).title
+        return [TABLE[e].title for e in TABLE if e in self.parameters.named and e not in finished]
 
     @property
     def _names(self) -> str:
-        p = self.parameters
-        return ", ".join(about(experiment, p.ranking).name for experiment in p.experiments)
+        return ", ".join(TABLE[experiment].name for experiment in self.parameters.named)
 
 
 @dataclass(frozen=True, slots=True)
 class ResultView:
-    """A result that is there. `n_equal` of `n_compared` points are the paper's; 0 of 0 if it has no such run."""
+    """A result that is there. `n_equal` of `n_compared` points are the paper's; 0 of 0 if it has no such run.
+
+    `has_papers` says whether there are experiments of the paper, `has_own` whether some are of Inkling's learner.
+    """
 
     rows: list[Row]
     n_equal: int
@@ -157,6 +174,8 @@ class ResultView:
     sha256: str
     validation_total: int | None
     test_total: int | None
+    has_papers: bool
+    has_own: bool
     has_confidence: bool
     clusters: ClustersResult | None
 
@@ -173,7 +192,9 @@ class ResultView:
             sha256=result.data.sha256,
             validation_total=rows[0].validation.total if rows else None,
             test_total=rows[0].test.total if rows and rows[0].test else None,
-            has_confidence="active" in result.experiments,
+            has_papers=any(TABLE[row.experiment].is_papers for row in rows),
+            has_own=any(TABLE[row.experiment].learner == OWN for row in rows),
+            has_confidence=bool(result.confidence),
             clusters=result.clusters,
         )
 
@@ -209,3 +230,8 @@ class OracleRunPage:
     run: RunView
     result: ResultView | None
     missing: list[str]
+
+    @property
+    def chart_titles(self) -> dict[str, str]:
+        """By the chart's name."""
+        return CHART_TITLES

@@ -44,6 +44,19 @@ def test_arrows_go_round_the_ends_also_from_where_all_is_answered(run: Run) -> N
     assert run(f"{THREE} {moves} {finished} return [current(), to(1)];") == [None, 1]
 
 
+def test_what_came_by_chance_is_exchanged_and_what_was_answered_or_is_looked_at_stays(run: Run) -> None:
+    begun = f"{THREE} act(a, 7); batch.advance(); c.isClosed = true;"
+
+    untouched = f"{THREE} const before = batch.isUntouched; batch.exchange([tile(8), tile(9)]);"
+    assert run(f"{untouched} return [before, ids(), current()];") == [True, [8, 9], 8]
+    assert run(
+        f"{begun} const before = batch.isUntouched; batch.exchange([b, tile(9)]); return [before, ids(), current()];"
+    ) == [*(False, [1, 2, 9], 2)]
+    answered_meanwhile = "act(b, 5); batch.advance(); batch.exchange([b, tile(9)]);"
+    assert run(f"{begun} {answered_meanwhile} return [ids(), current(), batch.open.length];") == [[1, 2, 9], 9, 1]
+    assert run(f"{THREE} a.isFlagged = true; return batch.isUntouched;") is False
+
+
 def test_a_closed_image_is_neither_open_nor_advanced_to(run: Run) -> None:
     assert run(f"{THREE} b.isClosed = true; batch.advance(); return [current(), batch.open.length];") == [3, 2]
 
