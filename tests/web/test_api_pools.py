@@ -86,7 +86,7 @@ def test_what_a_learner_looks_at_first_is_told_and_that_chance_asks_meanwhile(
     with services.database.write() as session:
         began = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=3)
         set_id = features.begin(session, pool, 60, now=began)
-        features.record_step(session, pool, set_id, "looking at every image", 0.5)
+        features.record_step(session, pool, set_id, "looking at every image", 0.5, now=began + dt.timedelta(seconds=3))
 
     told = client.get(url).json()
 
