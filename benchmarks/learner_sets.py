@@ -86,7 +86,7 @@ def _colour(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
 
 
 def make_rare(data: DataSet) -> ImageSet:
-    """Digits of which class c is kept with probability 0.65^c: about 25 nines beside 400 zeros."""
+    """Digits of which class c is kept with probability 0.65^c: 4 nines beside 394 zeros."""
     whole = _change(data, lambda images, _: images)
     kept = np.random.default_rng(5).random(POOL) < 0.65**whole.pool.truth
     return ImageSet(LabeledImages(whole.pool.images[kept], whole.pool.truth[kept]), whole.test, whole.n_classes)

@@ -130,19 +130,18 @@ class GraphLearner:
             if len(labeled) < self._n_design:
                 positions, values = known.design(labeled, rest, count)
             else:
-                positions, values = self._rank(read, known, labeled, rest, second_opinion)
+                positions, values = self._rank(read, known, labeled, rest, count, second_opinion)
             return self._tell(read, known, positions[: max(count, 0)], -values[: max(count, 0)])
 
     def _rank(
-        self, state: State, pool: Pool, labeled: Positions, rest: Positions, second_opinion: Classes | None
+        self, state: State, pool: Pool, labeled: Positions, rest: Positions, count: int, second_opinion: Classes | None
     ) -> tuple[Positions, Float32]:
         scores = self._scores(state, pool, pool.phi)[pool.row_of(rest)]  # (n, K)
         doubt = _doubt(scores)
         if second_opinion is not None:
             other = second_opinion[rest]
             doubt[(other >= 0) & (other != scores.argmax(axis=1))] = 1
-        covariance = graph_ridge.find_covariance(pool.rows(labeled), graph_ridge.ANSWER_NOISE)
-        rows, values = graph_ridge.rank_unsure(pool.phi, covariance, doubt, pool.row_of(rest))
+        rows, values = graph_ridge.rank_unsure(pool.phi, pool.rows(labeled), doubt, pool.row_of(rest), max(count, 0))
         positions, checks = pool.covered[rows], self._find_checks(state, pool, rest)
         is_other = ~np.isin(positions, checks)
         return np.append(checks, positions[is_other]), np.append(np.ones(len(checks), np.float32), values[is_other])

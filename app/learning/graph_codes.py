@@ -73,7 +73,7 @@ def _encode(dictionary: Dictionary, x: Float32) -> Float32:
     distances = left @ right  # (n rows columns, K)
     np.maximum(distances, 0, out=distances)
     np.sqrt(distances, out=distances)
-    distances -= distances.mean(axis=1, keepdims=True)
+    distances -= _mean_of_rows(distances)
     np.minimum(distances, 0, out=distances)  # minus the triangle code
     pooled = np.matmul(_points(x.shape[1], x.shape[2]), distances.reshape(n, rows * columns, -1))  # (n, 16, K)
     np.negative(pooled, out=pooled)
@@ -88,10 +88,15 @@ def _windows(x: Float32) -> Float32:
 
 def _normalise(patches: Float32) -> Float32:
     """Mean 0 and standard deviation 1, but for the faint ones, which stay faint."""
-    patches = patches - patches.mean(axis=1, keepdims=True)
+    patches = patches - _mean_of_rows(patches)
     variance = np.einsum("ij,ij->i", patches, patches)[:, None] / patches.shape[1]
     normal: Float32 = patches / np.sqrt(variance + np.float32(0.01))
     return normal
+
+
+def _mean_of_rows(x: Float32) -> Float32:
+    """(n, m) -> (n, 1). On short rows `mean` takes four times as long."""
+    return np.asarray(np.einsum("ij->i", x)[:, None] / np.float32(x.shape[1]), np.float32)
 
 
 @cache

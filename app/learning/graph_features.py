@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.learning import graph_threads
-from app.learning.graph_codes import Dictionary, encode, learn_dictionary
+from app.learning.graph_codes import Dictionary, encode
 from app.learning.graph_images import as_floats, distort
 from app.learning.graph_lda import Kernel, Linear, learn_kernel, learn_linear
 from app.learning.graph_neighbours import NEIGHBOURS, find_eigenvectors, find_nearest, link, weigh
@@ -80,10 +80,15 @@ class Recipe:
         )
 
 
-def learn_recipe(images: NDArray[np.uint8], rng: np.random.Generator, on_share: OnShare) -> Recipe:
-    """From at most 10,000 of the images, and two distorted copies of each. `on_share` hears how much is done."""
-    some = images[np.sort(rng.permutation(len(images))[:STUDIED])]
-    dictionary = learn_dictionary(as_floats(some[: STUDIED // 2]), rng)
+def pick_studied(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """At most 10,000 of the images, in their order."""
+    return images[np.sort(rng.permutation(len(images))[:STUDIED])]
+
+
+def learn_recipe(
+    some: NDArray[np.uint8], dictionary: Dictionary, rng: np.random.Generator, on_share: OnShare
+) -> Recipe:
+    """From images and two distorted copies of each. `on_share` hears how much is done."""
     blocks = graph_threads.split(len(some), BLOCK)
     seeds = {block.start: seed for block, seed in zip(blocks, rng.spawn(len(blocks)), strict=True)}
 
@@ -102,13 +107,13 @@ def learn_recipe(images: NDArray[np.uint8], rng: np.random.Generator, on_share: 
     return Recipe(dictionary, linear, learn_kernel(codes, copies, rng))
 
 
-def learn_graph(places: Float32, rng: np.random.Generator) -> Float32:
+def learn_graph(places: Float32, rng: np.random.Generator, on_share: OnShare) -> Float32:
     """The graph numbers (m, R): eigenvectors divided by 1 - eigenvalue + 0.01; the mean squared row has length 3."""
     if len(places) < 2:
         return np.zeros((len(places), 0), np.float32)
-    values, vectors = find_eigenvectors(
-        link(*find_nearest(places, places, NEIGHBOURS, same=True)), min(EIGENVECTORS, max(1, len(places) // 4)), rng
-    )
+    linked = link(*find_nearest(places, places, NEIGHBOURS, same=True))
+    on_share(0.6)
+    values, vectors = find_eigenvectors(linked, min(EIGENVECTORS, max(1, len(places) // 4)), rng)
     graph = vectors / (np.maximum(1 - values, 0) + FLATTEST)
     graph *= GRAPH_LENGTH / np.sqrt((graph * graph).sum(axis=1).mean())
     return np.ascontiguousarray(graph, np.float32)

@@ -93,10 +93,10 @@ def _recolour(x: Float32, rng: np.random.Generator) -> Float32:
     n, height, width, c = x.shape
     normal = rng.standard_normal
     mixing = np.eye(c, dtype=np.float32) + np.float32(MIXING) * normal((n, c, c), np.float32)
-    tint = np.float32(MIXING / 2) * normal((n, 1, 1, c), np.float32)
+    tint: Float32 = np.float32(MIXING / 2) * normal((n, 1, 1, c), np.float32)
     light = np.float32(LIGHT) * _smooth(normal((n, c, GRID, GRID), np.float32), height, width)  # (N, c, h, w)
     sign = rng.choice(np.array([-1, 1], np.float32), (n, 1, 1, 1))
-    mixed = ((x - np.float32(0.5)).reshape(n, -1, c) @ mixing).reshape(x.shape)
+    mixed: Float32 = ((x - np.float32(0.5)).reshape(n, -1, c) @ mixing).reshape(x.shape)
     recoloured = np.float32(0.5) + sign * (mixed + tint + np.moveaxis(light, 1, -1))
     return np.asarray(recoloured, np.float32)
 

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.learning import graph_ridge, graph_threads
-from app.learning.graph_features import Recipe, extend_graph, learn_graph, learn_recipe
+from app.learning.graph_codes import learn_dictionary
+from app.learning.graph_features import STUDIED, Recipe, extend_graph, learn_graph, learn_recipe, pick_studied
+from app.learning.graph_images import as_floats
 from app.learning.graph_model import LOOK_WEIGHT
 from app.learning.graph_neighbours import find_nearest
 from app.learning.learner import Features, Float32, Images, OnStep, PoolImages, Positions
+from app.learning.names import PREPARING
 
-VERSION = 1
+VERSION = PREPARING["graph"]
 DESIGN_LOOK = 4.0  # how long the look is in the design: from 3.5 down and from 6 up some pools miss a class
 N_AHEAD, MOST_AT_ONCE = 32, 100  # picks of the design that are made ahead, at least and at most
 
@@ -105,19 +108,39 @@ def prepare(images: Images, covered: Positions, *, seed: int, n_design: int, on_
 
 def _prepare(images: Images, covered: Positions, seed: int, n_design: int, on_step: OnStep) -> Features:
     rng = np.random.default_rng(seed)
-    some = images if len(covered) == len(images) else images[covered]
-    recipe = learn_recipe(some, rng, _part(on_step, "learning what strokes look like", 0, 0.3))
-    looks = recipe.look(some, _part(on_step, "looking at every image", 0.3, 0.6))
-    on_step("finding which images are alike", 0.6)
+    images = images if len(covered) == len(images) else images[covered]
+    strokes, changes, look, alike, ask = _plan(len(images), on_step)
+    some = pick_studied(images, rng)
+    strokes(0)
+    dictionary = learn_dictionary(as_floats(some), rng)
+    changes(0)
+    recipe = learn_recipe(some, dictionary, rng, changes)
+    look(0)
+    looks = recipe.look(images, look)
+    alike(0)
     places = recipe.place(looks)
-    graph = learn_graph(places, rng)
-    phi = np.hstack([graph, np.float32(LOOK_WEIGHT) * looks])
-    on_step("choosing what to ask first", 0.95)
+    phi = np.hstack([learn_graph(places, rng, alike), np.float32(LOOK_WEIGHT) * looks])
+    ask(0)
     count, none = min(max(n_design, N_AHEAD), MOST_AT_ONCE), np.empty(0, np.int64)
     first, gains = choose_design(phi, phi[:0], looks.shape[1], count, none)
+    ask(1)
     found = {"covered": covered.astype(np.int64), "phi": phi, "places": places}
-    on_step("done", 1)
     return Features(VERSION, {**found, "design": covered[first], "design_gains": gains, **recipe.to_arrays()})
+
+
+def _plan(n: int, on_step: OnStep) -> list[Callable[[float], None]]:
+    """For each step, what tells how much of it is done; by the seconds that a processor takes for n images."""
+    studied = min(n, STUDIED)
+    steps = {
+        "learning what strokes look like": 1,
+        "learning which changes do not matter": 1 + 1.5e-3 * studied,
+        "looking at every image": 2.7e-4 * n,
+        "finding which images are alike": 2e-4 * n + 8e-9 * n**2,
+        "choosing what to ask first": 0.1 + 2e-5 * n,
+    }
+    ends = np.cumsum(list(steps.values())) / sum(steps.values())
+    starts = [0.0, *ends[:-1].tolist()]
+    return [_part(on_step, *which) for which in zip(steps, starts, [*ends[:-1].tolist(), 1.0], strict=True)]
 
 
 def choose_design(

@@ -6,6 +6,8 @@ answers have noise of variance s^2. Variances do not depend on the answers, only
 Source: Y. Ji, J. Han, "A Variance Minimization Criterion to Active Learning on Graphs" (2012), for the design.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,15 +36,37 @@ def find_covariance(phi: Float32, noise: float) -> Float32:
     return np.asarray(noise * solve(p.T @ p + noise * identity, identity, assume_a="pos"), np.float32)
 
 
+def find_variances(phi: Float32, labeled: Float32, noise: float) -> Float32:
+    """The variance (N,) of each image's score after answers at `labeled` (n, D)."""
+    if len(labeled) >= labeled.shape[1]:
+        return np.maximum(quadratic(phi, find_covariance(labeled, noise)), 0)
+    from scipy.linalg import cholesky, solve_triangular
+
+    p = labeled.astype(np.float64)
+    # The covariance is I - X^T X, and a product with X (n, D) is cheaper than one with D x D.
+    lower = cholesky(p @ p.T + noise * np.eye(len(p)), lower=True)
+    known = solve_triangular(lower, p, lower=True).astype(np.float32).T  # (D, n)
+
+    def compute(block: slice) -> Float32:
+        rows, explained = phi[block], phi[block] @ known
+        found: Float32 = np.einsum("ij,ij->i", rows, rows) - np.einsum("ij,ij->i", explained, explained)
+        return found
+
+    return np.maximum(_join(graph_threads.each(compute, graph_threads.split(len(phi), BLOCK))), 0)
+
+
 def quadratic(phi: Float32, matrix: Float32) -> Float32:
-    """phi_i^T matrix phi_i of each row, (N,). With a posterior covariance: the variance of each image's score."""
+    """phi_i^T matrix phi_i of each row, (N,)."""
 
     def compute(block: slice) -> Float32:
         found: Float32 = np.einsum("ij,ij->i", phi[block] @ matrix, phi[block])
         return found
 
-    found = graph_threads.each(compute, graph_threads.split(len(phi), BLOCK))
-    return np.concatenate([np.empty(0, np.float32), *found])
+    return _join(graph_threads.each(compute, graph_threads.split(len(phi), BLOCK)))
+
+
+def _join(parts: Iterator[Float32]) -> Float32:
+    return np.concatenate([np.empty(0, np.float32), *parts])
 
 
 def design(phi: Float32, labeled: Float32, count: int, excluded: Rows) -> tuple[Rows, Float32]:
@@ -52,7 +76,7 @@ def design(phi: Float32, labeled: Float32, count: int, excluded: Rows) -> tuple[
     """
     noise = np.float32(DESIGN_NOISE)
     covariance = find_covariance(labeled, DESIGN_NOISE)
-    variances = quadratic(phi, covariance)
+    variances = find_variances(phi, labeled, DESIGN_NOISE)
     total = phi.T @ phi  # (D, D)
     gains = quadratic(phi, covariance @ total @ covariance)  # (N,), |Phi A phi_i|^2
     is_free = np.ones(len(phi), np.bool_)
@@ -73,21 +97,21 @@ def design(phi: Float32, labeled: Float32, count: int, excluded: Rows) -> tuple[
     return np.array(picks, np.int64), np.array(values, np.float32)
 
 
-def rank_unsure(phi: Float32, covariance: Float32, doubt: Float32, rows: Rows) -> tuple[Rows, Float32]:
+def rank_unsure(phi: Float32, labeled: Float32, doubt: Float32, rows: Rows, count: int) -> tuple[Rows, Float32]:
     """All of `rows` (n,), the best to ask first, and their values: doubt (n,) times v / (s^2 + v), in [0, 1].
 
-    The first 32 are chosen one after the other, each as if those before it had been answered; the rest by the value
-    that it has then. The 32 come from the 4,096 of the highest value: values only fall, so hardly ever would another
-    image be chosen, and on 60,000 images that saves nine tenths of the time.
+    The first 32 of the `count` that are wanted are chosen one after the other, each as if those before it had been
+    answered; the rest by the value that it has then. The 32 come from the 4,096 of the highest value: values only fall,
+    so hardly ever would another image be chosen, and on 60,000 images that saves nine tenths of the time.
     """
     noise = np.float32(ANSWER_NOISE)
-    variances = np.maximum(quadratic(phi, covariance)[rows], 0)
-    values = doubt * variances / (noise + variances)
+    variances = find_variances(phi, labeled, ANSWER_NOISE)[rows]
+    values = np.asarray(doubt * variances / (noise + variances), np.float32)
     best = np.lexsort((rows, -values))[:CANDIDATES]  # into rows
     near, is_left = phi[rows[best]], np.ones(len(best), np.bool_)
-    doubts, variances, covariance = doubt[best], variances[best], covariance.copy()
+    doubts, variances, covariance = doubt[best], variances[best], find_covariance(labeled, ANSWER_NOISE)
     picks = []
-    for _ in range(min(AS_A_SET, len(best))):
+    for _ in range(min(count, AS_A_SET, len(best))):
         scores = np.where(is_left, doubts * variances / (noise + variances), -np.inf)
         pick = int(scores.argmax())
         picks.append(pick)
@@ -99,7 +123,7 @@ def rank_unsure(phi: Float32, covariance: Float32, doubt: Float32, rows: Rows) -
     is_rest[best[picks]] = False
     rest = np.flatnonzero(is_rest)
     order = np.concatenate([best[picks], rest[np.lexsort((rows[rest], -values[rest]))]]).astype(np.int64)
-    return rows[order], np.asarray(values[order], np.float32)
+    return rows[order], values[order]
 
 
 def _condition(covariance: Float32, phi: Float32, noise: np.float32) -> Float32:
