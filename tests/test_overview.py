@@ -180,9 +180,13 @@ def test_what_is_learned_of_the_images_is_told_as_the_pool_itself_tells_it(
         for n_images, is_ready in sets:
             with database.write() as session:
                 set_id = features.begin(session, pool, n_images, now=NOW)
-                features.record_step(session, pool, set_id, f"step {number}", 0.25)
+                features.record_step(session, pool, set_id, f"step {number}", 0.25, now=NOW)
                 if is_ready:
                     features.finish(session, pool, set_id, version=1, n_parts=0, prepare_ms=1.0, now=NOW)
+    older = add_pool(database, slug="older", learner="graph")
+    with database.write() as session:
+        set_id = features.begin(session, older, 60, now=NOW)
+        features.finish(session, older, set_id, version=0, n_parts=0, prepare_ms=1.0, now=NOW)
     add_pool(database, slug="pixels")
 
     found = [each.preparation for each in view(database, 4)]
@@ -193,6 +197,7 @@ def test_what_is_learned_of_the_images_is_told_as_the_pool_itself_tells_it(
         (60, 0.0),
         (60, 0.25),
         None,
+        (40, 0.0),  # only an earlier version of the learner has seen them
         None,
     ]
     with database.read() as session:
