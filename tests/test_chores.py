@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -94,3 +96,20 @@ def test_the_one_under_way_ends_with_its_starter(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_child_ends_when_its_parent_is_killed() -> None:
+    child = (
+        "import os, threading; from app.cli.child import end_with_parent; end_with_parent(); "
+        "print(os.getpid(), flush=True); threading.Event().wait(120)"
+    )
+    parent = "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE).wait()"
+    command = [sys.executable, "-c", parent, sys.executable, "-c", child]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        os.kill(int(killed.stdout.readline()), 0)
+        killed.kill()
+
+        said, _ = killed.communicate(timeout=60)  # the child holds this pipe, too: it ends when both have ended
+
+    assert (said, killed.returncode) == ("", -signal.SIGKILL)
