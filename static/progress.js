@@ -1,8 +1,8 @@
 /**
  * How the model does: accuracy, labels, round, curve. Needs elements [data-show=NAME] inside `place`, NAME one of
- * accuracy, accuracy-name, validation, validation-note, change, test, test-note, labels, labels-note, asked, round, until,
- * fit, curve. data-asked of `asked` says which images the learner asks. Rounds are compared by validation images, or by
- * test images where there are no others.
+ * accuracy, accuracy-name, accuracy-note, accuracy-interval, validation, validation-note, change, test, test-note,
+ * labels, labels-note, asked, round, until, fit, curve. data-asked of `asked` says which images the learner asks.
+ * Rounds are compared by validation images, or by test images where there are no others.
  *
  * @import { Accuracy, Api, Pool, Round } from "./api.js"
  * @import { Connection } from "./connection.js"
@@ -116,8 +116,12 @@ export class Progress extends Emitter {
   #showRounds() {
     const { round, measured, before } = this.#compare();
     const shown = measured?.[this.#split] ?? null;
-    this.#set("accuracy", shown ? percent(shown.accuracy, 1) : "–");
+    const older = measured && measured !== round ? `round ${measured.number}: ` : "";
+    this.#set("accuracy", shown ? `${older}${percent(shown.accuracy, 1)}` : "–");
     this.#set("accuracy-name", this.#split === "validation" ? "Validation accuracy: " : "Test accuracy: ");
+    this.#set("accuracy-note", shown ? `, ${describe(shown)}` : "");
+    this.#set("accuracy-interval", shown ? ` (${interval(shown.interval)})` : "");
+    this.#find("accuracy").title = shown ? describe(shown) : "";
     this.#showValidation(round);
     this.#showTest(round);
     this.#showChange(round, before);
@@ -188,7 +192,9 @@ export class Progress extends Emitter {
     const { round, before } = this.#compare();
     const now = round[this.#split];
     const news = change(now, before?.[this.#split] ?? null);
-    const result = now ? `${percent(now.accuracy)} right${news ? `, ${news}` : ""}` : "the model is trained";
+    const result = now
+      ? `${percent(now.accuracy)} right (${confidence(now)})${news ? `, ${news}` : ""}`
+      : "the model is trained";
     const trained = `Round ${round.number}, ${plural(round.n_labels, "label")}: ${result}.`;
     const isLookedAt = round.asked_by !== "chance" && this.#rounds.at(-2)?.asked_by === "chance";
     const asked = `The images are looked at. From now on you are asked ${this.#find("asked").dataset.asked}.`;
@@ -235,5 +241,10 @@ export class Progress extends Emitter {
 
 /** @param {Accuracy} accuracy */
 function describe(accuracy) {
-  return `${count(accuracy.correct)} of ${count(accuracy.total)}; 95\u202f% interval ${interval(accuracy.interval)}`;
+  return `${count(accuracy.correct)} of ${count(accuracy.total)}; ${confidence(accuracy)}`;
+}
+
+/** @param {Accuracy} accuracy */
+function confidence(accuracy) {
+  return `95\u202f% interval ${interval(accuracy.interval)}`;
 }

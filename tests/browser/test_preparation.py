@@ -208,7 +208,8 @@ def test_each_round_tells_the_accuracy_on_test_images_and_how_it_changed(opened:
     expect(opened.notice("round")).to_have_text("Round 2, 10 labels: the model is trained.")
     learner.count_test(27)
 
-    expect(opened.notice("round")).to_have_text("Round 2, 10 labels: 90.00\u202f% right, +24 images (+80.00 points).")
+    right = "90.00\u202f% right (95\u202f% interval 74.4–96.5\u202f%)"
+    expect(opened.notice("round")).to_have_text(f"Round 2, 10 labels: {right}, +24 images (+80.00 points).")
     expect(opened.shown("test")).to_have_text("90.00\u202f%")
     expect(opened.shown("test-note")).to_contain_text("27 of 30; 95\u202f% interval 74.4–96.5")
     expect(opened.shown("change")).to_have_attribute("data-direction", "better")
@@ -230,9 +231,13 @@ def test_a_round_that_is_counted_late_is_in_the_curve_and_the_last_accuracy_stay
     learner.count_test(12, number=2)
     expect(opened.shown("test")).to_have_text("40.00\u202f%")
     expect(opened.shown("test-note")).to_contain_text("round 2: 12 of 30")
+    expect(opened.shown("accuracy")).to_have_text("round 2: 40.0\u202f%")
     learner.count_test(18, number=3)
 
     expect(opened.shown("test-note")).to_contain_text("18 of 30")
+    expect(opened.shown("accuracy")).to_have_text("60.0\u202f%")
+    expect(opened.shown("accuracy-note")).to_contain_text("18 of 30; 95\u202f% interval 42.3–75.4\u202f%")
+    expect(opened.shown("accuracy-interval")).to_have_text("(42.3–75.4\u202f%)")
     expect(opened.shown("change")).to_have_text("+6 images (+20.00 points) since round 2")
     name = "2 trainings: from 10.00\u202f% with 0 labels to 60.00\u202f% with 20"
     expect(opened.page.get_by_role("img", name=name)).to_be_visible()
