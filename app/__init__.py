@@ -28,8 +28,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
     settings                               from the environment
     errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may
-    limits, paging, differences,           read; what a commit announces; how much at once; lists in pages; where two
-    learning                               accounts part; NumPy and TensorFlow, pure
+    limits, paging, differences,           read; what a commit announces; how much at once; lists in pages; the first
+    learning                               difference of stored and computed; NumPy and TensorFlow, pure
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
 share the database: each tells the other in the table `change` what it has committed. Beside it are the lock file, and

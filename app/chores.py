@@ -17,22 +17,28 @@ from app.settings import Settings, as_environment
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 600.0  # before one that has failed again and again is tried once more
+Chore = tuple[str, ...]  # the arguments of a command
 INKLING = (sys.executable, "-P", "-m", "app.cli")
-NextChore = Callable[[], Sequence[str] | None]  # the arguments of a command, or None
+FindChores = Callable[[], Sequence[Chore]]  # the most urgent first
 
 
 class Chores:
-    """Runs the next chore whenever there is one, in a thread. A child ends when its standard input is closed."""
+    """Runs the next chore whenever there is one, in a thread. A child ends when its standard input is closed.
 
-    def __init__(self, find_next: NextChore, settings: Settings) -> None:
-        self._find_next, self._retry_seconds = find_next, settings.retry_seconds
+    One that fails is tried again after a pause that doubles; the others have their turn meanwhile.
+    """
+
+    def __init__(self, find_all: FindChores, settings: Settings) -> None:
+        self._find_all, self._retry_seconds = find_all, settings.retry_seconds
         self._environment = os.environ | as_environment(settings)
         self._loop = BackgroundLoop(
             "chores", self._look, poll_seconds=LOOK_SECONDS, retry_seconds=settings.retry_seconds
         )
         self._child: subprocess.Popen[bytes] | None = None
-        self._arguments: Sequence[str] = ()
-        self._start_at = 0.0
+        self._chore: Chore = ()
+        self._n_failed: dict[Chore, int] = {}
+        self._start_at: dict[Chore, float] = {}
 
     def start(self) -> None:
         """Look for chores from now on."""
@@ -52,29 +58,32 @@ class Chores:
 
     def _look(self) -> bool:
         if self._child is None:
-            arguments = self._find_next() if time.monotonic() >= self._start_at else None
-            if arguments is not None:
-                self._begin(arguments)
+            now = time.monotonic()
+            chore = next((each for each in self._find_all() if now >= self._start_at.get(each, 0.0)), None)
+            if chore is not None:
+                self._begin(chore)
         elif (code := self._child.poll()) is not None:
             self._end(self._child, code)
             return True  # there may be another one
         return False
 
-    def _begin(self, arguments: Sequence[str]) -> None:
-        self._arguments = arguments
-        command = (*INKLING, *arguments, "--child")
+    def _begin(self, chore: Chore) -> None:
+        self._chore = chore
         self._child = subprocess.Popen(  # noqa: S603 (a command of ours)
-            command, stdin=subprocess.PIPE, env=self._environment, start_new_session=True
+            (*INKLING, *chore, "--child"), stdin=subprocess.PIPE, env=self._environment, start_new_session=True
         )
 
     def _end(self, child: subprocess.Popen[bytes], code: int) -> None:
         self._child = None
         self._close(child)
-        if code:
-            how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-            name = " ".join(self._arguments)
-            logger.error("“inkling %s” %s; it is tried again in %g s", name, how, self._retry_seconds)
-            self._start_at = time.monotonic() + self._retry_seconds
+        if not code:
+            self._n_failed.pop(self._chore, None)
+            return
+        n_failed = self._n_failed[self._chore] = self._n_failed.get(self._chore, 0) + 1
+        pause = min(self._retry_seconds * 2.0 ** (n_failed - 1), LONGEST_PAUSE_SECONDS)
+        self._start_at[self._chore] = time.monotonic() + pause
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        logger.error("“inkling %s” %s; it is tried again in %g s", " ".join(self._chore), how, pause)
 
     def _close(self, child: subprocess.Popen[bytes]) -> None:
         if child.stdin is not None:

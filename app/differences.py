@@ -1,4 +1,4 @@
-"""Where two accounts of the same thing part."""
+"""The first difference between what is stored and what is computed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

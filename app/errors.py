@@ -52,6 +52,18 @@ class FeaturesDamaged(AppError):
     status = 503
 
 
+class PreparationUnderWay(AppError):
+    """Another process looks at the images of the pool just now."""
+
+    status = 409
+
+
+class PreparationSuperseded(AppError):
+    """Another process has begun to look at the images anew, because this one said nothing for long."""
+
+    status = 409
+
+
 class DatabaseUnavailable(AppError):
     """The database can be neither read nor written just now: the disk is full, or another process holds the file."""
 

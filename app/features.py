@@ -14,14 +14,15 @@ from sqlalchemy import CursorResult, bindparam, delete, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app.changes import Change, note
-from app.errors import FeaturesDamaged
+from app.errors import FeaturesDamaged, PreparationSuperseded, PreparationUnderWay
 from app.learning.learner import Features
 from app.learning.names import PREPARING
 from app.models import FeaturePart, FeatureSet, Pool
 
 SAMPLE_SIZE = 4000  # seconds, and enough to ask from
 SAMPLED_FROM = 10_000  # a pool of fewer images is looked at whole, at once
-REMEDY = "Restore a backup, or look at the images again: `inkling pool prepare POOL --again`."
+SILENT_SECONDS = 15.0  # a preparation that says nothing for so long is dead
+DROPPED_AT_ONCE = 4  # parts of one that is: the write lock is soon free again
 PART_BYTES = 4_000_000  # written in some hundredths of a second: others write in between
 
 
@@ -39,13 +40,10 @@ class Preparation:
     seconds_left: float | None
 
 
-class PreparationSuperseded(Exception):
-    """Another process prepares the same pool since."""
-
-
 _READY = (
     select(FeatureSet.id, FeatureSet.n_images)
-    .where(FeatureSet.pool_id == bindparam("pool_id"), FeatureSet.ready_at.is_not(None))
+    .where(FeatureSet.pool_id == bindparam("pool_id"), FeatureSet.version == bindparam("version"))
+    .where(FeatureSet.ready_at.is_not(None))
     .order_by(FeatureSet.id.desc())
     .limit(1)
 )
@@ -53,39 +51,57 @@ _READY = (
 
 def find_ready(session: Session, pool: Pool) -> int | None:
     """The id of the newest set that is ready; None if there is none, or the pool's learner needs none."""
-    if pool.learner not in PREPARING:
-        return None
-    found: int | None = session.scalar(_READY, {"pool_id": pool.id})
-    return found
+    ready = _read_ready(session, pool)
+    return None if ready is None else ready[0]
 
 
-def find_due(session: Session, pool: Pool) -> int | None:
+def count_due(session: Session, pool: Pool) -> int | None:
     """How many of the pool's images its learner is to look at next: a sample or all; None if it has seen them."""
     if pool.learner not in PREPARING or pool.archived_at is not None:
         return None
-    ready = session.execute(_READY, {"pool_id": pool.id}).one_or_none()
+    ready = _read_ready(session, pool)
     if ready is None and pool.n_images > SAMPLED_FROM:
         return SAMPLE_SIZE
-    return pool.n_images if ready is None or ready.n_images < pool.n_images else None
+    return pool.n_images if ready is None or ready[1] < pool.n_images else None
 
 
 def find_preparation(session: Session, pool: Pool, *, now: dt.datetime) -> Preparation | None:
     """What is being learned of the pool's images, or will be in a moment; None if all of it is known."""
-    due = find_due(session, pool)
+    due = count_due(session, pool)
     if due is None:
         return None
-    under_way = session.scalar(
-        select(FeatureSet)
-        .where(FeatureSet.pool_id == pool.id, FeatureSet.ready_at.is_(None), FeatureSet.n_images == due)
-        .order_by(FeatureSet.id.desc())
-        .limit(1)
-    )
-    if under_way is None:
-        return Preparation(due, pool.n_images, "", 0.0, None)
-    over = (now - under_way.created_at).total_seconds()
-    share = under_way.share
-    left = max(0.0, over / share - over) if share > 0 else None
-    return Preparation(due, pool.n_images, under_way.step, share, left)
+    unfinished = (FeatureSet.pool_id == pool.id, FeatureSet.ready_at.is_(None), FeatureSet.n_images == due)
+    begun = session.scalar(select(FeatureSet).where(*unfinished).order_by(FeatureSet.id.desc()).limit(1))
+    return describe(pool, due, begun, now=now)
+
+
+def describe(pool: Pool, due: int, begun: FeatureSet | None, *, now: dt.datetime) -> Preparation:
+    """What is to be said of a look at `due` images; `begun` is the set that is being made, if one is."""
+    if begun is None or not is_alive(begun, now=now):
+        failed = f"this failed ({begun.error}); it is tried again" if begun is not None and begun.error else ""
+        return Preparation(due, pool.n_images, failed, 0.0, None)
+    over = (now - begun.created_at).total_seconds()
+    left = max(0.0, over / begun.share - over) if begun.share > 0 else None
+    return Preparation(due, pool.n_images, begun.step, begun.share, left)
+
+
+def is_alive(begun: FeatureSet, *, now: dt.datetime) -> bool:
+    """Whether a process is making the set."""
+    return begun.error is None and (now - begun.heartbeat_at).total_seconds() < SILENT_SECONDS
+
+
+def is_under_way(session: Session, pool: Pool, *, now: dt.datetime) -> bool:
+    """Whether a process is looking at the pool's images."""
+    unfinished = select(FeatureSet).where(FeatureSet.pool_id == pool.id, FeatureSet.ready_at.is_(None))
+    return any(is_alive(begun, now=now) for begun in session.scalars(unfinished))
+
+
+def _read_ready(session: Session, pool: Pool) -> tuple[int, int] | None:
+    """Id and number of images of the newest set that this program's learner can read."""
+    if pool.learner not in PREPARING:
+        return None
+    found = session.execute(_READY, {"pool_id": pool.id, "version": PREPARING[pool.learner]}).one_or_none()
+    return None if found is None else (found.id, found.n_images)
 
 
 def draw_sample(n_images: int, count: int) -> NDArray[np.int64] | None:
@@ -95,25 +111,66 @@ def draw_sample(n_images: int, count: int) -> NDArray[np.int64] | None:
     return np.sort(np.random.default_rng(n_images).choice(n_images, count, replace=False))
 
 
-def begin(session: Session, pool: Pool, n_images: int, *, now: dt.datetime) -> int:
-    """A set of this pool is being made; its id. What another process left unfinished, or is making, is deleted."""
+def drop_dead(session: Session, pool: Pool, *, now: dt.datetime) -> bool:
+    """Delete some parts of what dead processes have left of this pool; whether there may be more.
+
+    Raises:
+        PreparationUnderWay: a process is alive, and looks at this pool.
+    """
+    if is_under_way(session, pool, now=now):
+        raise PreparationUnderWay(
+            f"Another process looks at the images of {pool.slug} just now. Wait until it is done.", slug=pool.slug
+        )
     unfinished = select(FeatureSet.id).where(FeatureSet.pool_id == pool.id, FeatureSet.ready_at.is_(None))
-    session.execute(delete(FeaturePart).where(FeaturePart.feature_set_id.in_(unfinished)))
-    session.execute(delete(FeatureSet).where(FeatureSet.pool_id == pool.id, FeatureSet.ready_at.is_(None)))
-    begun = FeatureSet(pool_id=pool.id, learner=pool.learner, version=0, n_parts=0, n_images=n_images, created_at=now)
+    key = (FeaturePart.feature_set_id, FeaturePart.name, FeaturePart.number)
+    some = session.execute(select(*key).where(key[0].in_(unfinished)).limit(DROPPED_AT_ONCE)).all()
+    for row in some:
+        session.execute(delete(FeaturePart).where(*(column == value for column, value in zip(key, row, strict=True))))
+    if not some:
+        session.execute(delete(FeatureSet).where(FeatureSet.id.in_(unfinished)))
+    return bool(some)
+
+
+def begin(session: Session, pool: Pool, n_images: int, *, now: dt.datetime) -> int:
+    """A set of this pool is being made; its id. What dead processes have left is deleted.
+
+    Raises:
+        PreparationUnderWay: a process is alive, and looks at this pool.
+    """
+    while drop_dead(session, pool, now=now):
+        pass
+    begun = FeatureSet(
+        pool_id=pool.id,
+        learner=pool.learner,
+        version=0,
+        n_parts=0,
+        n_images=n_images,
+        created_at=now,
+        heartbeat_at=now,
+    )
     session.add(begun)
     session.flush()
     note(session, Change("features", pool.id))
     return begun.id
 
 
-def record_step(session: Session, pool: Pool, set_id: int, step: str, share: float) -> None:
-    """Store how far a set is.
+def record_step(session: Session, pool: Pool, set_id: int, step: str, share: float, *, now: dt.datetime) -> None:
+    """Store how far a set is, and that its process is alive.
 
     Raises:
         PreparationSuperseded
     """
-    _update(session, set_id, step=step[:100], share=min(max(share, 0.0), 1.0))
+    _update(session, set_id, step=step[:100], share=min(max(share, 0.0), 1.0), heartbeat_at=now)
+    note(session, Change("features", pool.id))
+
+
+def record_failure(session: Session, pool: Pool, set_id: int, error: str) -> None:
+    """Store why a set cannot be made; it is tried again.
+
+    Raises:
+        PreparationSuperseded
+    """
+    _update(session, set_id, error=error[:1000])
     note(session, Change("features", pool.id))
 
 
@@ -142,7 +199,7 @@ def add_part(session: Session, set_id: int, part: FeaturePart) -> None:
         PreparationSuperseded
     """
     if session.scalar(select(FeatureSet.id).where(FeatureSet.id == set_id)) is None:
-        raise PreparationSuperseded
+        raise _superseded(set_id)
     part.feature_set_id = set_id
     session.add(part)
     session.flush()
@@ -168,6 +225,7 @@ def read(session: Session, set_id: int) -> Features:
         FeaturesDamaged: a part is not what was stored, or is missing.
     """
     stored = session.get(FeatureSet, set_id)
+    slug = session.scalar(select(Pool.slug).where(Pool.id == stored.pool_id)) if stored else None
     parts = session.scalars(
         select(FeaturePart)
         .where(FeaturePart.feature_set_id == set_id)
@@ -178,33 +236,29 @@ def read(session: Session, set_id: int) -> Features:
     found: dict[str, list[NDArray[np.generic]]] = {}
     for part in parts:
         rows = found.setdefault(part.name, [])
-        rows.append(_read_part(set_id, part, n_before=len(rows)))
+        if hashlib.sha256(part.content).hexdigest() != part.sha256 or part.number != len(rows):
+            raise _damaged(slug, set_id, f"part {part.number} of the array “{part.name}” is not what was stored")
+        rows.append(np.frombuffer(part.content, np.dtype(part.dtype)).reshape(part.shape))
     n_found = sum(map(len, found.values()))
     n_stored = stored.n_parts if stored else 0
     if stored is None or n_found != n_stored:
-        raise FeaturesDamaged(
-            f"The features {set_id} are damaged: {n_found} of {n_stored} parts are there. {REMEDY}", set_id=set_id
-        )
+        raise _damaged(slug, set_id, f"{n_found} of {n_stored} parts are there")
     arrays = {name: rows[0] if len(rows) == 1 else np.concatenate(rows) for name, rows in found.items()}
     return Features(stored.version, arrays)
 
 
-def count_images(session: Session, set_id: int) -> int:
-    """How many of the pool's images a set covers."""
-    return session.scalar(select(FeatureSet.n_images).where(FeatureSet.id == set_id)) or 0
+def _damaged(slug: str | None, set_id: int, how: str) -> FeaturesDamaged:
+    return FeaturesDamaged(
+        f"The features {set_id} of {slug} are damaged: {how}. Restore a backup, or let its learner look again.",
+        hint=f"`inkling pool prepare {slug} --again`",
+        set_id=set_id,
+    )
 
 
-def _read_part(set_id: int, part: FeaturePart, *, n_before: int) -> NDArray[np.generic]:
-    is_whole = hashlib.sha256(part.content).hexdigest() == part.sha256 and part.number == n_before
-    if not is_whole:
-        raise FeaturesDamaged(
-            f"The features {set_id} are damaged: part {part.number} of the array “{part.name}” is not what was stored. "
-            f"{REMEDY}",
-            set_id=set_id,
-            array=part.name,
-            part=part.number,
-        )
-    return np.frombuffer(part.content, np.dtype(part.dtype)).reshape(part.shape)
+def _superseded(set_id: int) -> PreparationSuperseded:
+    return PreparationSuperseded(
+        f"Another process has begun to look at the images anew; the features {set_id} are dropped.", set_id=set_id
+    )
 
 
 def _update(session: Session, set_id: int, **values: object) -> None:
@@ -217,4 +271,4 @@ def _update(session: Session, set_id: int, **values: object) -> None:
     changed = session.execute(update(FeatureSet).where(is_ours).values(**values))
     assert isinstance(changed, CursorResult)  # an UPDATE's result has a row count
     if changed.rowcount != 1:
-        raise PreparationSuperseded
+        raise _superseded(set_id)

@@ -89,7 +89,7 @@ def ask(
     newest = rounds.get_newest(session, pool)
     images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
     shortage = None if images else leases.get_shortage(session, pool, annotator, now=now)
-    return AskResult(newest.number, newest.until_due(pool) == 0, images, shortage)
+    return AskResult(newest.number, rounds.is_due(session, pool, newest), images, shortage)
 
 
 def answer(

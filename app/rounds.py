@@ -185,9 +185,14 @@ def read_ranks(session: Session, newest: NewestRound, image_ids: Sequence[int]) 
     return {row.image_id: (row.rank, row.confidence) for row in rows}
 
 
-def find_uncounted(session: Session) -> Round | None:
-    """The newest round whose right answers on the test images are not counted yet, with its state."""
-    query = select(Round).where(Round.test_correct.is_(None)).order_by(Round.id.desc()).limit(1)
+def find_uncounted(session: Session, *, but: Sequence[int] = ()) -> Round | None:
+    """The newest round whose right answers on the test images are not counted yet, with its state.
+
+    Rounds of the pools `but` are left out.
+    """
+    query = (
+        select(Round).where(Round.test_correct.is_(None), Round.pool_id.not_in(but)).order_by(Round.id.desc()).limit(1)
+    )
     return session.scalar(query.options(undefer(Round.state)))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import features, opinions, rounds
 from app.changes import Change, note
 from app.db import Database, Write
+from app.errors import FeaturesDamaged
 from app.learning.learners import make_learner
 from app.learning.names import PREPARING
 from app.models import Pool, Round
@@ -32,6 +33,7 @@ class Trainer:
         self._prepared: dict[tuple[int, int | None], PreparedPool] = {}  # by pool and features
         self._make_learner = cache(make_learner)  # one for all pools of a kind: compiling takes a second
         self._retry_at: dict[int, float] = {}
+        self._count_at: dict[int, float] = {}
 
     def warm_up(self) -> None:
         """Load TensorFlow and the pools, and compile: everything that would make the first round slow.
@@ -45,8 +47,12 @@ class Trainer:
         for pool in pools:
             with self._database.read() as session:
                 set_id = features.find_ready(session, pool)
-            if set_id is not None or pool.learner not in PREPARING:
+            if set_id is None and pool.learner in PREPARING:
+                continue
+            try:
                 warm_up(self._load(pool, set_id))
+            except FeaturesDamaged:  # of this pool alone: its rounds fail, and say so
+                logger.exception("%s: it cannot be trained", pool.slug)
 
     def run_one(self) -> bool:
         """Train what is due, or else count one round's test images; return whether there was anything to do."""
@@ -73,11 +79,11 @@ class Trainer:
 
     def _count_test(self) -> bool:
         with self._database.read() as session:
-            uncounted = rounds.find_uncounted(session)
+            now = time.monotonic()
+            in_retry = [pool_id for pool_id, until in self._count_at.items() if now < until]
+            uncounted = rounds.find_uncounted(session, but=in_retry)
             pool = session.get_one(Pool, uncounted.pool_id) if uncounted else None
         if uncounted is None or pool is None:
-            return False
-        if time.monotonic() < self._retry_at.get(pool.id, 0.0):
             return False
         try:
             prepared = self._load(pool, uncounted.feature_set_id)
@@ -86,7 +92,7 @@ class Trainer:
             correct = prepared.count_right_on_test(uncounted.state)
         except Exception:  # a job's boundary: others wait for their turn
             logger.exception("%s: the test images of round %d could not be counted", pool.slug, uncounted.number)
-            self._retry_at[pool.id] = time.monotonic() + self._retry_seconds
+            self._count_at[pool.id] = time.monotonic() + self._retry_seconds
             return False
         self._write(lambda session: rounds.record_test(session, uncounted.id, correct))
         return True
@@ -124,12 +130,14 @@ class Trainer:
         self._write(record)
 
     def _load(self, pool: Pool, set_id: int | None) -> PreparedPool:
-        """The pool with these features of its images; what was loaded stays, for few sets are ever made of a pool."""
+        """The pool with these features of its images. Those of before are dropped: nothing is asked by them again."""
         if (pool.id, set_id) not in self._prepared:
             loaded = next((known for (pool_id, _), known in self._prepared.items() if pool_id == pool.id), None)
             with self._database.read() as session:
                 arrays = loaded.arrays if loaded else read_arrays(session, pool)
                 known = read_features(session, set_id)
+            for older in [key for key in self._prepared if key[0] == pool.id and (key[1] or 0) < (set_id or 0)]:
+                del self._prepared[older]
             self._prepared[pool.id, set_id] = prepare(
                 pool, arrays, known, feature_set_id=set_id, make=self._make_learner
             )

@@ -3,17 +3,17 @@
 import datetime as dt
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from app import first_pools, training_status
 from app.changes import Change
-from app.chores import Chores
+from app.chores import Chore, Chores
 from app.datasets import DataSet
 from app.db import Database
 from app.errors import DatabaseUnusable
@@ -23,7 +23,7 @@ from app.loops import BackgroundLoop
 from app.model_training import find_model_to_train
 from app.models import TrainerState
 from app.oracle.runs import OracleRunner
-from app.preparing import find_pool_to_prepare
+from app.preparing import find_pools_to_prepare
 from app.settings import Settings
 from app.trainer import Trainer
 
@@ -50,9 +50,9 @@ class TrainingProcess:
         self._trainer = Trainer(database, write=self._writer.write, retry_seconds=retry_seconds)
         self._runner = OracleRunner(database, load_data, write=self._writer.write)
         self._loop = BackgroundLoop("trainer", self.run_one, poll_seconds=POLL_SECONDS, retry_seconds=retry_seconds)
-        self._chores = Chores(self._find_chore, settings)
+        self._chores = Chores(self._find_chores, settings)
         self._is_warm = False
-        self._has_work = Event()
+        self._has_work = threading.Event()
         self._looked_at = 0.0
         live.listen(self._on_change)
 
@@ -62,7 +62,8 @@ class TrainingProcess:
         self._heart.start()
         self._writer.start()
         self._chores.start()
-        os.nice(NICENESS)  # on Linux of this thread and those that it starts, TensorFlow's: not of the four above
+        threading.Thread(target=self._make_second_pool, name="second pool", daemon=True).start()
+        os.nice(NICENESS)  # on Linux of this thread and those that it starts, TensorFlow's: not of those above
         try:
             self._loop.run()
         finally:
@@ -114,7 +115,6 @@ class TrainingProcess:
     def _warm_up(self) -> None:
         self._heart.begin_step(LONG_STEP_SECONDS)
         try:
-            self._make_second_pool()
             self._trainer.warm_up()
         except DatabaseUnusable as error:
             self._heart.tell("loading", str(error))
@@ -137,11 +137,10 @@ class TrainingProcess:
         except Exception:  # nobody's labels wait for it
             logger.exception("the second pool could not be made; it is tried again at the next start")
 
-    def _find_chore(self) -> Sequence[str] | None:
-        if (slug := find_pool_to_prepare(self._database)) is not None:
-            return ("pool", "prepare", slug)
+    def _find_chores(self) -> Sequence[Chore]:
+        chores: list[Chore] = [("pool", "prepare", slug) for slug in find_pools_to_prepare(self._database)]
         slug = find_model_to_train(self._database)
-        return None if slug is None else ("model", "train", slug)
+        return chores if slug is None else [*chores, ("model", "train", slug)]
 
     def _on_change(self, change: Change) -> None:
         if change.kind in ("due", "oracle"):
@@ -181,7 +180,7 @@ class _Heart:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._loop = BackgroundLoop("heart", self._beat, poll_seconds=training_status.HEARTBEAT_SECONDS)
-        self._lock = Lock()
+        self._lock = threading.Lock()
         self._until = float("inf")
         self._state: TrainerState = "loading"
         self._failure: str | None = None

@@ -19,8 +19,10 @@ from app.errors import FeaturesDamaged
 from app.events import EVENTS, LabelEventView
 from app.labels import Fold
 from app.learning.learner import count_right_untrained
+from app.learning.learners import make_learner
+from app.learning.names import PREPARING
 from app.models import LabelEvent, Pool, RankedImage, Round
-from app.pools import order_first, read_arrays
+from app.pools import PoolArrays, order_first, read_arrays
 from app.rounds import Outcome, TrainingSet
 from app.standing import compare_standing
 from app.training import PreparedPool, prepare, read_features, train
@@ -72,8 +74,8 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
         if (difference := compare_standing(session, pool, history)) is not None:
             return Verdict(difference)
         last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
-    rounds = _Rounds(prepare(pool, arrays), _History(history))
-    state = rounds.initial()
+    rounds = _Rounds(pool, arrays, _History(history))
+    state = rounds.initial
     gaps = []
     for number in range(last + 1):
         with database.read() as session:
@@ -120,16 +122,14 @@ class _History:
 class _Rounds:
     """Verifies the rounds of one pool, in their order."""
 
-    def __init__(self, prepared: PreparedPool, history: _History) -> None:
-        self._prepared, self._history = prepared, history
-
-    def initial(self) -> bytes:
-        """The state before any label."""
-        return self._prepared.learner.initial()
+    def __init__(self, pool: Pool, arrays: PoolArrays, history: _History) -> None:
+        self._pool, self._arrays, self._history = pool, arrays, history
+        self._prepared: PreparedPool | None = None
+        self.initial = make_learner(pool.learner, len(pool.classes), pool.image_shape).initial()
 
     def verify(self, session: Session, number: int, state: bytes) -> _RoundVerdict:
         """Round `number`, computed from the state before it."""
-        pool = self._prepared.pool
+        pool = self._pool
         place = f"{pool.slug}, round {number}"
         stored = session.scalar(
             select(Round).where(Round.pool_id == pool.id, Round.number == number).options(undefer(Round.state))
@@ -137,37 +137,58 @@ class _Rounds:
         if stored is None:
             return _RoundVerdict(state, Difference(place, "nothing", "a round"))
         if number == 0:
-            return _RoundVerdict(state, first_difference(_round_0(session, place, stored, self._prepared)))
-        self._take_features(session, stored.feature_set_id)
+            return _RoundVerdict(state, first_difference(self._round_0(session, place, stored)))
+        prepared = self._take_features(session, stored.feature_set_id)
+        version = PREPARING.get(pool.learner, 0)
+        if prepared.images.features.version != version:
+            made = Difference(f"{place}, version of the features", str(prepared.images.features.version), str(version))
+            return _RoundVerdict(state, made)
         training, model_id = self._history.training_set(stored.last_event_id), stored.trained_model_id
         opinion = None if model_id is None else opinions.read_opinion(session, pool, model_id)
-        outcome = train(self._prepared, state, training, opinion, number=number)
+        outcome = train(prepared, state, training, opinion, number=number)
         after = outcome.state
         pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
         if stored.test_correct is not None:  # else it is still being counted
-            n_right = self._prepared.count_right_on_test(after)
+            n_right = prepared.count_right_on_test(after)
             pairs.append((f"{place}, right on test", stored.test_correct, n_right))
         difference = first_difference(pairs)
         if difference is None or stored.numerics == outcome.numerics:
             return _RoundVerdict(after, difference)
-        return self._measure(session, place, stored, training)
+        return self._measure(session, place, stored, training, prepared)
 
-    def _take_features(self, session: Session, set_id: int | None) -> None:
-        """Go on with the features that a round was computed from.
+    def _round_0(self, session: Session, place: str, stored: Round) -> Iterator[tuple[str, object, object]]:
+        """The untrained model, which ranks by position or by chance and knows no confidence."""
+        pool, arrays = self._pool, self._arrays
+        yield f"{place}, the model's state", stored.state, self.initial
+        yield f"{place}, how it asks", stored.asked_by, "chance" if pool.learner in PREPARING else "strategy"
+        yield f"{place}, labels", stored.n_labels, 0
+        right = count_right_untrained(arrays.validation) if len(arrays.validation) else None
+        yield f"{place}, right on validation", stored.validation_correct, right
+        yield f"{place}, right on test", stored.test_correct, count_right_untrained(arrays.test)
+        found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
+        computed = [(image_id, None, None) for image_id in arrays.image_ids[order_first(pool)].tolist()]
+        yield f"{place}, length of the ranking", len(found), len(computed)
+        for rank, pair in enumerate(zip(found, computed, strict=False)):
+            yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
+
+    def _take_features(self, session: Session, set_id: int | None) -> PreparedPool:
+        """The pool with the features that a round was computed from.
 
         Raises:
             FeaturesDamaged
         """
-        before = self._prepared
-        if set_id != before.feature_set_id:
+        if self._prepared is None or set_id != self._prepared.feature_set_id:
             known = read_features(session, set_id)
-            self._prepared = prepare(before.pool, before.arrays, known, feature_set_id=set_id)
+            self._prepared = prepare(self._pool, self._arrays, known, feature_set_id=set_id)
+        return self._prepared
 
-    def _measure(self, session: Session, place: str, stored: Round, training: TrainingSet) -> _RoundVerdict:
+    def _measure(
+        self, session: Session, place: str, stored: Round, training: TrainingSet, prepared: PreparedPool
+    ) -> _RoundVerdict:
         """A round under other numerics: its labels, and the stored results of its model beside the ones here."""
-        state, prepared = stored.state, self._prepared
+        state = stored.state
         try:
-            confidence_gap = self._measure_confidences(session, stored)
+            confidence_gap = _measure_confidences(session, stored, prepared)
         except ValueError as error:
             return _RoundVerdict(state, Difference(f"{place}, the model's state", str(error), "a state"))
         difference = first_difference([(f"{place}, labels", stored.n_labels, len(training.positions))])
@@ -188,37 +209,21 @@ class _Rounds:
             difference = difference or Difference(f"{place}, the ranking's confidences", "a ranking", computed)
         return _RoundVerdict(state, difference, (accuracy_gap, confidence_gap))
 
-    def _measure_confidences(self, session: Session, stored: Round) -> float:
-        """The largest gap between a confidence of the stored ranking and the one computed here.
 
-        Raises:
-            ValueError: the stored bytes are no state of this learner.
-        """
-        if not stored.n_labels:
-            return 0.0  # it knew no confidence
-        prepared = self._prepared
-        ranked = {row[0]: row[1] for row in session.execute(_RANKED, {"round_id": stored.id})}
-        rows = np.flatnonzero(np.isin(prepared.arrays.image_ids, list(ranked)))
-        here = prepared.learner.predict(stored.state, prepared.images, rows).max(axis=1)  # (n, K) -> (n,)
-        there = np.array([ranked[image_id] for image_id in prepared.arrays.image_ids[rows].tolist()], np.float32)
-        return float(np.abs(here - there).max(initial=0.0)) if len(rows) == len(ranked) else 1.0
+def _measure_confidences(session: Session, stored: Round, prepared: PreparedPool) -> float:
+    """The largest gap between a confidence of the stored ranking and the one computed here.
 
-
-def _round_0(
-    session: Session, place: str, stored: Round, prepared: PreparedPool
-) -> Iterator[tuple[str, object, object]]:
-    """The untrained model, which ranks by position or by chance and knows no confidence."""
-    pool, arrays = prepared.pool, prepared.arrays
-    yield f"{place}, the model's state", stored.state, prepared.learner.initial()
-    yield f"{place}, labels", stored.n_labels, 0
-    right = count_right_untrained(arrays.validation) if len(arrays.validation) else None
-    yield f"{place}, right on validation", stored.validation_correct, right
-    yield f"{place}, right on test", stored.test_correct, count_right_untrained(arrays.test)
-    found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
-    computed = [(image_id, None, None) for image_id in arrays.image_ids[order_first(pool)].tolist()]
-    yield f"{place}, length of the ranking", len(found), len(computed)
-    for rank, pair in enumerate(zip(found, computed, strict=False)):
-        yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
+    Raises:
+        ValueError: the stored bytes are no state of this learner.
+    """
+    if not stored.n_labels:
+        return 0.0  # it knew no confidence
+    ranked = {row[0]: row[1] for row in session.execute(_RANKED, {"round_id": stored.id})}
+    rows = np.flatnonzero(np.isin(prepared.arrays.image_ids, list(ranked)))
+    here = prepared.learner.predict(stored.state, prepared.images, rows).max(axis=1)  # (n, K) -> (n,)
+    there = np.array([ranked[image_id] for image_id in prepared.arrays.image_ids[rows].tolist()], np.float32)
+    is_whole = len(rows) == len(ranked) and not np.isnan(there).any()
+    return float(np.abs(here - there).max(initial=0.0)) if is_whole else 1.0
 
 
 def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
@@ -226,6 +231,7 @@ def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
 
 
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
+    yield f"{place}, how it asks", stored.asked_by, "strategy"
     yield f"{place}, labels", stored.n_labels, len(training.positions)
     yield f"{place}, steps", stored.steps, outcome.steps
     yield f"{place}, right on validation", stored.validation_correct, outcome.validation_correct

@@ -40,7 +40,7 @@ def make(monkeypatch: pytest.MonkeyPatch, script: str, told: Path, todo: list[st
     monkeypatch.setattr(chores, "INKLING", (sys.executable, "-c", script))
     monkeypatch.setattr(chores, "LOOK_SECONDS", 0.01)
     settings = make_settings("sqlite:///none.db", retry_seconds=0.05)
-    return Chores(lambda: (str(told), todo.pop()) if todo else None, settings)
+    return Chores(lambda: [(str(told), todo.pop())] if todo else [], settings)
 
 
 def test_one_at_a_time_and_all_of_them(monkeypatch: pytest.MonkeyPatch, told: Path) -> None:
@@ -61,6 +61,24 @@ def test_one_that_fails_is_tried_again_and_the_log_says_so(
     wait_until(lambda: caplog.text.count("ended with code 3") == 2)
     made.stop()
     assert [record.levelno for record in caplog.records if record.name == "app.chores"] == [logging.ERROR] * 2
+
+
+def test_one_that_fails_again_and_again_waits_longer_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, told: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + chr(10)); sys.exit(sys.argv[2] == 'bad')"
+    monkeypatch.setattr(chores, "INKLING", (sys.executable, "-c", script))
+    monkeypatch.setattr(chores, "LOOK_SECONDS", 0.01)
+    made = Chores(
+        lambda: [(str(told), "bad"), (str(told), "good")], make_settings("sqlite:///none.db", retry_seconds=0.5)
+    )
+    made.start()
+    wait_until(lambda: lines_of(told).count("bad") == 2)
+    made.stop()
+
+    assert lines_of(told).count("good") > 0
+    assert "it is tried again in 0.5 s" in caplog.text
+    assert caplog.text.count("bad") == 1 or "it is tried again in 1 s" in caplog.text
 
 
 def test_the_one_under_way_ends_with_its_starter(monkeypatch: pytest.MonkeyPatch, told: Path) -> None:

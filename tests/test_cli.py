@@ -17,11 +17,11 @@ from typer.testing import CliRunner, Result
 from app import accounts
 from app.accuracy import Accuracy
 from app.cli import COMMANDS, app, console, load_command
-from app.cli.oracle import _as_table
+from app.cli.oracle import _as_table, _print_result
 from app.datasets.sample import SAMPLE_SHA256, load_sample
 from app.db import Database
 from app.learning.names import STRATEGIES
-from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS
+from app.oracle.experiments import ALL_EXPERIMENTS, EXPERIMENTS, Experiment
 from app.oracle.table import Row
 from app.pools import get_pool, read_arrays
 
@@ -30,6 +30,7 @@ from .factories.files import opened, url_of
 from .factories.logins import PASSWORD, check_password, may_log_in
 from .factories.making import add_annotator, add_pool, make_trainer
 from .factories.stored import history, standing
+from .web.oracle_results import make_result
 
 pytestmark = pytest.mark.usefixtures("_logging_as_before")
 
@@ -227,6 +228,14 @@ def test_the_oracle_prints_its_table_and_writes_its_curves(tmp_path: Path) -> No
     assert list(written["experiments"]) == ["random", "active"]
     assert written["experiments"]["active"]["labels"] == [10, 20, 30]
     assert written["matches_paper"] is None
+
+
+def test_only_what_the_paper_has_is_counted_against_it() -> None:
+    experiments: list[Experiment] = ["random", "active", "inkling"]
+    with console.screen.capture() as captured:
+        _print_result(make_result(*experiments))
+
+    assert "All equal: 41 of 41 accuracies are the paper's" in " ".join(captured.get().split())
 
 
 def rows_of(stdout: str) -> dict[str, list[str]]:

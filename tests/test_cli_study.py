@@ -43,7 +43,7 @@ def test_pools_are_run_printed_and_written(tmp_path: Path) -> None:
         assert pool["data"]["sha256"] == SAMPLE_SHA256
     assert [point["labels"] for point in written["points"]] == [10, 20]
     mean = written["points"][-1]["accuracy"]["inkling"]["mean"]
-    (row,) = [line for line in result.stdout.splitlines() if line.split()[:1] == ["20"] and "±" in line]
+    row, _ = [line for line in result.stdout.splitlines() if line.split()[:1] == ["20"] and "±" in line]
     assert row.split()[1] == f"{mean * 100:.2f}"
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "…" not in result.stdout
@@ -62,13 +62,14 @@ def test_a_study_that_is_interrupted_keeps_the_pools_that_are_finished(
 
     monkeypatch.setattr(runs, "run_oracle", interrupted)
     file = tmp_path / "study.json"
-    result = run("--experiment", "active", "--pools", "3", *SMALL, "--json", str(file))
+    result = run("--pools", "3", *SMALL, "--json", str(file))
 
     assert result.exit_code == 130
     assert "Stopped: 1 of 3 pools are finished and counted." in " ".join(result.stderr.split())
     assert "1 pool" in result.stdout
     written = json.loads(file.read_text())
     assert (len(written["pools"]), written["pools_asked"], written["points"][-1]["labels"]) == (1, 3, 20)
+    assert written["compared"] == "inkling"  # where none is named
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import features
 from app.db import Database
-from app.errors import FeaturesDamaged
+from app.errors import FeaturesDamaged, PreparationSuperseded, PreparationUnderWay
 from app.learning.learner import Features
 from app.models import Pool
 
@@ -18,7 +19,7 @@ from .factories.making import NOW, add_pool
 
 LATER = NOW + dt.timedelta(seconds=2)
 FEATURES = Features(
-    3,
+    1,
     {
         "graph": np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32),
         "design": np.arange(20),
@@ -54,7 +55,7 @@ def test_features_come_back_bit_for_bit_whatever_their_parts(
         n_parts = session.scalar(text("SELECT count(*) FROM feature_part WHERE name = 'graph'"))
 
     assert n_parts is not None and n_parts > 10
-    assert found.version == 3 and sorted(found.arrays) == sorted(FEATURES.arrays)
+    assert found.version == 1 and sorted(found.arrays) == sorted(FEATURES.arrays)
     for name, array in FEATURES.arrays.items():
         assert (found.arrays[name].dtype, found.arrays[name].shape) == (array.dtype, array.shape)
         assert found.arrays[name].tobytes() == array.tobytes()
@@ -78,7 +79,7 @@ def test_features_that_were_damaged_are_not_used(database: Database, looking: Po
 
     with database.read() as session, pytest.raises(FeaturesDamaged, match=named) as raised:
         features.read(session, set_id)
-    assert "inkling pool prepare" in raised.value.message
+    assert f"inkling pool prepare {looking.slug} --again" in str(raised.value)
 
 
 def test_a_set_counts_once_it_is_whole(database: Database, looking: Pool) -> None:
@@ -87,26 +88,31 @@ def test_a_set_counts_once_it_is_whole(database: Database, looking: Pool) -> Non
         for part in features.split_parts(FEATURES):
             features.add_part(session, set_id, part)
         assert features.find_ready(session, looking) is None
-        assert features.find_due(session, looking) == 60
-        features.finish(session, looking, set_id, version=3, n_parts=4, prepare_ms=9.0, now=LATER)
+        assert features.count_due(session, looking) == 60
+        features.finish(session, looking, set_id, version=1, n_parts=4, prepare_ms=9.0, now=LATER)
         assert features.find_ready(session, looking) == set_id
-        assert features.find_due(session, looking) is None
+        assert features.count_due(session, looking) is None
 
 
-def test_a_set_that_is_begun_again_ends_the_one_before(database: Database, looking: Pool) -> None:
+def test_a_pool_is_looked_at_by_one_process_at_a_time(database: Database, looking: Pool) -> None:
     with database.write() as session:
         first = features.begin(session, looking, 60, now=NOW)
         features.add_part(session, first, next(features.split_parts(FEATURES)))
-        second = features.begin(session, looking, 60, now=NOW)
+        features.record_step(session, looking, first, "seeing", 0.5, now=NOW + dt.timedelta(seconds=10))
+    with pytest.raises(PreparationUnderWay, match=looking.slug), database.write() as session:
+        features.begin(session, looking, 60, now=NOW + dt.timedelta(seconds=20))
+
+    with database.write() as session:  # it has said nothing for long
+        second = features.begin(session, looking, 60, now=NOW + dt.timedelta(seconds=30))
         assert second > first
 
     acts: list[Callable[[Session], None]] = [
         lambda session: features.add_part(session, first, next(features.split_parts(FEATURES))),
-        lambda session: features.record_step(session, looking, first, "seeing", 0.5),
-        lambda session: features.finish(session, looking, first, version=3, n_parts=1, prepare_ms=1.0, now=LATER),
+        lambda session: features.record_step(session, looking, first, "seeing", 0.5, now=NOW),
+        lambda session: features.finish(session, looking, first, version=1, n_parts=1, prepare_ms=1.0, now=LATER),
     ]
     for late in acts:
-        with pytest.raises(features.PreparationSuperseded), database.write() as session:
+        with pytest.raises(PreparationSuperseded), database.write() as session:
             late(session)
     with database.read() as session:
         assert session.scalar(text("SELECT count(*) FROM feature_part")) == 0
@@ -117,14 +123,28 @@ def test_how_far_it_is_and_how_long_it_still_takes(database: Database, looking: 
         before = features.find_preparation(session, looking, now=NOW)
         set_id = features.begin(session, looking, 60, now=NOW)
         begun = features.find_preparation(session, looking, now=NOW)
-        features.record_step(session, looking, set_id, "finding which images are alike", 0.25)
+        features.record_step(session, looking, set_id, "finding which images are alike", 0.25, now=LATER)
         later = features.find_preparation(session, looking, now=LATER)
 
+    assert begun is not None
     assert before == begun == features.Preparation(60, 60, "", 0.0, None)
     assert later == features.Preparation(60, 60, "finding which images are alike", 0.25, 6.0)
+    with database.write() as session:  # its process was killed: nothing is said to be under way
+        silent = features.find_preparation(session, looking, now=NOW + dt.timedelta(seconds=60))
+        features.record_failure(session, looking, set_id, "MemoryError: too large")
+        failed = features.find_preparation(session, looking, now=LATER)
+    assert silent == begun
+    assert failed == replace(begun, step="this failed (MemoryError: too large); it is tried again")
     store(database, looking)
     with database.read() as session:
         assert features.find_preparation(session, looking, now=LATER) is None
+
+
+def test_features_of_another_recipe_are_not_used(database: Database, looking: Pool) -> None:
+    store(database, looking, replace(FEATURES, version=2))
+    with database.read() as session:
+        assert features.find_ready(session, looking) is None
+        assert features.count_due(session, looking) == 60
 
 
 def test_a_large_pool_is_looked_at_by_a_sample_first(
@@ -133,13 +153,13 @@ def test_a_large_pool_is_looked_at_by_a_sample_first(
     monkeypatch.setattr(features, "SAMPLED_FROM", 50)
     monkeypatch.setattr(features, "SAMPLE_SIZE", 20)
     with database.read() as session:
-        assert features.find_due(session, looking) == 20
+        assert features.count_due(session, looking) == 20
     store(database, looking, n_images=20)
     with database.read() as session:
-        assert features.find_due(session, looking) == 60
+        assert features.count_due(session, looking) == 60
     store(database, looking)
     with database.read() as session:
-        assert features.find_due(session, looking) is None
+        assert features.count_due(session, looking) is None
 
     sample = features.draw_sample(60, 20)
     assert sample is not None and len(set(sample.tolist())) == 20 and (np.diff(sample) > 0).all()
@@ -148,6 +168,6 @@ def test_a_large_pool_is_looked_at_by_a_sample_first(
 
 def test_the_papers_learner_looks_at_nothing(database: Database, pool: Pool) -> None:
     with database.read() as session:
-        assert features.find_due(session, pool) is None
+        assert features.count_due(session, pool) is None
         assert features.find_preparation(session, pool, now=NOW) is None
         assert features.find_ready(session, pool) is None

@@ -123,7 +123,7 @@ def test_a_learner_that_looks_at_the_images_is_told_until_it_has_seen_all(databa
     pool = add_pool(database, learner="graph")
     with database.write() as session:
         set_id = features.begin(session, pool, 60, now=NOW)
-        features.record_step(session, pool, set_id, "learning what strokes look like", 0.5)
+        features.record_step(session, pool, set_id, "learning what strokes look like", 0.5, now=NOW)
     assert view(database, 4)[0].preparation == Preparation(60, 60, "learning what strokes look like", 0.5, 4.0)
 
     with database.write() as session:

@@ -1,5 +1,6 @@
 """A pool that its learner looks at first: asked by chance meanwhile, then by what was found, and verified."""
 
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -10,18 +11,19 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text
 
-from app import features, rounds
+from app import features, preparing, rounds
 from app.db import Database
+from app.errors import PreparationUnderWay
 from app.models import Annotator, FeatureSet, LabelEvent, Pool
 from app.pools import order_first
-from app.preparing import find_pool_to_prepare, prepare_pool
+from app.preparing import find_pools_to_prepare, prepare_pool
 from app.settings import as_environment
 from app.trainer import Trainer
 from app.verify import verify_pool
 
 from .factories.acts import answer, ask, ask_and_answer, change, ids_of, undo
 from .factories.files import make_settings, url_of
-from .factories.making import add_annotator, add_pool, training_of
+from .factories.making import add_annotator, add_pool, make_trainer, training_of
 from .factories.stored import image_ids, newest_round, ranked_ids
 
 
@@ -169,11 +171,70 @@ def test_a_second_opinion_is_part_of_what_a_round_is_computed_from(
 def test_which_pool_comes_first(database: Database, looking: Pool) -> None:
     later = add_pool(database, slug="later", learner="graph", n_validation=0)
 
-    assert find_pool_to_prepare(database) == looking.slug
+    assert find_pools_to_prepare(database) == [looking.slug, later.slug]
     prepare_pool(database, looking.slug, again=False)
-    assert find_pool_to_prepare(database) == later.slug
-    prepare_pool(database, later.slug, again=False)
-    assert find_pool_to_prepare(database) is None
+    assert find_pools_to_prepare(database) == [later.slug]
+    with database.write() as session:
+        features.begin(session, later, 60, now=dt.datetime.now(dt.UTC))
+    assert find_pools_to_prepare(database) == []  # another process looks at it
+    with pytest.raises(PreparationUnderWay):
+        prepare_pool(database, later.slug, again=False)
+
+
+def test_why_it_failed_is_told_and_it_is_tried_again(
+    database: Database, looking: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(preparing, "read_pool_images", raise_memory_error)
+        prepare_pool(database, looking.slug, again=False)
+
+    with database.read() as session:
+        told = features.find_preparation(session, looking, now=dt.datetime.now(dt.UTC))
+    assert told is not None and told.step == "this failed (MemoryError: too large); it is tried again"
+    assert find_pools_to_prepare(database) == [looking.slug]
+    assert prepare_pool(database, looking.slug, again=False) == 120
+
+
+def raise_memory_error(*_: object) -> None:
+    raise MemoryError("too large")
+
+
+def test_damaged_features_stop_their_own_pool_alone(
+    database: Database, looking: Pool, pool: Pool, ada: Annotator
+) -> None:
+    prepare_pool(database, looking.slug, again=False)
+    with database.write() as session:
+        session.execute(text("DELETE FROM feature_part WHERE name = 'phi'"))
+    ask_and_answer(database, pool, ada, 10)
+    trainer = make_trainer(database, retry_seconds=60.0)
+
+    trainer.warm_up()
+    train_all(trainer)
+
+    assert newest_round(database, pool).number == 1 and newest_round(database, pool).test_correct is not None
+    told = training_of(database, looking)
+    assert told.status == "failed" and f"inkling pool prepare {looking.slug} --again" in (told.message or "")
+    assert prepare_pool(database, looking.slug, again=True) == 120
+    train_all(make_trainer(database))
+    assert newest_round(database, looking).number == 1
+
+
+def test_how_a_round_asks_is_verified(database: Database, looking: Pool, trainer: Trainer) -> None:
+    prepare_pool(database, looking.slug, again=False)
+    train_all(trainer)
+    for number, other in ((0, "strategy"), (1, "chance")):
+        with database.write() as session:
+            session.execute(text(f"UPDATE round SET asked_by = '{other}' WHERE number = {number}"))
+        found = verify_pool(database, looking, lambda *_: None).difference
+        assert found is not None and found.place == f"{looking.slug}, round {number}, how it asks"
+        with database.write() as session:
+            right = "chance" if number == 0 else "strategy"
+            session.execute(text(f"UPDATE round SET asked_by = '{right}' WHERE number = {number}"))
+
+
+def test_nothing_is_late_while_the_images_are_looked_at(database: Database, looking: Pool, ada: Annotator) -> None:
+    ask_and_answer(database, looking, ada, 12)
+    assert not ask(database, looking, ada).is_stale
 
 
 def test_looking_again_makes_another_set_and_another_round(database: Database, looking: Pool, trainer: Trainer) -> None:
@@ -203,6 +264,8 @@ def test_a_preparation_that_is_killed_leaves_nothing_half(database: Database) ->
     with database.read() as session:
         assert features.find_ready(session, pool) is None
 
+    with database.write() as session:  # as if the time in which it may be alive were over
+        session.execute(text("UPDATE feature_set SET heartbeat_at = '2020-01-01 00:00:00'"))
     assert subprocess.run(command, env=environment, capture_output=True, check=True).returncode == 0
 
     with database.read() as session:

@@ -178,6 +178,22 @@ def test_a_trainer_without_a_server_ends(tmp_path: Path) -> None:
         assert process.wait(60) == 0
 
 
+def test_a_browser_is_led_to_the_first_pools_labeling_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, told = tmp_path / "browser", tmp_path / "told"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {told}.new && mv {told}.new {told}\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", str(browser))
+    monkeypatch.setenv("DISPLAY", ":0")
+
+    with serving(tmp_path / "inkling.db", [*COMMAND, "--no-trainer", "--open"]) as (url, _):
+        wait_until(told.exists)
+        opened_url = told.read_text().strip()
+        response = httpx2.get(opened_url, timeout=60)
+
+    assert opened_url == f"{url}/label"
+    assert (response.status_code, response.headers["location"]) == (302, "/pools/digits/label")
+
+
 def test_clients_that_send_nothing_are_cut_off_and_keep_nobody_waiting(tmp_path: Path) -> None:
     with serving(tmp_path / "inkling.db", [sys.executable, "-c", HASTY]) as (url, _), ExitStack() as clients:
         address = ("127.0.0.1", int(url.rpartition(":")[2]))

@@ -78,10 +78,10 @@ def test_images_are_looked_at_before_a_model_is_trained(database: Database, pool
     with database.write() as session:
         trained_models.request_model(session, pool, seed=0, now=NOW)
     process = TrainingProcess(database, settings_of(database), make_data_set)
-    assert process._find_chore() == ("model", "train", "patterns")
+    assert process._find_chores() == [("model", "train", "patterns")]
 
     add_pool(database, slug="looking", learner="graph", height=8, width=8)
-    assert process._find_chore() == ("pool", "prepare", "looking")
+    assert process._find_chores() == [("pool", "prepare", "looking"), ("model", "train", "patterns")]
 
 
 def test_it_says_when_it_is_ready_and_is_gone_when_it_ends(database: Database, pool: Pool, live: Live) -> None:

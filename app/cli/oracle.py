@@ -26,15 +26,27 @@ from app.oracle.study import MAX_POOLS
 
 WIDE = 110  # columns from which an interval has three digits
 
+Named = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. "
+        "If left out, the six of the paper; with --pools inkling.",
+    ),
+]
+Pools = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=MAX_POOLS,
+        help="Run on so many pools, drawn by --shuffle-seed, and compare with active and inkling_random.",
+    ),
+]
+
 
 def oracle(
-    experiment: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"Which to run, repeatable: {', '.join(ALL_EXPERIMENTS)}. If left out, the six of the paper.",
-        ),
-    ] = None,
+    experiment: Named = None,
     pool_start: Annotated[int, typer.Option(metavar="N", help="First training image of the pool, from 0.")] = 0,
     pool_size: Annotated[int, typer.Option(metavar="N", help="Images in the pool, 10 or more.")] = 4000,
     validation_size: Annotated[
@@ -50,27 +62,17 @@ def oracle(
     ranking: Annotated[
         Strategy, typer.Option(metavar="STRATEGY", help=f"Query strategy: {', '.join(STRATEGIES)}.")
     ] = "least_confidence",
-    pools: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=MAX_POOLS,
-            help="Run on so many pools, drawn by --shuffle-seed, and compare with active and inkling_random.",
-        ),
-    ] = None,
+    pools: Pools = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all curves to this file.")
     ] = None,
 ) -> None:
-    """Simulate an annotator who is always right: the paper's experiments beside its numbers, and Inkling's own.
+    """Simulate an annotator who is always right: the paper's experiments beside its numbers.
 
-    Ends with exit code 1 if MNIST and the paper's parameters were used and any accuracy differs from the paper's.
+    Inkling's own learner can be asked beside them, and several pools compared. Ends with exit code 1 if MNIST and the
+    paper's parameters were used and any accuracy differs from the paper's.
     """
-    unknown = set(experiment or ()) - set(ALL_EXPERIMENTS)
-    if unknown:
-        raise typer.BadParameter(f"There is no experiment {unknown.pop()!r}. Choose from {', '.join(ALL_EXPERIMENTS)}.")
-    named = cast(list[Experiment], list(dict.fromkeys(experiment or EXPERIMENTS)))
+    named = _check_names(experiment, is_study=pools is not None)
     parameters = Parameters(
         experiments=tuple(sorted(named, key=ALL_EXPERIMENTS.index)),
         pool_start=pool_start,
@@ -86,6 +88,15 @@ def oracle(
         run_study(named, parameters, pools, json_file, _load)
     else:
         _run_once(parameters, json_file)
+
+
+def _check_names(experiment: list[str] | None, *, is_study: bool) -> list[Experiment]:
+    """The experiments in the order in which they were named, each once."""
+    unknown = set(experiment or ()) - set(ALL_EXPERIMENTS)
+    if unknown:
+        raise typer.BadParameter(f"There is no experiment {unknown.pop()!r}. Choose from {', '.join(ALL_EXPERIMENTS)}.")
+    by_default: tuple[Experiment, ...] = ("inkling",) if is_study else EXPERIMENTS
+    return cast(list[Experiment], list(dict.fromkeys(experiment or by_default)))
 
 
 def _run_once(parameters: Parameters, json_file: Path | None) -> None:
@@ -138,7 +149,7 @@ def _print_result(result: RunResult) -> None:
         )
         if (theirs := result.clusters.published) is not None:
             screen.print(f"The paper, from other centres: {theirs.first:,.0f} and {theirs.last:,.0f}.")
-    n_points = sum(row.n_points for row in rows)
+    n_points = sum(row.n_points for row in rows if row.n_equal is not None)
     if result.matches_paper is None:
         screen.print("Not compared with the paper: that takes its experiments on MNIST with its parameters.")
     else:

@@ -1,6 +1,7 @@
 """`inkling pool` and `inkling export`."""
 
 import datetime as dt
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from app import datasets, export
-from app.cli.child import end_with_parent, give_way
+from app.cli.child import end_with_parent, give_way, start_writer
 from app.cli.console import failures_in_words, get_settings, notes, open_database, screen
-from app.learning.names import LEARNERS, PAPERS, STRATEGIES, LearnerName, Strategy
+from app.errors import PreparationSuperseded, PreparationUnderWay
+from app.learning.names import LEARNERS, PAPERS, PREPARING, STRATEGIES, LearnerName, Strategy
 from app.pools import PoolSpec, get_pool, make_pool
 from app.preparing import prepare_pool
 from app.queries import list_pools
@@ -68,6 +70,11 @@ def create_pool(
         "ranking": ranking,
         "queue_size": queue_size,
     }
+    if learner in PREPARING and (validation_size is not None or ranking is not None):
+        raise typer.BadParameter(
+            f"The learner {learner} needs no validation images and has its own rule of what is asked first. "
+            "Leave out --validation-size and --ranking."
+        )
     with failures_in_words():
         settings = get_settings(**given)
         database, data = open_database(settings), datasets.load(settings)
@@ -88,8 +95,10 @@ def prepare(
         database = open_database()
         if child:
             end_with_parent()
+            write = start_writer(database)
             give_way()
-            prepare_pool(database, slug, again=False)
+            with suppress(PreparationUnderWay, PreparationSuperseded):  # then another process does it
+                prepare_pool(database, slug, again=False, write=write)
             return
         with Progress(console=notes, transient=True) as progress:
             bar = progress.add_task("looking at the images", total=1.0)

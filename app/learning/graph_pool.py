@@ -17,8 +17,9 @@ from app.learning.graph_images import as_floats
 from app.learning.graph_model import LOOK_WEIGHT
 from app.learning.graph_neighbours import find_nearest
 from app.learning.learner import Features, Float32, Images, OnStep, PoolImages, Positions
+from app.learning.names import PREPARING
 
-VERSION = 1
+VERSION = PREPARING["graph"]
 DESIGN_LOOK = 4.0  # how long the look is in the design: from 3.5 down and from 6 up some pools miss a class
 N_AHEAD, MOST_AHEAD = 32, 100  # picks of the design that are made ahead, at least and at most
 

@@ -97,7 +97,8 @@ class FeatureSet(Base):
     """What a learner computed of a pool's images before any label: its input from then on.
 
     It covers `n_images` of the pool: all, or a sample of a large one. Its arrays are stored in parts, and it counts
-    from `ready_at` on. Until then `step` and `share` say how far it is.
+    from `ready_at` on. Until then `step` and `share` say how far it is, `heartbeat_at` that it goes on, and `error` why
+    it does not.
     """
 
     __tablename__ = "feature_set"
@@ -118,8 +119,10 @@ class FeatureSet(Base):
     n_images: Mapped[int]
     step: Mapped[str] = mapped_column(String(100), default="")
     share: Mapped[float] = mapped_column(default=0.0)
+    error: Mapped[str | None] = mapped_column(String(1000))
     prepare_ms: Mapped[float | None]
     created_at: Mapped[dt.datetime]
+    heartbeat_at: Mapped[dt.datetime]
     ready_at: Mapped[dt.datetime | None]
 
 

@@ -11,6 +11,8 @@ from .conftest import MakePool, OpenPage
 from .label_page import LabelPage
 from .server import Server
 
+LOOK_MS = 120_000  # the learner gives way to all else that runs
+
 
 def test_ten_answers_bring_a_new_accuracy_without_a_reload(label_page: LabelPage) -> None:
     before = label_page.image_ids()
@@ -98,6 +100,24 @@ def test_everything_important_is_in_sight_on_a_desktop(label_page: LabelPage) ->
     parts = [label_page.picture, label_page.shown("validation"), label_page.shown("fit"), label_page.notice("round")]
     for part in (*parts, *label_page.pad.get_by_role("button").all()):
         expect(part).to_be_in_viewport(ratio=1)
+
+
+def test_a_learner_of_its_own_looks_at_the_images_asks_and_is_measured(
+    page: Page, server: Server, make_pool: MakePool
+) -> None:
+    opened = LabelPage(page, server.url, make_pool(learner="graph", n_validation=0))
+    opened.open()
+    expect(opened.shown("round")).to_have_text("1", timeout=LOOK_MS)
+    expect(opened.notice("round")).to_contain_text("The images are looked at.")
+    expect(opened.notice("preparation")).to_be_hidden()
+    opened.wait_for_image()
+
+    opened.answer_batch()
+
+    expect(opened.shown("round")).to_have_text("2", timeout=LOOK_MS)
+    expect(opened.shown("test-note")).to_contain_text("of 30; 95\u202f% interval", timeout=LOOK_MS)
+    expect(opened.notice("round")).to_contain_text("Round 2, 10 labels: ")
+    expect(opened.shown("asked")).to_have_text("what tells most about the others")
 
 
 def test_a_pool_without_validation_images_shows_what_it_has(page: Page, server: Server, make_pool: MakePool) -> None:

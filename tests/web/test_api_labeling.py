@@ -25,7 +25,7 @@ def test_a_lease_gives_the_next_images_with_their_pictures(client: TestClient, a
     assert (asked["round"], asked["stale"]) == (0, False)
     assert [image["position"] for image in asked["images"]] == [0, 1, 2]
     image = asked["images"][0]
-    assert set(image) == {"image_id", "position", "url", "confidence", "prediction", "expires_at"}
+    assert set(image) == {"image_id", "position", "url", "confidence", "prediction", "asked_by", "expires_at"}
     assert (image["confidence"], image["prediction"]) == (None, None)
     assert dt.datetime.fromisoformat(image["expires_at"]).tzinfo is not None
     assert client.get(image["url"]).headers["content-type"] == "image/png"

@@ -23,7 +23,7 @@ def test_a_run_is_accepted_and_says_where_to_watch_it(client: TestClient) -> Non
     assert response.headers["location"] == f"{RUNS}/{response.json()['id']}"
     found = client.get(response.headers["location"]).json()
     assert (found["status"], found["result"], found["error"]) == ("queued", None, None)
-    assert found["progress"] == {"experiment": None, "done": 0, "total": 0}
+    assert found["progress"] == {"experiment": None, "done": 0, "total": 0, "preparation": None}
 
 
 def test_without_parameters_it_is_the_papers_run(client: TestClient) -> None:

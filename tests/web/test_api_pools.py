@@ -11,9 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app import features
 from app.trainer import Trainer
 from app.web.edge.deps import Services
-from tests.factories import add_trainer
+from tests.factories import add_pool, add_trainer
 from tests.web.person import POOL, Person
 
 
@@ -72,6 +73,30 @@ def test_a_training_that_failed_is_told(client: TestClient, services: Services, 
 
     assert training["status"] == "failed"
     assert "Training round 1 failed" in training["message"]
+
+
+def test_what_a_learner_looks_at_first_is_told_and_that_chance_asks_meanwhile(
+    client: TestClient, services: Services
+) -> None:
+    assert client.get(POOL).json()["preparation"] is None
+    pool = add_pool(services.database, learner="graph", n_validation=0)
+    url = "/api/v1/pools/patterns"
+    waiting = {"n_images": 60, "n_all": 60, "step": "", "share": 0.0, "seconds_left": None}
+    assert client.get(url).json()["preparation"] == waiting
+    with services.database.write() as session:
+        began = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=3)
+        set_id = features.begin(session, pool, 60, now=began)
+        features.record_step(session, pool, set_id, "looking at every image", 0.5, now=began + dt.timedelta(seconds=3))
+
+    told = client.get(url).json()
+
+    assert told["preparation"] | {"seconds_left": 0} == {
+        **(waiting | {"step": "looking at every image", "share": 0.5, "seconds_left": 0})
+    }
+    assert 3 <= told["preparation"]["seconds_left"] < 60
+    assert (told["round"]["asked_by"], told["round"]["validation"]) == ("chance", None)
+    images = client.post(f"{url}/leases", json={}).json()["images"]
+    assert {image["asked_by"] for image in images} == {"chance"}
 
 
 @pytest.mark.tensorflow

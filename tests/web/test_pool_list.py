@@ -80,7 +80,7 @@ def test_a_learner_that_looks_at_the_images_is_seen_at_it(client: TestClient, se
     assert "Will look at 60 images." in words_of(client.get("/").text)
     with services.database.write() as session:
         set_id = features.begin(session, pool, 60, now=now())
-        features.record_step(session, pool, set_id, "learning what strokes look like", 0.4)
+        features.record_step(session, pool, set_id, "learning what strokes look like", 0.4, now=now())
 
     page = client.get("/").text
 

@@ -60,6 +60,7 @@ def _number(name: str, default: int | None) -> Any:
     bounds = {"minimum": least, "maximum": most}
     return Field(
         default=default,
+        examples=None if default is None else [default],
         json_schema_extra=lambda schema: (schema["anyOf"][0] if "anyOf" in schema else schema).update(bounds),
     )
 
