@@ -17,6 +17,13 @@ def get_accuracy(model: TrainedModel) -> Accuracy | None:
     return None if model.correct is None or model.total is None else Accuracy(model.correct, model.total)
 
 
+def tell_why_unknown(model: TrainedModel) -> str:
+    """Why a model that is done has no accuracy, as the rest of a sentence."""
+    if (model.n_human or 0) + (model.n_oracle or 0) == 1:
+        return "the pool has no test images, and its only label was needed for the training"
+    return "the pool has no test images, and no label of an image that was drawn by chance"
+
+
 def write_card(pool: Pool, model: TrainedModel, predictions: bytes) -> str:
     """The card of a model that is done, from its row and its predictions uint16 (N,) for the images of the pool."""
     shape = f"{pool.height}, {pool.width}, {pool.channels}"
@@ -67,10 +74,7 @@ probabilities = model.predict(np.zeros((1, {shape}), np.uint8))  # your images i
 def _tell_accuracy(model: TrainedModel) -> str:
     accuracy = get_accuracy(model)
     if accuracy is None or model.tested_on is None:
-        return (
-            "Not known: the pool has no test images, and none of its images was drawn by chance and answered. "
-            "Label some test images before you rely on it."
-        )
+        return f"Not known: {tell_why_unknown(model)}. Label some test images before you rely on it."
     low, high = accuracy.interval
     return (
         f"**{accuracy.value:.2%}** right ({accuracy.correct:,} of {accuracy.total:,}; 95 % interval "

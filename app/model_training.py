@@ -51,7 +51,10 @@ class KnownLabels:
     round: int
 
     def hold_out(self, *, seed: int) -> NDArray[np.bool_]:
-        """Which labels (n,) the training leaves out to count right answers on: those asked by chance, half at most."""
+        """Which labels (n,) the training leaves out to count right answers on: those asked by chance, half at most.
+
+        Of a single label that is none.
+        """
         chosen = np.random.default_rng(seed).permutation(np.flatnonzero(self.by_chance))
         is_held_out = np.zeros(len(self.positions), np.bool_)
         is_held_out[chosen[: len(self.positions) // 2]] = True
@@ -82,27 +85,31 @@ def run_queued_model(database: Database, write: Write, slug: str) -> bool:
 def run_claimed(
     database: Database, write: Write, pool: Pool, claimed: ClaimedModel, on_step: OnStep = ignore_step
 ) -> None:
-    """Train a model. However it ends, that is stored; what `on_step` raises fails it and is raised again."""
+    """Train a model. However it ends, that is stored, unless it was stopped or begun again elsewhere meanwhile.
+
+    An `Exception`, one of `on_step` too, is stored as the failure of the model and goes no further. Anything else, such
+    as Ctrl-C, stops the model and is raised again.
+    """
     started = time.perf_counter()
     beat = _Beat(write, claimed, on_step)
     beat.start()
     try:
         ended = _compute(database, pool, claimed.seed, beat.tell)
     except TrainingStopped:
-        logger.info("%s: model %d was stopped", pool.slug, claimed.id)
-        return
+        ended = {"status": "stopped"}  # as is stored already
     except AppError as error:
         ended = {"status": "failed", "error": error.message}
     except Exception as error:  # a job's boundary
         logger.exception("%s: training model %d failed", pool.slug, claimed.id)
         ended = {"status": "failed", "error": f"{type(error).__name__}: {error}"[:1000]}
     except BaseException:
-        _finish(write, claimed, status="stopped")
+        _finish(write, claimed, status="stopped", error=None)
         raise
     finally:
         beat.stop()
-    _finish(write, claimed, **ended, train_ms=(time.perf_counter() - started) * 1000)
-    logger.info("%s: model %d is %s", pool.slug, claimed.id, ended["status"])
+    is_stored = _finish(write, claimed, **ended, train_ms=(time.perf_counter() - started) * 1000)
+    how = ended["status"] if is_stored else "stopped, or trained elsewhere: what was computed here is dropped"
+    logger.info("%s: model %d is %s", pool.slug, claimed.id, how)
 
 
 def _compute(database: Database, pool: Pool, seed: int, on_step: OnStep) -> dict[str, Any]:
@@ -124,29 +131,46 @@ def _compute(database: Database, pool: Pool, seed: int, on_step: OnStep) -> dict
     content = network.train(images, targets, len(pool.classes), seed=seed, on_step=tell)
     on_step("counting right answers", NETWORK_TO)
     predictions = network.predict(content, images).argmax(axis=1)
-    if has_test:
-        found, truth = network.predict(content, prepared.arrays.test.images).argmax(axis=1), prepared.arrays.test.truth
-    else:
-        found, truth = predictions[labels.positions[is_held_out]], labels.values[is_held_out]
-    is_learned = targets.classes != LEFT_OUT
-    n_oracle = int((labels.is_oracles & ~is_held_out).sum())
     return {
         "status": "done",
         "step": "",
         "share": 1.0,
         "round": labels.round,
         "last_event_id": labels.last_event_id,
-        "n_human": int(targets.is_given.sum()) - n_oracle,
-        "n_oracle": n_oracle,
-        "n_machine": int((is_learned & ~targets.is_given).sum()),
-        "tested_on": ("test" if has_test else "chance") if len(truth) else None,
-        "correct": int((found == truth).sum()) if len(truth) else None,
-        "total": len(truth) or None,
+        **_count_labels(labels, targets, is_held_out),
+        **_count_right(prepared, labels, is_held_out, content, predictions),
         "content": content,
         "predictions": predictions.astype("<u2").tobytes(),
         "numerics": network.numerics(),
         "error": None,
     }
+
+
+def _count_labels(labels: KnownLabels, targets: Targets, is_held_out: NDArray[np.bool_]) -> dict[str, int]:
+    """How many images it was trained on, by who gave their labels."""
+    n_given, n_oracle = int(targets.is_given.sum()), int((labels.is_oracles & ~is_held_out).sum())
+    n_machine = int(((targets.classes != LEFT_OUT) & ~targets.is_given).sum())
+    return {"n_human": n_given - n_oracle, "n_oracle": n_oracle, "n_machine": n_machine}
+
+
+def _count_right(
+    prepared: PreparedPool,
+    labels: KnownLabels,
+    is_held_out: NDArray[np.bool_],
+    content: bytes,
+    predictions: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Right answers on the test images, or on what is held out (n,). `predictions` (N,) are those for the pool."""
+    test = prepared.arrays.test
+    if len(test):
+        tested_on, truth = "test", test.truth
+        found = network.predict(content, test.images).argmax(axis=1)
+    else:
+        tested_on, truth = "chance", labels.values[is_held_out]
+        found = predictions[labels.positions[is_held_out]]
+    if not len(truth):
+        return {"tested_on": None, "correct": None, "total": None}
+    return {"tested_on": tested_on, "correct": int((found == truth).sum()), "total": len(truth)}
 
 
 def read_labels(session: Session, pool: Pool) -> KnownLabels:
@@ -240,8 +264,9 @@ class _Beat:
         return False
 
 
-def _finish(write: Write, claimed: ClaimedModel, **values: Any) -> None:
-    write(lambda session: trained_models.update_claimed(session, claimed, **values, finished_at=_now()))
+def _finish(write: Write, claimed: ClaimedModel, **values: Any) -> bool:
+    """Store how a training ended; False if it was stopped, or begun again elsewhere."""
+    return write(lambda session: trained_models.update_claimed(session, claimed, **values, finished_at=_now()))
 
 
 def _now() -> dt.datetime:

@@ -23,7 +23,7 @@ class PoolOverview:
     `accuracy` is that of the newest round that has learned from labels and is counted: on test images, or on validation
     images where there are no others, as `is_on_test` says. `can_be_measured`: the pool has such images. `workers` hold
     images just now. `until_round` counts the labels that the next round still waits for; it is being trained if
-    `is_learning`, and was tried in vain if `is_failing`.
+    `is_learning`, and its last training failed if `is_failing`.
     """
 
     pool: Pool
@@ -63,12 +63,11 @@ def view_pools(session: Session, pools: Sequence[Pool], *, now: dt.datetime) -> 
     measured = _read_rounds(session, ids, Round.n_labels > 0, Round.test_correct.is_not(None))
     by_source, n_new = _count_labels(session, ids), _count_new(session, list(newest.values()))
     workers, failing = _list_workers(session, ids, now), _find_failing(session, list(newest.values()))
-    looked_at = _find_looked_at(session, ids)
+    preparations = _find_preparations(session, pools, now)
     views = []
     for pool in pools:
         counts, last, best = by_source[pool.id], newest[pool.id], measured.get(pool.id)
         until_round = max(0, pool.batch_size - n_new.get(pool.id, 0))
-        is_ready = pool.learner not in PREPARING or pool.id in looked_at
         views.append(
             PoolOverview(
                 pool=pool,
@@ -82,7 +81,7 @@ def view_pools(session: Session, pools: Sequence[Pool], *, now: dt.datetime) -> 
                 until_round=until_round,
                 is_learning=until_round == 0 and last.asked_by != "chance",
                 is_failing=pool.id in failing,
-                preparation=None if is_ready else features.find_preparation(session, pool, now=now),
+                preparation=preparations.get(pool.id),
             )
         )
     return views
@@ -143,14 +142,42 @@ def _list_workers(session: Session, ids: Collection[int], now: dt.datetime) -> d
 
 
 def _find_failing(session: Session, newest: Sequence[Round]) -> set[int]:
-    """The pools whose next round was tried in vain."""
+    """The pools whose next round could not be trained."""
     is_next = (FailedRound.pool_id == Round.pool_id) & (FailedRound.number == Round.number + 1)
     query = select(Round.pool_id).join(FailedRound, is_next)
     return set(session.scalars(query.where(Round.id.in_([each.id for each in newest]))))
 
 
-def _find_looked_at(session: Session, ids: Collection[int]) -> set[int]:
-    """The pools whose learner has seen all images."""
-    query = select(Pool.id).join(FeatureSet, FeatureSet.pool_id == Pool.id)
-    is_seen = (FeatureSet.ready_at.is_not(None), FeatureSet.n_images >= Pool.n_images)
-    return set(session.scalars(query.where(Pool.id.in_(ids), *is_seen)))
+def _find_preparations(session: Session, pools: Sequence[Pool], now: dt.datetime) -> dict[int, Preparation]:
+    """What `features.find_preparation` finds of each pool, by pool; none of those whose learner has seen all images."""
+    ids = [pool.id for pool in pools if pool.learner in PREPARING and pool.archived_at is None]
+    of_these = FeatureSet.pool_id.in_(ids)
+    newest = select(func.max(FeatureSet.id)).where(of_these, FeatureSet.ready_at.is_not(None))
+    ready = select(FeatureSet.pool_id, FeatureSet.n_images).where(
+        FeatureSet.id.in_(newest.group_by(FeatureSet.pool_id))
+    )
+    n_seen = dict(session.execute(ready).all())
+    unfinished = session.scalars(
+        select(FeatureSet).where(of_these, FeatureSet.ready_at.is_(None)).order_by(FeatureSet.id)
+    )
+    begun = {(each.pool_id, each.n_images): each for each in unfinished}
+    found = {}
+    for pool in pools:
+        due = _count_due(pool, n_seen.get(pool.id)) if pool.id in ids else None
+        if due is not None:
+            found[pool.id] = _describe(pool, due, begun.get((pool.id, due)), now)
+    return found
+
+
+def _count_due(pool: Pool, n_seen: int | None) -> int | None:
+    if n_seen is None and pool.n_images > features.SAMPLED_FROM:
+        return features.SAMPLE_SIZE
+    return pool.n_images if n_seen is None or n_seen < pool.n_images else None
+
+
+def _describe(pool: Pool, due: int, begun: FeatureSet | None, now: dt.datetime) -> Preparation:
+    if begun is None:
+        return Preparation(due, pool.n_images, "", 0.0, None)
+    over = (now - begun.created_at).total_seconds()
+    left = max(0.0, over / begun.share - over) if begun.share > 0 else None
+    return Preparation(due, pool.n_images, begun.step, begun.share, left)

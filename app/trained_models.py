@@ -21,8 +21,8 @@ MAX_SEED = 2**31 - 1
 SILENCE = dt.timedelta(seconds=60)  # a training without a heartbeat for so long has ended
 INTERRUPTED = "Its training was interrupted and began again."
 LOST = (
-    "Its training was interrupted twice: the server was restarted, or the process was killed, perhaps for want of "
-    "memory. The server's log has more. Start it again when nothing else runs."
+    "Its training was interrupted twice: the server was restarted, or the process was killed, perhaps because "
+    "memory was short. The server's log has more. Start it again when nothing else runs."
 )
 
 
@@ -144,14 +144,14 @@ def stop_model(session: Session, pool: Pool, model_id: int, *, now: dt.datetime)
     """
     model = get_model(session, pool, model_id)
     is_active = TrainedModel.status.in_(("queued", "running"))
-    if not _move(session, model.id, pool.id, is_active, status="stopped", finished_at=now):
+    if not _move(session, model.id, pool.id, is_active, status="stopped", error=None, finished_at=now):
         raise ModelFinished(f"Model {model_id} is {model.status} already.", model_id=model_id, status=model.status)
     session.refresh(model)
     return model
 
 
 def find_waiting(session: Session, *, now: dt.datetime) -> Pool | None:
-    """The pool of a model that is to be trained: it is queued, or its training has ended without a word."""
+    """The pool of a model that is to be trained: it is queued, or its training gives no sign of life."""
     waits = (TrainedModel.status == "queued") | _is_lost(now)
     query = select(Pool).join(TrainedModel, TrainedModel.pool_id == Pool.id).where(waits)
     return session.scalar(query.order_by(TrainedModel.id).limit(1))
@@ -160,7 +160,7 @@ def find_waiting(session: Session, *, now: dt.datetime) -> Pool | None:
 def claim_next(session: Session, pool: Pool, *, now: dt.datetime) -> ClaimedModel | None:
     """Begin with the pool's first model in the queue; None if there is none.
 
-    A training that ended without a word begins again; when that happens a second time it has failed.
+    A training that gives no sign of life begins again; when that happens a second time it has failed.
     """
     lost = (TrainedModel.pool_id == pool.id) & _is_lost(now)
     again = {"status": "queued", "step": "", "share": 0.0, "error": INTERRUPTED}

@@ -1,7 +1,7 @@
 /**
- * Where the batch comes from: asks for the next one, brings an earlier visit's back, swaps images that came by chance for
- * those that the learner asks once it can, and keeps what a page that is loaded next has to show. What the page is doing meanwhile is in states.js. Words go to `notices`, and to `shortage`
- * where no image can be had.
+ * Where the batch comes from: asks for the next one, brings an earlier visit's back, swaps images that came by chance
+ * for those that the learner asks once it can, and keeps what a page that is loaded next has to show. What the page
+ * is doing meanwhile is in states.js. Words go to `notices`, and to `shortage` where no image can be had.
  *
  * @import { Api, Leased, Pool } from "./api.js"
  * @import { Connection } from "./connection.js"

@@ -45,6 +45,7 @@ def test_pools_are_run_printed_and_written(tmp_path: Path) -> None:
     mean = written["points"][-1]["accuracy"]["inkling"]["mean"]
     row, _ = [line for line in result.stdout.splitlines() if line.split()[:1] == ["20"] and "±" in line]
     assert row.split()[1] == f"{mean * 100:.2f}"
+    assert " ".join(result.stdout.split()).count(study.CAUTION) == 2  # below both tables
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "…" not in result.stdout
 

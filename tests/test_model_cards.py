@@ -31,6 +31,15 @@ def test_without_images_to_count_on_no_accuracy_is_claimed(database: Database, p
     assert not re.search(r"\d%", card.split("## Use")[0])
 
 
+def test_the_reason_why_the_accuracy_is_not_known_is_the_true_one(database: Database, pool: Pool) -> None:
+    unknown = {"tested_on": None, "correct": None, "total": None}
+
+    assert "no label of an image that was drawn by chance" in card_of(database, pool, **unknown)
+    of_one = card_of(database, pool, **unknown, n_human=1, n_oracle=0)
+    assert "its only label was needed for the training" in of_one
+    assert "by chance" not in of_one
+
+
 def test_labels_are_told_apart_by_who_gave_them(database: Database, pool: Pool) -> None:
     card = card_of(database, pool)
 

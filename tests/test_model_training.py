@@ -1,5 +1,6 @@
 """A model is trained from what the pool knows, stored whole or not at all, and counted on images that it never saw."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def known(n_labels: int, chance: list[int]) -> KnownLabels:
 def test_what_was_asked_by_chance_is_held_out_and_half_at_most() -> None:
     assert np.flatnonzero(known(20, [3, 5, 11]).hold_out(seed=0)).tolist() == [3, 5, 11]
     assert not known(20, []).hold_out(seed=0).any()
+    assert not known(1, [0]).hold_out(seed=0).any()
     all_of_them = known(20, list(range(20)))
     assert all_of_them.hold_out(seed=0).sum() == 10
     assert np.array_equal(all_of_them.hold_out(seed=1), all_of_them.hold_out(seed=1))
@@ -182,6 +184,29 @@ def test_a_stop_ends_the_training_and_leaves_nothing_half(
     assert 0 < row.share < 1
 
 
+@tensorflow
+def test_a_stop_after_the_last_step_drops_the_result_and_the_log_says_so(
+    database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    label(database, pool, ada, 20)
+    model_id = request(database, pool)
+    real = network.numerics
+
+    def stop() -> str:
+        with database.write() as session:
+            trained_models.stop_model(session, pool, model_id, now=NOW)
+        return real()
+
+    monkeypatch.setattr(network, "numerics", stop)
+    caplog.set_level(logging.INFO, "app.model_training")
+    assert run_queued_model(database, database.write_together, pool.slug)
+
+    row = get_model_row(database, model_id)
+    assert (row.status, row.content, row.finished_at) == ("stopped", None, NOW)
+    assert f"model {model_id} is stopped" in caplog.text
+    assert "done" not in caplog.text
+
+
 def test_a_failure_is_stored_with_its_reason(
     database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +218,22 @@ def test_a_failure_is_stored_with_its_reason(
     row = train(database, pool)
 
     assert (row.status, row.error, row.content) == ("failed", "TrainingDiverged: the network ended in NaN", None)
+
+
+def test_a_failure_to_show_the_progress_is_one_of_the_model(database: Database, pool: Pool, ada: Annotator) -> None:
+    def fail(_step: str, _share: float) -> None:
+        raise OSError("the terminal is gone")
+
+    label(database, pool, ada, 10)
+    model_id = request(database, pool)
+    with database.write() as session:
+        claimed = trained_models.claim(session, pool, model_id, now=NOW)
+    assert claimed is not None
+
+    run_claimed(database, database.write_together, pool, claimed, fail)
+
+    row = get_model_row(database, model_id)
+    assert (row.status, row.error) == ("failed", "OSError: the terminal is gone")
 
 
 def test_an_interruption_in_the_terminal_stops_the_model(database: Database, pool: Pool, ada: Annotator) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import update
 
 from app import features, overview, rounds
@@ -159,10 +160,41 @@ def test_many_pools_cost_as_many_queries_as_one(database: Database, ada: Annotat
             pool = add_pool(database, slug=f"pool-{n}-{each}", learner="graph")
             ask_and_answer(database, pool, ada, 3)
             with database.write() as session:
-                set_id = features.begin(session, pool, 60, now=NOW)
-                features.finish(session, pool, set_id, version=1, n_parts=0, prepare_ms=1.0, now=NOW)
+                features.begin(session, pool, 60, now=NOW)
         with count_queries(database) as statements:
-            view(database)
+            assert all(found.preparation for found in view(database))
         costs.append(len(statements))
 
     assert costs[0] == costs[1]
+
+
+def test_what_is_learned_of_the_images_is_told_as_the_pool_itself_tells_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing begun, a sample begun, a sample ready, all begun; and of a pool that needs none of it."""
+    monkeypatch.setattr(features, "SAMPLED_FROM", 50)
+    monkeypatch.setattr(features, "SAMPLE_SIZE", 40)
+    begun = [(), ((40, False),), ((40, True),), ((40, True), (60, False)), ((40, True), (60, True))]
+    for number, sets in enumerate(begun):
+        pool = add_pool(database, slug=f"pool-{number}", learner="graph")
+        for n_images, is_ready in sets:
+            with database.write() as session:
+                set_id = features.begin(session, pool, n_images, now=NOW)
+                features.record_step(session, pool, set_id, f"step {number}", 0.25)
+                if is_ready:
+                    features.finish(session, pool, set_id, version=1, n_parts=0, prepare_ms=1.0, now=NOW)
+    add_pool(database, slug="pixels")
+
+    found = [each.preparation for each in view(database, 4)]
+
+    assert [each and (each.n_images, each.share) for each in found] == [
+        (40, 0.0),
+        (40, 0.25),
+        (60, 0.0),
+        (60, 0.25),
+        None,
+        None,
+    ]
+    with database.read() as session:
+        pools, _ = overview.list_open_pools(session)
+        assert found == [features.find_preparation(session, pool, now=after(4)) for pool in pools]

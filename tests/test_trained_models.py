@@ -112,6 +112,17 @@ def test_one_whose_training_went_silent_begins_again_once_and_then_has_failed(
     assert "interrupted twice" in (row.error or "")
 
 
+def test_one_that_began_again_and_was_stopped_says_nothing_of_the_interruption(
+    database: Database, labeled: Pool
+) -> None:
+    model_id = request(database, labeled)
+    claim_next(database, labeled)
+    claim_next(database, labeled, seconds=61)
+    assert get_model_row(database, model_id).error == trained_models.INTERRUPTED
+
+    assert stop(database, labeled, model_id).error is None
+
+
 def test_a_stop_is_heard_by_the_training(database: Database, labeled: Pool) -> None:
     waiting, running = request(database, labeled), request(database, labeled)
     with database.write() as session:

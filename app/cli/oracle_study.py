@@ -29,15 +29,8 @@ def run_study(
     load: Callable[[Parameters, Path | None], DataSet],
 ) -> None:
     """Run, print and write; the first of the named experiments is compared with the others. Ctrl-C ends it early."""
-    experiments = study.with_references(named)
-    without_curve = [name for name in experiments if name not in study.CURVES]
-    if without_curve:
-        raise typer.BadParameter(
-            f"--pools compares learning curves: {', '.join(study.CURVES)}; not {without_curve[0]}."
-        )
-    if parameters.pool_start:
-        raise typer.BadParameter("--pools draws the start of each pool: leave --pool-start out.")
-    parameters = replace(parameters, experiments=experiments)
+    parameters = replace(parameters, experiments=study.with_references(named))
+    _check(parameters)
     first, seed = parameters.named[0], parameters.shuffle_seed or 0
     pools: list[DrawnPool] = []
     results: list[RunResult] = []
@@ -67,6 +60,16 @@ def run_study(
         raise typer.Exit(INTERRUPTED)
 
 
+def _check(parameters: Parameters) -> None:
+    without_curve = [name for name in parameters.experiments if name not in study.CURVES]
+    if without_curve:
+        raise typer.BadParameter(
+            f"--pools compares learning curves: {', '.join(study.CURVES)}; not {without_curve[0]}."
+        )
+    if parameters.pool_start:
+        raise typer.BadParameter("--pools draws the start of each pool: leave --pool-start out.")
+
+
 def _run_pool(
     data: DataSet, parameters: Parameters, number: int, n_pools: int, seed: int
 ) -> tuple[DrawnPool, RunResult]:
@@ -89,14 +92,16 @@ def _print_points(points: list[Point], results: Sequence[RunResult], first: Expe
     names = list(points[0].accuracy)
     accuracy = _new_table(
         f"Accuracy on {images}, {n}",
-        "In %: mean ± half of its 95 % interval (Student t over the pools) and, in brackets, the worst pool.",
+        "In %: mean ± half of its 95 % interval (Student t over the pools) and, in brackets, the worst pool. "
+        f"{study.CAUTION}",
         names,
     )
     for point in points:
         accuracy.add_row(str(point.labels), *(_as_cell(point.accuracy[name]) for name in names))
     ahead = _new_table(
         f"{first} minus another on the same pool",
-        "Percentage points, pool by pool: mean ± half of its 95 % interval. One that holds 0 decides nothing.",
+        "Percentage points, pool by pool: mean ± half of its 95 % interval. One that holds 0 decides nothing. "
+        f"{study.CAUTION}",
         list(points[0].ahead_of),
     )
     for point in points:

@@ -223,7 +223,7 @@ def _split(rows: NDArray[Any]) -> list[NDArray[Any]]:
 
 @cache
 def _tensorflow_half() -> Any:
-    # The only import of TensorFlow in the product; at the top of the module it would delay the first page.
+    # At the top of the module this import of TensorFlow would delay the first page.
     from app.learning import softmax_tf
 
     return softmax_tf

@@ -71,8 +71,9 @@ class FailedRound(Base):
 
 
 class TrainedModel(Base):
-    """A network to take away: trained on the labels that stood, and for the other images on a round's predictions.
+    """A network to take away: trained on the labels that stood, and for the other images on predictions of the learner.
 
+    The pool's learner is fitted once anew to exactly these labels, so the predictions are not those of a round.
     `correct` of `total` images that it did not see it gets right: the pool's test images, or, where there are none,
     the images that were asked by chance. `predictions` has its class of each image of the pool.
     """

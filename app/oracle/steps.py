@@ -81,7 +81,7 @@ def ask_own_way(lab: Lab, rounds: Rounds) -> Iterator[Step]:
         count=min(rounds.batch_size, rounds.budget),
         seed=(rounds.seed, 0),
     )
-    return _ask(lab, rounds, batch.positions)
+    yield from _ask(lab, rounds, batch.positions)  # a generator, so that `trace` times the first choice, too
 
 
 def _ask(lab: Lab, rounds: Rounds, positions: Positions) -> Iterator[Step]:

@@ -21,6 +21,7 @@ RULE = (
     "pool k of a study with seed s is drawn by numpy.random.default_rng((s, k)): first its start, "
     "integers(n_images - pool_size + 1), then its shuffle seed, integers(2**32)"
 )
+CAUTION = "The pools overlap and share one test set: the intervals show their spread, and are a little too narrow."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class DrawnPool:
 class Spread:
     """P values: their mean, its 95 % interval by Student's t, their standard deviation, and the worst of them.
 
+    The interval takes the pools for independent. They overlap and share one test set, so it is a little too narrow.
     Of one pool nothing is known about the others: no interval and no deviation.
     """
 

@@ -1,6 +1,9 @@
 """Inkling's own learner among the experiments, against the steps taken one by one."""
 
+import itertools
+import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +12,11 @@ from app.datasets.splits import Splits
 from app.learning.learner import LabeledImages, PoolImages
 from app.learning.learners import make_learner
 from app.learning.names import OWN, Strategy
-from app.oracle import scenarios
+from app.oracle import scenarios, steps
 from app.oracle.experiments import Experiment
 from app.oracle.labs import EMBEDDED_AT_ONCE, make_own_lab
 from app.oracle.scenarios import Parameters, Progress, Results
+from app.oracle.steps import Rounds
 from tests.factories import make_data_set, make_splits
 
 SMALL = Parameters(
@@ -53,6 +57,23 @@ def test_every_batch_is_chosen_by_the_learner_the_first_included(
         assert (n_labels, curve.test[number].correct, curve.test[number].total) == (len(labeled), right.sum(), 30)
     assert curve.labels == [7, 14, 21, 25]
     np.testing.assert_array_equal(curve.test_right, right)
+
+
+def test_the_first_choice_is_made_when_the_clock_runs(splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = make_own_lab(splits, 10, lambda _name, _share: None)
+    clock = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    chosen_at: list[int] = []
+    choose = type(lab.learner).choose
+
+    def choose_and_tell(*values: Any, **options: Any) -> Any:
+        chosen_at.append(next(clock))
+        return choose(*values, **options)
+
+    monkeypatch.setattr(type(lab.learner), "choose", choose_and_tell)
+    steps.trace(steps.ask_own_way(lab, Rounds(7, 14, "least_confidence", 3)), lab, lambda _: None)
+
+    assert chosen_at[0] > 0  # `trace` looked at the clock first
 
 
 def test_validation_images_are_counted_and_stop_nothing(splits: Splits, found: tuple[Results, list[Progress]]) -> None:

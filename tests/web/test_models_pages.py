@@ -40,7 +40,7 @@ def test_before_any_label_the_page_leads_to_labeling(client: TestClient) -> None
 def test_the_button_queues_a_model_that_can_be_stopped(client: TestClient, services: Services, ada: Person) -> None:
     ada.lease_and_label(10)
     page = client.get(MODELS).text
-    assert "On 10 labels that stand, and on what the pool’s own model predicts for the other 50 images." in text_of(
+    assert "On 10 labels that stand, and, for the other 50 images, on the predictions of the pool’s learner" in text_of(
         page
     )
 
@@ -85,8 +85,16 @@ def test_where_nothing_was_counted_no_accuracy_is_shown(client: TestClient, serv
     add_model(services.database, digits, tested_on=None, correct=None, total=None)
     shown = text_of(client.get(MODELS).text)
 
-    assert "How many images it gets right is not known" in shown
+    assert "How many images it gets right is not known: the pool has no test images, and no label of" in shown
     assert "%" not in shown
+
+
+def test_of_a_model_with_one_label_the_page_says_why_nothing_was_counted(
+    client: TestClient, services: Services, digits: Pool
+) -> None:
+    add_model(services.database, digits, n_human=1, n_oracle=0, tested_on=None, correct=None, total=None)
+
+    assert "its only label was needed for the training." in text_of(client.get(MODELS).text)
 
 
 def test_a_training_under_way_shows_its_step_and_its_share(

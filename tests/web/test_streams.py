@@ -1,6 +1,7 @@
 """Each stream hears of its pool; who is slow loses old news only; nobody has too many."""
 
 import asyncio
+import re
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -10,7 +11,8 @@ from app.db import Database
 from app.errors import TooManyStreams
 from app.limits import STREAM_LIMIT, STREAMS_OF_ALL, STREAMS_OF_ONE
 from app.live import Live
-from app.web.edge.streams import Streams
+from app.web.api.pools import stream_pool
+from app.web.edge.streams import FORWARDED, Streams
 
 ROUND_1 = Change("round", 1, 1)
 LABELS = Change("labels", 1)
@@ -49,6 +51,25 @@ def test_a_slow_stream_loses_old_changes_only(live: Live, streams: Streams) -> N
             return [change.number for change in (queue.get_nowait() for _ in range(queue.qsize())) if change]
 
     assert asyncio.run(listen()) == list(range(20, n_changes))
+
+
+def test_what_is_not_for_annotators_reaches_no_stream(live: Live, streams: Streams) -> None:
+    async def listen() -> list[Change | None]:
+        with streams.open(1, "ada") as queue:
+            live.publish(LABELS)
+            for number in range(STREAM_LIMIT):  # a model tells of its training every second
+                live.publish(Change("model", 1, number))
+            live.publish(Change("pool", 1))
+            await asyncio.sleep(0)
+            return [queue.get_nowait() for _ in range(queue.qsize())]
+
+    assert asyncio.run(listen()) == [LABELS]
+
+
+def test_the_documentation_of_the_stream_names_what_it_tells() -> None:
+    named = re.findall(r"`([a-z]+)`", (stream_pool.__doc__ or "").split(":")[0])
+
+    assert set(named) == FORWARDED
 
 
 def test_a_slow_stream_does_not_hold_up_the_others(live: Live, streams: Streams) -> None:

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from app.changes import Change
+from app.changes import Change, ChangeKind
 from app.errors import TooManyStreams
 from app.limits import STREAM_LIMIT, STREAMS_OF_ALL, STREAMS_OF_ONE
 from app.live import Live
+
+# What everybody with access to a pool may know; the documentation of the stream names them. The rest does not take the
+# place of these in the queues.
+FORWARDED: frozenset[ChangeKind] = frozenset({"round", "labels", "due", "leases", "training", "features"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +61,8 @@ class Streams:
             stream.put(None)
 
     def _forward(self, change: Change) -> None:
+        if change.kind not in FORWARDED:
+            return
         loop = self._loop
         if self._streams and loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._deliver, change)

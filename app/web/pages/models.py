@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import queries, trained_models
 from app.accuracy import Accuracy
 from app.errors import ModelFinished, NothingToLearn, TooManyModels
-from app.model_cards import TESTED_ON, get_accuracy
+from app.model_cards import TESTED_ON, get_accuracy, tell_why_unknown
 from app.models import RunStatus, TrainedModel
 from app.pools import get_pool
 from app.queries import Counts
@@ -26,7 +26,10 @@ MODELS_A_PAGE = 20
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """A model. `tested_on` says which images `accuracy` counts; `trained_on` are labels by who gave them."""
+    """A model. `tested_on` says which images `accuracy` counts, `why_unknown` why a model that is done has none.
+
+    `trained_on` are labels by who gave them.
+    """
 
     id: int
     status: RunStatus
@@ -34,6 +37,7 @@ class ModelView:
     share: float
     accuracy: Accuracy | None
     tested_on: str
+    why_unknown: str
     trained_on: Sequence[tuple[str, int]]
     seconds: float | None
     error: str | None
@@ -49,6 +53,7 @@ class ModelView:
             share=model.share,
             accuracy=get_accuracy(model),
             tested_on=TESTED_ON[model.tested_on] if model.tested_on else "",
+            why_unknown=tell_why_unknown(model),
             trained_on=[(who, count) for who, count in counts if count],
             seconds=None if model.train_ms is None else model.train_ms / 1000,
             error=model.error,
