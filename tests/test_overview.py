@@ -180,7 +180,7 @@ def test_what_is_learned_of_the_images_is_told_as_the_pool_itself_tells_it(
         for n_images, is_ready in sets:
             with database.write() as session:
                 set_id = features.begin(session, pool, n_images, now=NOW)
-                features.record_step(session, pool, set_id, f"step {number}", 0.25)
+                features.record_step(session, pool, set_id, f"step {number}", 0.25, now=NOW)
                 if is_ready:
                     features.finish(session, pool, set_id, version=1, n_parts=0, prepare_ms=1.0, now=NOW)
     add_pool(database, slug="pixels")
