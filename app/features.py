@@ -57,12 +57,17 @@ def find_ready(session: Session, pool: Pool) -> int | None:
 
 def count_due(session: Session, pool: Pool) -> int | None:
     """How many of the pool's images its learner is to look at next: a sample or all; None if it has seen them."""
+    ready = _read_ready(session, pool)
+    return count_next(pool, ready[1] if ready else 0)
+
+
+def count_next(pool: Pool, n_seen: int) -> int | None:
+    """The same, if so many images have been looked at."""
     if pool.learner not in PREPARING or pool.archived_at is not None:
         return None
-    ready = _read_ready(session, pool)
-    if ready is None and pool.n_images > SAMPLED_FROM:
+    if not n_seen and pool.n_images > SAMPLED_FROM:
         return SAMPLE_SIZE
-    return pool.n_images if ready is None or ready[1] < pool.n_images else None
+    return pool.n_images if n_seen < pool.n_images else None
 
 
 def find_preparation(session: Session, pool: Pool, *, now: dt.datetime) -> Preparation | None:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app import features
@@ -150,24 +150,15 @@ def _find_failing(session: Session, newest: Sequence[Round]) -> set[int]:
 
 def _find_preparations(session: Session, pools: Sequence[Pool], now: dt.datetime) -> dict[int, Preparation]:
     """What `features.find_preparation` finds of each pool, by pool; none of those whose learner has seen all images."""
-    prepared = {pool.id: pool for pool in pools if pool.learner in PREPARING and pool.archived_at is None}
-    n_seen: dict[int, int] = {}
-    begun: dict[tuple[int, int], FeatureSet] = {}
-    for each in session.scalars(select(FeatureSet).where(FeatureSet.pool_id.in_(prepared)).order_by(FeatureSet.id)):
-        if each.ready_at is None:
-            begun[each.pool_id, each.n_images] = each
-        elif each.version == PREPARING[prepared[each.pool_id].learner]:
-            n_seen[each.pool_id] = each.n_images
-    found = {}
-    for pool_id, pool in prepared.items():
-        due = _count_due(pool, n_seen.get(pool_id))
-        if due is not None:
-            found[pool_id] = features.describe(pool, due, begun.get((pool_id, due)), now=now)
-    return found
-
-
-def _count_due(pool: Pool, n_seen: int | None) -> int | None:
-    """The rule of `features.count_due`, for a pool of whose images the newest set covers `n_seen`."""
-    if n_seen is None and pool.n_images > features.SAMPLED_FROM:
-        return features.SAMPLE_SIZE
-    return pool.n_images if n_seen is None or n_seen < pool.n_images else None
+    of_these = FeatureSet.pool_id.in_([pool.id for pool in pools if pool.learner in PREPARING])
+    is_readable = tuple_(FeatureSet.learner, FeatureSet.version).in_(list(PREPARING.items()))
+    newest = select(func.max(FeatureSet.id)).where(of_these, is_readable, FeatureSet.ready_at.is_not(None))
+    is_newest = FeatureSet.id.in_(newest.group_by(FeatureSet.pool_id))
+    n_seen = dict(session.execute(select(FeatureSet.pool_id, FeatureSet.n_images).where(is_newest)).all())
+    unfinished = select(FeatureSet).where(of_these, FeatureSet.ready_at.is_(None)).order_by(FeatureSet.id)
+    begun = {(each.pool_id, each.n_images): each for each in session.scalars(unfinished)}
+    return {
+        pool.id: features.describe(pool, due, begun.get((pool.id, due)), now=now)
+        for pool in pools
+        if (due := features.count_next(pool, n_seen.get(pool.id, 0))) is not None
+    }

@@ -9,6 +9,7 @@ from PIL import Image as Picture
 from typer.testing import CliRunner, Result
 
 from app.cli import app
+from app.cli.console import screen
 from app.db import Database
 from app.models import Pool
 from app.pools import read_arrays
@@ -27,6 +28,7 @@ def _settings(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INKLING_DATABASE_URL", url_of(database.path))
     monkeypatch.setattr("app.learning.network.LEAST_SEEN", 2000)
     monkeypatch.setattr("app.learning.network.EPOCHS", 1)
+    monkeypatch.setattr(screen, "width", 150)  # else that of the terminal in which the module was imported first
 
 
 def run(*words: str) -> Result:

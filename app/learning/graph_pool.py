@@ -21,7 +21,7 @@ from app.learning.names import PREPARING
 
 VERSION = PREPARING["graph"]
 DESIGN_LOOK = 4.0  # how long the look is in the design: from 3.5 down and from 6 up some pools miss a class
-N_AHEAD, MOST_AT_ONCE = 32, 100  # picks of the design that are made ahead, at least and at most
+N_AHEAD, MOST_AHEAD = 32, 100  # picks of the design that are made ahead, at least and at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +78,15 @@ class Pool:
     def design(self, labeled: Positions, rest: Positions, count: int) -> tuple[Positions, Float32]:
         """The best of `rest` to ask for their own sake, best first, and the variance that each takes away.
 
-        What was chosen ahead is used as long as nothing else has a label, and the rest follows in any order. Otherwise
-        it is chosen now, `count` of them.
+        What was chosen ahead is used as long as nothing else has a label; otherwise it is chosen now, which takes a
+        second on 60,000 images.
         """
         is_new = ~np.isin(self.first, labeled)
         if len(self.first) - is_new.sum() == len(labeled) and (is_new.sum() >= min(count, len(rest))):
             return self.first[is_new], self.gains[is_new]
         inside = self.row_of(np.intersect1d(labeled, self.covered))
-        some = min(count, MOST_AT_ONCE)
-        picks, gains = choose_design(self.phi, self.rows(labeled), self.n_look, some, inside)
-        others = np.setdiff1d(rest, self.covered[picks])
-        return np.append(self.covered[picks], others), np.append(gains, np.zeros(len(others), np.float32))
+        picks, gains = choose_design(self.phi, self.rows(labeled), self.n_look, min(count, N_AHEAD), inside)
+        return self.covered[picks], gains
 
     def find_near(self, positions: Positions, rest: Positions, count: int) -> Positions:
         """The `count` images of `rest` nearest to each of the positions, once each; those not covered have none."""
@@ -121,9 +119,10 @@ def _prepare(images: Images, covered: Positions, seed: int, n_design: int, on_st
     places = recipe.place(looks)
     phi = np.hstack([learn_graph(places, rng, alike), np.float32(LOOK_WEIGHT) * looks])
     ask(0)
-    count, none = min(max(n_design, N_AHEAD), MOST_AT_ONCE), np.empty(0, np.int64)
+    count, none = min(max(n_design, N_AHEAD), MOST_AHEAD), np.empty(0, np.int64)
     first, gains = choose_design(phi, phi[:0], looks.shape[1], count, none)
     ask(1)
+    first, gains = first[:count], gains[:count]
     found = {"covered": covered.astype(np.int64), "phi": phi, "places": places}
     return Features(VERSION, {**found, "design": covered[first], "design_gains": gains, **recipe.to_arrays()})
 

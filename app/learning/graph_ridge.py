@@ -70,9 +70,10 @@ def _join(parts: Iterator[Float32]) -> Float32:
 
 
 def design(phi: Float32, labeled: Float32, count: int, excluded: Rows) -> tuple[Rows, Float32]:
-    """The V-optimal rows to answer after those like `labeled` (n, D), and by how much each lowers the summed variance.
+    """All rows but `excluded`, the best to answer after those like `labeled` (n, D) first, and what each gains.
 
-    Greedy; none of `excluded`, and fewer than `count` if there are no more.
+    V-optimal and greedy: each of the first `count` lowers the summed variance of all rows most, and by its gain. The
+    others follow by the gain that they have then.
     """
     noise = np.float32(DESIGN_NOISE)
     covariance = find_covariance(labeled, DESIGN_NOISE)
@@ -94,7 +95,10 @@ def design(phi: Float32, labeled: Float32, count: int, excluded: Rows) -> tuple[
         changes, others = (phi @ np.stack([step, covariance @ spread + step * length], axis=1)).T  # (N,) each
         gains += changes * (changes * length - 2 * others)
         variances = np.maximum(variances - changes * changes, 0)
-    return np.array(picks, np.int64), np.array(values, np.float32)
+    rest = np.flatnonzero(is_free)
+    left = (gains / (noise + variances))[rest]
+    order = np.lexsort((rest, -left))
+    return np.append(np.array(picks, np.int64), rest[order]), np.append(np.array(values, np.float32), left[order])
 
 
 def rank_unsure(phi: Float32, labeled: Float32, doubt: Float32, rows: Rows, count: int) -> tuple[Rows, Float32]:

@@ -40,10 +40,10 @@ ONLY_ADMINS_MAY = {
     ("GET", "/oracle"),
     ("POST", "/oracle"),
     ("GET", "/oracle/compare"),
-    ("GET", "/oracle/compare/charts/accuracy.json"),
+    ("GET", "/oracle/compare/charts/accuracy.{kind}"),
     ("GET", "/oracle/{run_id}"),
     ("POST", "/oracle/{run_id}/stop"),
-    ("GET", "/oracle/{run_id}/charts/{name}.json"),
+    ("GET", "/oracle/{run_id}/charts/{name}.{kind}"),
     ("GET", "/oracle/{run_id}/centers/{number}.png"),
 }
 
