@@ -30,7 +30,8 @@ from sqlalchemy.orm import Session
 
 from app.changes import Change, note
 from app.events import LabelEventView
-from app.models import Annotator, Answer, AskedBy, Image, Lease, Pool, RankedImage, Skip
+from app.learning.names import PREPARING
+from app.models import Annotator, Answer, AskedBy, Image, Lease, Pool, RankedImage, Round, Skip
 from app.rounds import NewestRound
 
 HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
@@ -93,6 +94,11 @@ _HOLD = (
 )
 _HOLD_NAMED = _HOLD.where(_NAMED)
 _END = delete(_LEASES).where(_NAMED, (_LEASES.c.annotator_id == bindparam("by")) | _IS_OVER)
+_DROP_BY_CHANCE = delete(_LEASES).where(
+    _LEASES.c.pool_id == bindparam("in_pool"),
+    _LEASES.c.annotator_id == bindparam("by"),
+    _LEASES.c.round_id.in_(select(Round.id).where(Round.pool_id == bindparam("in_pool"), Round.asked_by == "chance")),
+)
 _DROP_EXPIRED = delete(_LEASES).where(
     _LEASES.c.pool_id == bindparam("in_pool"),
     _IS_OVER,
@@ -165,10 +171,13 @@ def claim(
     An annotator holds at most `max_held` images. An expired lease that no other annotator claimed counts as held.
     Images that the annotator skipped do not come again.
 
-    Without a count, the held images come alone. If there are none, a batch comes, or the part of a batch that is
+    Without a count, the held images come alone; but those that came by chance while the learner looked at the images
+    make room once it asks. If there are none, a batch comes, or the part of a batch that is
     neither labeled nor leased yet: so an interrupted batch is finished before a new one starts.
     """
     connection = session.connection()
+    if count is None and pool.learner in PREPARING and newest.asked_by == "strategy":
+        connection.execute(_DROP_BY_CHANCE, {"in_pool": pool.id, "by": annotator.id})
     most = pool.n_images if count is None else min(count, max_held(pool, annotator))
     given = {
         **_holding(pool, annotator, now, seconds),

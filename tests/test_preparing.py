@@ -75,6 +75,21 @@ def test_what_was_found_makes_a_round_due_even_without_a_label(
     assert prepare_pool(database, looking.slug, again=False) == 0
 
 
+def test_what_is_held_by_chance_makes_room_once_the_learner_asks(
+    database: Database, looking: Pool, ada: Annotator, trainer: Trainer
+) -> None:
+    by_chance = ids_of(ask(database, looking, ada).images)
+    answer(database, looking, ada, by_chance[:2])
+    prepare_pool(database, looking.slug, again=False)
+    train_all(trainer)
+
+    assert ids_of(ask(database, looking, ada, 8).images) == by_chance[2:]  # of a page that is open, or of a script
+    chosen = ask(database, looking, ada)  # of one that is opened now
+    assert ids_of(chosen.images) == ranked_ids(database, newest_round(database, looking))[:10]
+    assert {image.asked_by for image in chosen.images} == {"strategy"}
+    assert ids_of(ask(database, looking, ada).images) == ids_of(chosen.images)
+
+
 def test_answers_of_before_count_in_the_first_round(
     database: Database, looking: Pool, ada: Annotator, trainer: Trainer
 ) -> None:

@@ -34,7 +34,7 @@ def test_a_new_pool_says_how_it_is_asked_and_that_there_is_no_answer_yet(client:
     said = words_of(client.get("/").text)
 
     assert "Handwritten digits The paper’s way: least confident first." in said
-    assert "Labeled 0 of 60 no answer yet Test accuracy – no answer yet Here now nobody" in said
+    assert "Labeled 0 of 60 no answer yet Test accuracy – no answer yet Holding images nobody" in said
 
 
 def test_a_card_says_what_was_labeled_and_how_good_the_model_is(client: TestClient, services: Services) -> None:
@@ -149,14 +149,14 @@ class TestWithAccounts:
         ada, boss = (as_person(app, services, name) for name in ("ada", "boss"))
         with services.database.read() as session:
             pool = get_pool(session, "digits")
-        assert "Here now nobody" in words_of(ada.get("/").text)
+        assert "Holding images nobody" in words_of(ada.get("/").text)
         for n, name in enumerate(("ben", "ada")):
             ask(services.database, pool, add_annotator(services.database, name), 1, now=now())
             expected = "1 person" if n == 0 else "2 people"
-            assert f"Here now {expected} Label" in words_of(ada.get("/").text)
+            assert f"Holding images {expected} Label" in words_of(ada.get("/").text)
 
         assert "ben" not in words_of(ada.get("/").text)
-        assert "Here now ada, ben Label" in words_of(boss.get("/").text)
+        assert "Holding images ada, ben Label" in words_of(boss.get("/").text)
 
     def test_of_many_who_work_some_are_named(self, app: FastAPI, services: Services) -> None:
         with services.database.read() as session:

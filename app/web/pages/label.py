@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
 
 from app import overview, queries
 from app.models import Pool
@@ -32,6 +33,11 @@ class LabelPage:
     annotator: str
     lease_seconds: int
     pools: Sequence[Pool]
+
+
+@router.get("/pools/{slug}")
+def redirect_to_label_page(slug: Slug) -> RedirectResponse:
+    return RedirectResponse(f"/pools/{slug}/label")
 
 
 @router.get("/pools/{slug}/label")
