@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from app.db import Database
 
@@ -32,6 +32,9 @@ ARGUMENTS = [
 SERVICE_WORKERS = os.environ.get("INKLING_SERVICE_WORKERS", "block")
 WORKER_BLOCKED = "Service Worker registration blocked by Playwright"
 FAILED_REQUEST = "Failed to load resource"  # the browser's own words for every request that did not succeed
+
+# What is expected comes at last, however busy the machine is: charts are drawn by a library that takes seconds to load.
+expect.set_options(timeout=20_000)
 
 MakePool = Callable[..., str]
 OpenPage = Callable[..., Page]
@@ -166,7 +169,7 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def open_one(**values: Any) -> BrowserContext:
         context = browser.new_context(**defaults | values)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         return context
 
