@@ -55,7 +55,12 @@ async function watch(element) {
   }
   const { done, total, preparation } = run.progress;
   if (total === 0) return;
-  const bar = /** @type {HTMLProgressElement} */ (findIn(element, "[data-bar]"));
+  /** @type {HTMLProgressElement | null} */
+  const bar = element.querySelector("[data-bar]");
+  if (bar === null) { // drawn before there was anything to show
+    await redraw(findAround(element, "[data-region]"));
+    return;
+  }
   bar.max = total;
   bar.value = done;
   const count = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;

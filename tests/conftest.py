@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -18,6 +19,10 @@ from app.trainer import Trainer
 from app.web.edge.deps import Services
 
 from .factories import add_annotator, add_pool, copy_database, make_settings, make_trainer, opened, url_of
+
+# How long an example takes is nobody's business: on a busy machine any may take long.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -48,7 +48,7 @@ def test_true_answers_in_any_order_give_the_papers_accuracies_across_a_crash(
     for n_rounds, accuracy in enumerate(ACCURACIES, start=1):
         ids = opened.image_ids()
         answer(opened, [int(truth[image_id - 1]) for image_id in ids], order.permutation(10).tolist())
-        expect(opened.shown("round")).to_have_text(str(n_rounds), timeout=20_000)
+        expect(opened.shown("round")).to_have_text(str(n_rounds), timeout=60_000)
         expect(opened.shown("validation")).to_have_text(f"{accuracy}\u202f%")
         opened.wait_for_image()
         if n_rounds == 2:
