@@ -1,5 +1,6 @@
 """The oracle pages: a run from the form to its charts, without a reload."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from app.db import Database
 from app.models import OracleRun
 from app.oracle.scenarios import Parameters
 
+from ..factories.making import add_trainer
 from ..web.oracle_results import add_run, make_result
 from .conftest import Complaints, OpenPage
 from .server import Server
@@ -77,7 +79,8 @@ def test_a_wrong_entry_comes_back_with_its_message(page: Page, server: Server, c
 
 
 def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Server, database: Database) -> None:
-    run_id = add_run(database, status="running", progress=("active", 3, 40))
+    other = add_trainer(database, now=dt.datetime.now(dt.UTC))  # else the server's own would run it
+    run_id = add_run(database, status="running", progress=("active", 3, 40), trainer_id=other)
     page.goto(f"{server.url}/oracle")
     row = page.get_by_role("listitem").filter(has=page.locator(f'a[href="/oracle/{run_id}"]'))
     expect(row.get_by_text("3 of 40")).to_be_visible()
@@ -88,7 +91,9 @@ def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Se
 
 def test_the_preparation_of_a_learner_is_followed(page: Page, server: Server, database: Database) -> None:
     parameters = Parameters(experiments=("inkling",))
-    run_id = add_run(database, status="running", parameters=parameters, progress=("inkling", 1, 100), preparation="a")
+    begun = {"parameters": parameters, "progress": ("inkling", 1, 100), "preparation": "a"}
+    other = add_trainer(database, now=dt.datetime.now(dt.UTC))  # else the server's own would run it
+    run_id = add_run(database, status="running", trainer_id=other, **begun)  # type: ignore[arg-type]
     page.goto(f"{server.url}/oracle/{run_id}")
 
     told = "learning what strokes look like"

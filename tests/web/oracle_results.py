@@ -71,8 +71,9 @@ def add_run(
     result: RunResult | None = None,
     error: str | None = None,
     finished_at: dt.datetime | None = None,
+    trainer_id: int | None = None,
 ) -> int:
-    """A run in the database; its id."""
+    """A run in the database; its id. Without a trainer, the next one that looks takes a run under way for its own."""
     if status == "done":
         result, finished_at = result or make_result(), finished_at or after(12.5)
     with database.write() as session:
@@ -85,6 +86,7 @@ def add_run(
             created_at=NOW,
             started_at=None if status == "queued" else NOW,
             finished_at=finished_at,
+            trainer_id=trainer_id,
         )
         session.add(run)
         session.flush()
