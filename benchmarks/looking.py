@@ -44,6 +44,7 @@ def measure(data: DataSet, notes: Console) -> Iterator[Finding]:
                 watched = _Watched(database, pool, server, client, data)
                 yield from watched.look(what, first_seconds, whole_seconds)
                 wait_for(server, "/readyz")
+                wait_for_choice(client)
                 seconds = label_batches(client, data, WARM_UP_BATCHES + n_batches, slug=SLUG)[WARM_UP_BATCHES:]
                 rounds = client.get(f"/api/v1/pools/{SLUG}/rounds?limit=1000")["items"][-n_batches:]
                 yield from spread("looking", f"{what}, tenth answer to the next ten", seconds, budgets)
@@ -105,6 +106,20 @@ class _Watched:
         self._client.post(f"{base}/labels", true_label(self._data, image), status=201)
         self._asks.append(asked - started)
         self._answers.append(time.perf_counter() - asked)
+
+
+def wait_for_choice(client: Client) -> None:
+    """Until the learner asks by its own choice, and its first round is counted."""
+    until = time.monotonic() + PATIENCE_SECONDS
+
+    def is_choosing() -> bool:
+        pool = client.get(f"/api/v1/pools/{SLUG}")
+        is_idle = pool["training"]["status"] == "idle" and pool["preparation"] is None
+        return is_idle and pool["round"]["asked_by"] == "strategy" and pool["round"]["test"] is not None
+
+    while not is_choosing():
+        assert time.monotonic() < until, "no round comes of what was learned"
+        time.sleep(PAUSE_SECONDS)
 
 
 def _make_pool(database: Database, data: DataSet, pool_size: int) -> Pool:
