@@ -108,14 +108,14 @@ def _extents(plot: figure) -> tuple[Extent, Extent]:
     """The least and the most along both axes: of what is drawn, or as the chart sets them."""
     found: dict[str, list[float]] = {"x": [], "y": []}
     for renderer in plot.renderers:
-        glyph, data = renderer.glyph, renderer.data_source.data  # type: ignore[attr-defined]
+        glyph, data = renderer.glyph, renderer.data_source.data  # type: ignore[attr-defined]  # glyphs only
         for name in ("x", "x0", "x1", "y", "y0", "y1", "y2"):
             if (spec := getattr(glyph, name, None)) is not None:
                 found[name[0]] += map(float, data[spec if isinstance(spec, str) else spec.field])
     ranges = []
     for axis, drawn in ((plot.x_range, found["x"]), (plot.y_range, found["y"])):
         if isinstance(axis, Range1d):
-            ranges.append((float(axis.start), float(axis.end)))  # type: ignore[arg-type]
+            ranges.append((float(axis.start), float(axis.end)))  # type: ignore[arg-type]  # ours are numbers
         else:
             ranges.append((min(drawn), max(drawn)))
     return ranges[0], ranges[1]
