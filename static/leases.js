@@ -27,6 +27,7 @@ export class Leases extends Emitter {
   #getOpen;
   #renewedAt = performance.now();
   #isAway = false;
+  #wasReachable = false; // as the browser began to leave: what is under way then it aborts, which looks like trouble
 
   /**
    * `getOpen()` names the images to keep.
@@ -44,6 +45,7 @@ export class Leases extends Emitter {
     setInterval(() => this.#sign(), SIGN_MS);
     setInterval(() => this.#renewInSight(), this.#third);
     document.addEventListener("visibilitychange", () => this.#renewIfOld());
+    addEventListener("beforeunload", () => (this.#wasReachable = !connection.trouble));
     addEventListener("pagehide", () => this.leave());
     addEventListener("pageshow", ({ persisted }) => persisted && this.#comeBack());
   }
@@ -58,7 +60,7 @@ export class Leases extends Emitter {
     if (this.#isAway) return Promise.resolve();
     this.#isAway = true;
     this.#pages.remove(this.#name);
-    if (this.#connection.trouble) return Promise.resolve();
+    if (this.#connection.trouble && !this.#wasReachable) return Promise.resolve();
     const open = this.#getOpen();
     if (open.length === 0 || this.#isAnotherOpen()) return Promise.resolve();
     return this.#api.release(open).catch(() => {}); // the lease expires by itself

@@ -65,6 +65,12 @@ class LabelPage:
         """What stands below the tiles; "·" is open."""
         expect(self.tiles).to_have_text(list(answers))
 
+    def expect_images(self, image_ids: Sequence[int]) -> None:
+        """These are in the batch, in this order, and the first that is open can be answered."""
+        for tile, image_id in zip(self.tiles.all(), image_ids, strict=True):
+            expect(tile).to_have_attribute("data-image-id", str(image_id))
+        self.wait_for_image()
+
     def image_ids(self) -> list[int]:
         """The images of the batch in their order."""
         ids = self.tiles.evaluate_all("tiles => tiles.map(tile => tile.dataset.imageId)")

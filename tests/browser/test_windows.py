@@ -86,7 +86,7 @@ def test_all_that_answers_and_what_the_page_says_is_in_sight(open_sized: OpenSiz
 def test_of_several_messages_the_newest_is_in_sight_and_keys_reach_the_others(open_sized: OpenSized, size: str) -> None:
     opened = open_sized(size)
     opened.flag("two digits in one image, and neither of them is one that I have ever seen before")
-    opened.answer_batch()
+    say(opened, "round", "Round 1, 10 labels: 15.00 % right (95 % interval 5.2–36.0 %), no change.")
     expect(opened.notice("round")).to_be_in_viewport(ratio=0.9)
     notices = opened.page.locator("[data-notices]")
     notices.focus()
