@@ -84,28 +84,30 @@ class Decoders:
 
         A refusal is returned, not raised. Few items are held at a time: AHEAD_BYTES, or one that has more.
         """
-        waiting: deque[tuple[T, Future[R]]] = deque()
+        waiting: deque[tuple[T, Future[R | PictureRefused]]] = deque()
         n_bytes = 0
         with ThreadPoolExecutor(self._count, "decoding") as threads:
             try:
                 for item in items:
                     n_bytes += count_bytes(item)
                     while waiting and (len(waiting) >= AHEAD or n_bytes > AHEAD_BYTES):
-                        n_bytes -= count_bytes(waiting[0][0])
-                        yield _outcome(*waiting.popleft())
-                    waiting.append((item, threads.submit(work, item)))
+                        done, future = waiting.popleft()
+                        n_bytes -= count_bytes(done)
+                        yield done, future.result()
+                    waiting.append((item, threads.submit(_attempt, work, item)))
                 while waiting:
-                    yield _outcome(*waiting.popleft())
+                    done, future = waiting.popleft()
+                    yield done, future.result()
             finally:
                 for _, future in waiting:
                     future.cancel()
 
 
-def _outcome(item: T, future: Future[R]) -> tuple[T, R | PictureRefused]:
+def _attempt(work: Callable[[T], R], item: T) -> R | PictureRefused:
     try:
-        return item, future.result()
+        return work(item)
     except PictureRefused as refusal:
-        return item, refusal
+        return refusal
 
 
 class _Crashed(Exception):
@@ -131,7 +133,9 @@ class _Process:
         except (OSError, EOFError) as error:
             if self.end() == OUT_OF_TIME or isinstance(error, TimeoutError):
                 seconds = self._limits.seconds
-                raise DecodingTooSlow(f"Decoding it takes more than {seconds} s. Scale it down.", limit=seconds) from None
+                raise DecodingTooSlow(
+                    f"Decoding it takes more than {seconds} s. Scale it down.", limit=seconds
+                ) from None
             raise _Crashed from error
         if "refused" in head:
             raise REFUSALS[head["refused"]](head["message"], **head["context"])
@@ -140,19 +144,21 @@ class _Process:
     def end(self) -> int | None:
         """End it, whatever it does; return how it has ended if it had already, as `subprocess` tells it."""
         child, self._child = self._child, None
-        if child is None:
-            return None
-        child.kill()
-        code = child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                with suppress(OSError):  # what was not sent is of no use
-                    stream.close()
-        return code
+        return None if child is None else _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> int:
+    child.kill()
+    code = child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what was not sent is of no use
+                stream.close()
+    return code
 
 
 def _start(limits: Limits) -> subprocess.Popen[bytes]:
-    # No settings: they hold the key that signs cookies. One thread: each further one takes addresses, which are limited.
+    # No settings: they hold the key that signs cookies. One thread: each takes addresses, and these are limited.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INKLING_")}
     child = subprocess.Popen(  # noqa: S603 (a command of ours)
         (*WORKER, json.dumps(asdict(limits))),
@@ -165,7 +171,11 @@ def _start(limits: Limits) -> subprocess.Popen[bytes]:
     try:
         read_frame(child.stdout)
     except EOFError as error:
-        raise RuntimeError(f"The process that decodes pictures does not start: code {child.wait()}") from error
+        code = child.wait()
+        _end(child)
+        if code < 0:
+            raise _Crashed from error
+        raise RuntimeError(f"The process that decodes pictures does not start: it ends with code {code}") from error
     return child
 
 

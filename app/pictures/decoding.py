@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from app.errors import (
     DecodingTooHungry,
@@ -155,7 +164,7 @@ def _read_webp_size(content: bytes) -> tuple[int, int]:
 def _damage_in_words(content: bytes) -> Iterator[None]:
     try:
         yield
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         is_one = content.startswith(BEGINNINGS) or (content.startswith(b"RIFF") and content[8:12] == b"WEBP")
         if is_one:
             raise PictureDamaged("Its header is damaged or cut off. Save it again.") from error

@@ -39,8 +39,7 @@ def fit_picture(
     to 8, transparency is laid on white, grey is made by ITU-R 601-2. Only the part `box` counts, in pixels of the file.
     """
     width, height = picture.size if orientation not in LYING else picture.size[::-1]
-    room = shape[1::-1]  # (W, H), as Pillow counts
-    size = _scale_to_fit((width, height), room)
+    size = _scale_to_fit((width, height), (shape[1], shape[0]))
     small = _resize(_make_scalable(picture), size if orientation not in LYING else size[::-1], box)
     if orientation in TRANSPOSED:
         small = small.transpose(TRANSPOSED[orientation])
@@ -65,9 +64,7 @@ def _make_scalable(picture: Image.Image) -> Image.Image:
     return picture.convert("RGBA") if is_transparent and picture.mode != "RGBA" else picture
 
 
-def _resize(
-    picture: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None
-) -> Image.Image:
+def _resize(picture: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Image.Image:
     if size == picture.size:
         return picture
     is_shrunk = size[0] < picture.size[0] or size[1] < picture.size[1]

@@ -4,7 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
-from typing import IO
+from typing import IO, cast
 
 from app.errors import ArchiveTooBig
 from app.sources.item import SourceLimits
@@ -20,7 +20,7 @@ def unpack(file: IO[bytes]) -> IO[bytes]:
     magic = file.read(6)
     file.seek(0)
     if magic.startswith(GZIP):
-        return gzip.GzipFile(fileobj=file)
+        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
     if magic.startswith(BZIP2):
         return bz2.BZ2File(file)
     return io.BufferedReader(_XzReader(file)) if magic == XZ else file

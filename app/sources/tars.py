@@ -48,7 +48,7 @@ class TarSource:
             try:
                 with tarfile.TarFile(fileobj=forward, mode="r") as archive:  # type: ignore[arg-type]
                     while (info := archive.next()) is not None:
-                        archive.members.clear()  # else it keeps each
+                        archive.members.clear()  # type: ignore[attr-defined]  # else it keeps each
                         budget.count_entry()
                         if not info.isdir() and not is_clutter(info.name):
                             yield from self._take(archive, info, is_read=is_read)
@@ -73,7 +73,7 @@ class TarSource:
             return
         content = b""
         if is_read and (entry := archive.extractfile(info)) is not None:
-            content = entry.read()
+            content = entry.read(info.size)
         yield name, content
 
 
@@ -91,7 +91,7 @@ class _Forward:
 
     def seek(self, position: int) -> None:
         while (n_left := position - self._position) > 0:
-            if not self.read(min(n_left, PIECE)):
+            if not self.read(min(n_left, PIECE, self._limit)):
                 return
         if n_left < 0:
             raise ValueError("it refers to what was before")
@@ -102,7 +102,9 @@ class _Forward:
             ArchiveTooBig: the piece, or all of it so far, has too many bytes.
         """
         if size > self._limit:
-            raise ArchiveTooBig(f"The archive has a header of {size:,} bytes, as a bomb does. Pack it again.", bytes=size)
+            raise ArchiveTooBig(
+                f"The archive has a header of {size:,} bytes, as a bomb does. Pack it again.", bytes=size
+            )
         content = self._unpacked.read(size)
         self._position += len(content)
         self._budget.count_bytes(len(content), self._packed.tell())

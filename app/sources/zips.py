@@ -49,7 +49,8 @@ class ZipSource:
     def labels(self) -> Iterator[str | None]:
         """By the archive's own list."""
         with reading(self._path, REMEDY), CarefulFile(self._path, self._limits) as file:
-            labels = [folder_label(info.filename) for info in self._find_all(file)[1]]
+            names = [info.filename for info in self._find_all(file)[1]]
+            labels = [folder_label(name) for name in names]
         return iter(labels)
 
     def __iter__(self) -> Iterator[Item]:
