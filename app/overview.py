@@ -156,9 +156,9 @@ def _find_preparations(session: Session, pools: Sequence[Pool], now: dt.datetime
     is_newest = FeatureSet.id.in_(newest.group_by(FeatureSet.pool_id))
     n_seen = dict(session.execute(select(FeatureSet.pool_id, FeatureSet.n_images).where(is_newest)).all())
     unfinished = select(FeatureSet).where(of_these, FeatureSet.ready_at.is_(None)).order_by(FeatureSet.id)
-    begun = {(each.pool_id, each.n_images): each for each in session.scalars(unfinished)}
+    begun = {each.pool_id: each for each in session.scalars(unfinished)}
     return {
-        pool.id: features.describe(pool, due, begun.get((pool.id, due)), now=now)
+        pool.id: features.describe(pool, due, begun.get(pool.id), now=now)
         for pool in pools
         if (due := features.count_next(pool, n_seen.get(pool.id, 0))) is not None
     }

@@ -36,6 +36,11 @@ class PoolArrays:
     validation: LabeledImages
     test: LabeledImages
 
+    def head(self, n_images: int, n_test: int) -> "PoolArrays":
+        """The pool as it was with so many images of its own, and so many of known class to test. A view."""
+        test = LabeledImages(self.test.images[:n_test], self.test.truth[:n_test])
+        return PoolArrays(self.image_ids[:n_images], self.images[:n_images], self.validation, test)
+
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
@@ -102,11 +107,12 @@ def make_pool(session: Session, data: DataSet, spec: PoolSpec, *, now: dt.dateti
         batch_size=spec.batch_size,
         queue_size=spec.queue_size,
         created_at=now,
+        filled_at=now,
     )
     session.add(pool)
     session.flush()
     _insert_images(session, pool, splits)
-    _insert_round_0(session, pool, splits, now)
+    insert_round_0(session, pool, _only_known(splits.validation), _only_known(splits.test), now=now)
     return pool
 
 
@@ -214,8 +220,10 @@ def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
             session.connection().execute(_INSERT_IMAGES, rows)
 
 
-def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.datetime) -> None:
-    validation, test = _only_known(splits.validation), _only_known(splits.test)
+def insert_round_0(
+    session: Session, pool: Pool, validation: LabeledImages, test: LabeledImages, *, now: dt.datetime
+) -> None:
+    """The untrained model ranks the images that the pool has. Of these others the classes are known."""
     first = Round(
         pool_id=pool.id,
         number=0,
@@ -226,6 +234,9 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
         validation_total=len(validation),
         test_correct=count_right_untrained(test),
         test_total=len(test),
+        tested_on="test" if len(test) else None,
+        n_images=pool.n_images,
+        n_classes=len(pool.classes),
         fit_ms=0.0,
         rank_ms=0.0,
         state=make_learner(pool.learner, len(pool.classes), pool.image_shape).initial(),
@@ -234,18 +245,22 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
     )
     session.add(first)
     session.flush()
-    order = order_first(pool)
+    order = order_first(pool, pool.n_images)
     in_head = (Image.pool_id == pool.id, Image.split == "pool", Image.position.in_(order.tolist()))
     ids = {row.position: row.id for row in session.execute(select(Image.position, Image.id).where(*in_head))}
     ranked = [{"round_id": first.id, "rank": rank, "image_id": ids[at]} for rank, at in enumerate(order.tolist())]
-    session.execute(insert(RankedImage), ranked)
+    if ranked:
+        session.execute(insert(RankedImage), ranked)
 
 
-def order_first(pool: Pool) -> NDArray[np.int64]:
-    """The positions that round 0 ranks: the first of the pool, or some by chance, the same for the same pool."""
+def order_first(pool: Pool, n_images: int) -> NDArray[np.int64]:
+    """The positions that round 0 ranks, with so many images in the pool: the first, or some by chance.
+
+    Always the same for the same pool.
+    """
     if pool.learner in PREPARING:
-        return np.random.default_rng(pool.id).permutation(pool.n_images)[: pool.queue_size]
-    return np.arange(min(pool.queue_size, pool.n_images))
+        return np.random.default_rng(pool.id).permutation(n_images)[: pool.queue_size]
+    return np.arange(min(pool.queue_size, n_images))
 
 
 def _read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:
