@@ -12,7 +12,7 @@ from app import features
 from app.accuracy import Accuracy
 from app.features import Preparation
 from app.learning.names import PREPARING
-from app.models import Annotator, FailedRound, FeatureSet, Label, Lease, Pool, Round, Source
+from app.models import IS_FILLED, Annotator, FailedRound, FeatureSet, Label, Lease, Pool, Round, Source
 from app.paging import page_of
 
 
@@ -51,7 +51,7 @@ class PoolOverview:
 
 def list_open_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """The pools that are not archived, by id, and the cursor of the next page."""
-    is_open = (Pool.id > after, Pool.archived_at.is_(None))
+    is_open = (Pool.id > after, IS_FILLED, Pool.archived_at.is_(None))
     rows = session.scalars(select(Pool).where(*is_open).order_by(Pool.id).limit(limit + 1)).all()
     return page_of(rows, limit, lambda pool: pool.id)
 

@@ -18,7 +18,7 @@ from app.errors import NameInvalid, NotFound, SlugInvalid, SlugTaken
 from app.learning.learner import LabeledImages, count_right_untrained
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, PREPARING, LearnerName, Strategy
-from app.models import Image, Pool, RankedImage, Round
+from app.models import IS_FILLED, Image, Pool, RankedImage, Round
 from app.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
@@ -87,7 +87,7 @@ def make_pool(session: Session, data: DataSet, spec: PoolSpec, *, now: dt.dateti
         SlugInvalid: no address could hold it.
         NameInvalid: no page could show the name.
     """
-    _check_names(session, spec)
+    check_names(session, spec.slug, spec.name)
     splits = split(data, pool_start=spec.start, pool_size=spec.size, validation_size=spec.validation_size)
     n_images, height, width, *colours = splits.pool.images.shape
     pool = Pool(
@@ -116,8 +116,11 @@ def make_pool(session: Session, data: DataSet, spec: PoolSpec, *, now: dt.dateti
     return pool
 
 
-def _check_names(session: Session, spec: PoolSpec) -> None:
-    slug, name = spec.slug, spec.name
+def check_names(session: Session, slug: str, name: str) -> None:
+    """
+    Raises:
+        SlugInvalid, NameInvalid, SlugTaken
+    """
     if not SLUG.fullmatch(slug):
         raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable() or name.isspace():
@@ -129,7 +132,7 @@ def _check_names(session: Session, spec: PoolSpec) -> None:
         raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
 
 
-_BY_SLUG = select(Pool).where(Pool.slug == bindparam("slug"))
+_BY_SLUG = select(Pool).where(Pool.slug == bindparam("slug"), IS_FILLED)
 
 
 def get_pool(session: Session, slug: str) -> Pool:
@@ -182,7 +185,7 @@ class Pools:
 def read_arrays(session: Session, pool: Pool) -> PoolArrays:
     """The whole pool, uint8: 47 MB for 60,000 digits."""
     image_ids, of_pool = _read_split(session, pool, "pool")
-    validation, test = (_read_known(session, pool, name) for name in ("validation", "test"))
+    validation, test = (read_known(session, pool, name) for name in ("validation", "test"))
     return PoolArrays(image_ids, of_pool.images, validation, test)
 
 
@@ -263,7 +266,8 @@ def order_first(pool: Pool, n_images: int) -> NDArray[np.int64]:
     return np.arange(min(pool.queue_size, n_images))
 
 
-def _read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:
+def read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:
+    """The images of a split whose class is known."""
     return _only_known(_read_split(session, pool, name)[1])
 
 

@@ -14,7 +14,7 @@ from app.errors import PreparationSuperseded
 from app.learning.learner import Features, OnStep, ignore_step
 from app.learning.learners import make_learner
 from app.loops import BackgroundLoop
-from app.models import Pool
+from app.models import IS_FILLED, Pool
 from app.pools import get_pool, read_pool_images
 
 logger = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ def find_pools_to_prepare(database: Database) -> Sequence[str]:
     with database.read() as session:
         due = [
             (features.find_ready(session, pool) is not None, pool.id, pool.slug)
-            for pool in session.scalars(select(Pool))
+            for pool in session.scalars(select(Pool).where(IS_FILLED))
             if features.count_due(session, pool) is not None and not features.is_under_way(session, pool, now=_now())
-            if pool.filled_at is not None and not _is_growing(pool)
+            if not _is_growing(pool)
         ]
     return [slug for _, _, slug in sorted(due)]
 

@@ -14,7 +14,7 @@ from app.db import Database, Write
 from app.errors import FeaturesDamaged
 from app.learning.learners import make_learner
 from app.learning.names import PREPARING
-from app.models import Pool, Round
+from app.models import IS_FILLED, Pool, Round
 from app.opinions import Opinion
 from app.pools import PoolArrays, read_arrays
 from app.rounds import TrainingSet
@@ -44,7 +44,7 @@ class Trainer:
         """
         self._database.check()  # here, because the first page must not wait for it
         with self._database.read() as session:
-            pools = session.scalars(select(Pool).where(Pool.n_images > 0)).all()
+            pools = session.scalars(select(Pool).where(IS_FILLED, Pool.n_images > 0)).all()
         for pool in pools:
             with self._database.read() as session:
                 set_id = features.find_ready(session, pool)
@@ -58,7 +58,7 @@ class Trainer:
     def run_one(self) -> bool:
         """Train what is due, or else count one round's test images; return whether there was anything to do."""
         with self._database.read() as session:
-            pools = session.scalars(select(Pool).order_by(Pool.id)).all()
+            pools = session.scalars(select(Pool).where(IS_FILLED).order_by(Pool.id)).all()
         found = [self._train_if_due(pool) for pool in pools]  # all of them: each pool gets its turn
         return any(found) or self._count_test()
 

@@ -206,7 +206,7 @@ class _Rounds:
             confidence_gap = _measure_confidences(session, stored, prepared)
         except ValueError as error:
             return _RoundVerdict(state, Difference(f"{place}, the model's state", str(error), "a state"))
-        difference = first_difference([(f"{place}, labels", stored.n_labels, len(training.positions))])
+        difference = first_difference([(f"{place}, labels", stored.n_labels, len(training))])
         accuracy_gap = 0.0
         for name, correct, total in (
             ("validation", stored.validation_correct, stored.validation_total),
@@ -247,7 +247,7 @@ def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
 
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
     yield f"{place}, how it asks", stored.asked_by, "strategy"
-    yield f"{place}, labels", stored.n_labels, len(training.positions)
+    yield f"{place}, labels", stored.n_labels, len(training)
     yield f"{place}, steps", stored.steps, outcome.steps
     yield f"{place}, right on validation", stored.validation_correct, outcome.validation_correct
     yield f"{place}, validation images", stored.validation_total, outcome.validation_total

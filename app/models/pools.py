@@ -60,6 +60,11 @@ class Pool(Base):
     paused_at: Mapped[dt.datetime | None]
 
     @property
+    def buttons(self) -> list[int]:
+        """The classes to answer with, as indices, in the order of their buttons."""
+        return list(range(len(self.classes))) if self.class_order is None else self.class_order
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """The shape of one image's array: (height, width), or (height, width, 3) with colours."""
         return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
@@ -68,6 +73,9 @@ class Pool(Base):
     def n_inputs(self) -> int:
         """How many bytes the pixels of one image take."""
         return self.height * self.width * self.channels
+
+
+IS_FILLED = Pool.filled_at.is_not(None)  # nobody sees a pool before
 
 
 class Image(Base):

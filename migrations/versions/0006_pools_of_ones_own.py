@@ -113,7 +113,7 @@ def _make_pool_anew(*, wide: bool) -> None:
         sa.PrimaryKeyConstraint("id", name="pk_pool"),
         sa.UniqueConstraint("slug", name="uq_pool_slug"),
     )
-    values = {column.name: sa.column(column.name) for column in kept}
+    values: dict[str, sa.ColumnClause[Any]] = {column.name: sa.column(column.name) for column in kept}
     if wide:
         values |= {"n_bytes": sa.literal_column("0"), "filled_at": sa.column("created_at")}
     old, new = sa.table("pool"), sa.table("pool_anew", *map(sa.column, values))
