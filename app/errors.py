@@ -70,6 +70,30 @@ class DatabaseUnavailable(AppError):
     status = 503
 
 
+class ClassesInvalid(AppError):
+    """The classes of a pool are too few, too many, named twice, or have names that no button could show."""
+
+    status = 422
+
+
+class SizeInvalid(AppError):
+    """Images of this size cannot be learned from."""
+
+    status = 422
+
+
+class PoolFull(AppError):
+    """The pool has as many images, or bytes of originals, as it may have."""
+
+    status = 409
+
+
+class SplitFixed(AppError):
+    """The images of this split were there when training began, and stay as they are."""
+
+    status = 409
+
+
 class NotEnoughImages(AppError):
     """A pool or a split asks for more images than the data set has."""
 
