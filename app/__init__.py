@@ -10,7 +10,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     supervisor, training_process           starts and restarts the trainer; what that process does
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
     model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
-    revoking                               revokes all labels of one annotator
+    revoking, importing                    revokes all labels of one annotator; brings a source into a pool
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
     standing, adding, own_pools            their events say; images into a pool; pools of images that people bring
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of

@@ -378,6 +378,10 @@ class RowDamaged(PictureRefused):
     """A line of a list is not what it should be."""
 
 
+class LabelMissing(PictureRefused):
+    """An image of a test or a validation set has no label that is one of the pool's classes."""
+
+
 class ArchiveTooBig(AppError):
     """An archive unpacks to more files or bytes than are allowed: it is taken for a bomb, and nothing of it is kept."""
 

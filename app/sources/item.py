@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.errors import NameRefused, PictureRefused, PictureTooBig
 
-MAX_NAME = 255  # characters, as the table of images keeps them
+MAX_NAME = 4096  # characters, as systems allow for a path
 DRIVE = re.compile(r"[A-Za-z]:")
 CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}  # what systems leave in folders
 
@@ -81,7 +81,7 @@ def clean_name(raw: str) -> str:
 
 def show_name(raw: str) -> str:
     """A name that is refused, as far as it can be shown."""
-    return raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:MAX_NAME]
+    return raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:200]
 
 
 def is_clutter(name: str) -> bool:

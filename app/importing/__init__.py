@@ -1,0 +1,18 @@
+"""Bring a source into a pool: `images.py` makes what is stored of one image, `bringing.py` stores them all."""
+
+from app.importing.bringing import LabelUse, Refusals, Report, answer_all, discard, import_source, open_pool
+from app.importing.images import Look, look, make_image, sort_classes
+
+__all__ = [
+    "LabelUse",
+    "Look",
+    "Refusals",
+    "Report",
+    "answer_all",
+    "discard",
+    "import_source",
+    "look",
+    "make_image",
+    "open_pool",
+    "sort_classes",
+]
