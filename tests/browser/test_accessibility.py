@@ -188,5 +188,5 @@ def test_the_documentation_of_the_api_is_accessible_shut_open_and_executed(
 
 def check(page: Page) -> None:
     """Fail with axe's own words."""
-    results = Axe().run(page)
+    results = Axe().run(page, options={"resultTypes": ["violations"]})  # it need not describe what is right
     assert results.violations_count == 0, results.generate_report()

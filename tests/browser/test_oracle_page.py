@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
@@ -19,8 +18,7 @@ from ..factories.making import add_trainer
 from ..web.oracle_results import add_run, make_result
 from .conftest import Complaints, OpenPage
 from .server import Server
-
-SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+from .test_accessibility import SIZES, check
 
 
 @pytest.fixture
@@ -167,8 +165,7 @@ def test_every_state_is_accessible_and_fits_the_window(
         if path == f"/{done}":
             expect_charts(page, 3)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        check(page)
 
 
 def test_runs_are_chosen_in_the_list_and_laid_side_by_side(page: Page, server: Server, database: Database) -> None:

@@ -29,10 +29,14 @@ def truth() -> NDArray[np.uint8]:
 
 @pytest.fixture
 def mnist_server(tmp_path: Path) -> Iterator[Server]:
-    """A server of its own, with the paper's pool of 4,000."""
+    """A server of its own, with the paper's pool of 4,000 and the model loaded.
+
+    A page waits half a minute for that, and then goes on with an older ranking, which is another path.
+    """
     server = Server(tmp_path, dataset="mnist", mnist=MNIST or "", round_wait_seconds="10")
     try:
         server.start()
+        server.wait_until_ready()
         yield server
     finally:
         server.kill()
@@ -54,7 +58,7 @@ def test_true_answers_in_any_order_give_the_papers_accuracies_across_a_crash(
         if n_rounds == 2:
             mnist_server.kill()
             mnist_server.start()
-            mnist_server.wait_until_ready()  # else the page goes on without the newest ranking after half a minute
+            mnist_server.wait_until_ready()
 
 
 def answer(opened: LabelPage, values: Sequence[int], order: Sequence[int]) -> None:

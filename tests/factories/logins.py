@@ -1,6 +1,7 @@
 """Accounts, tokens and passwords, each written or tried in a transaction of its own."""
 
 import datetime as dt
+from functools import cache
 
 from sqlalchemy import text
 
@@ -8,11 +9,17 @@ from app import accounts
 from app.db import Database
 from app.errors import WrongLogin
 from app.models import Annotator, Role, TokenKind
-from app.passwords import hash_password
+from app.passwords import HashedPassword, hash_password
 
 from .making import NOW, after
 
 PASSWORD = "a long enough password"
+
+
+@cache
+def hash_once(password: str) -> HashedPassword:
+    """A hash takes a fifth of a second, and any of a password is as good as another."""
+    return hash_password(password)
 
 
 def add_account(
@@ -24,7 +31,7 @@ def add_account(
     now: dt.datetime = NOW,
 ) -> Annotator:
     """Somebody who may log in."""
-    hashed = hash_password(password)
+    hashed = hash_once(password)
     with database.write() as session:
         return accounts.add_account(session, name, role, hashed, now=now)
 

@@ -116,7 +116,7 @@ def test_the_graph_is_symmetric_and_its_largest_eigenvalue_is_one() -> None:
 
 
 def test_the_leading_eigenvectors_are_found() -> None:
-    places = to_length_1(normal(30, 8)[np.arange(3000) % 30] + 0.3 * normal(3000, 8, seed=1))  # 30 clusters
+    places = to_length_1(normal(30, 8)[np.arange(1500) % 30] + 0.3 * normal(1500, 8, seed=1))  # 30 clusters
     matrix = link(*find_nearest(places, places, 10, same=True))
 
     values, vectors = find_eigenvectors(matrix, 30, np.random.default_rng(0))

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -35,8 +36,12 @@ every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
 
 
 def make(name: LearnerName) -> tuple[Learner, PoolImages]:
-    learner = make_learner(name, K, SHAPE)
-    return learner, PoolImages(IMAGES, learner.prepare(IMAGES))
+    return make_learner(name, K, SHAPE), PoolImages(IMAGES, prepare_once(name))
+
+
+@cache
+def prepare_once(name: LearnerName) -> Features:
+    return make_learner(name, K, SHAPE).prepare(IMAGES)
 
 
 def fit(learner: Learner, pool: PoolImages, labeled: NDArray[np.int64] = LABELED) -> bytes:
@@ -78,7 +83,8 @@ def test_an_untrained_learner_finds_all_classes_equally_likely(name: LearnerName
 
 @every_strategy
 def test_equal_arguments_give_equal_bits_whatever_was_computed_before(name: LearnerName, strategy: Strategy) -> None:
-    (learner, pool), (other, same_pool) = make(name), make(name)
+    (learner, pool), other = make(name), make_learner(name, K, SHAPE)
+    same_pool = PoolImages(IMAGES, other.prepare(IMAGES))
     first = fit(learner, pool)
     chosen = choose(learner, pool, first, strategy)
     learner.fit(first, pool, LABELED[::-1], TRUTH[LABELED[::-1]], VALIDATION)
