@@ -82,8 +82,20 @@ class SizeInvalid(AppError):
     status = 422
 
 
+class NothingSent(AppError):
+    """A request that is to bring files brings none."""
+
+    status = 422
+
+
 class PoolFull(AppError):
     """The pool has as many images, or bytes of originals, as it may have."""
+
+    status = 409
+
+
+class PoolPaused(AppError):
+    """Whoever leads the pool has paused it: it asks nobody."""
 
     status = 409
 

@@ -43,11 +43,15 @@ DRAWS = 30  # positions that are tried for one image by chance, before all free 
 
 @dataclass(frozen=True, slots=True)
 class LeasedImage:
-    """An image that was asked of an annotator, and who chose it. `position` is the index into the pool."""
+    """An image that was asked of an annotator, and who chose it. `position` is the index into the pool.
+
+    `name` is that of the original, if there is one; it may tell the class.
+    """
 
     image_id: int
     position: int
     sha256: str
+    name: str | None
     confidence: float | None
     prediction: int | None
     asked_by: AskedBy
@@ -73,9 +77,10 @@ _LEASES = cast(Table, Lease.__table__)
 _MINE = (Lease.pool_id == bindparam("in_pool"), Lease.annotator_id == bindparam("by"))
 _IN_ORDER = (Lease.round_id, Lease.rank.nulls_last(), Lease.image_id)
 _HELD = select(Lease.image_id).where(*_MINE).order_by(*_IN_ORDER).limit(bindparam("most"))
+_OF_IMAGE = ("position", "sha256", "name")
 _SHOWN = [field.name for field in fields(LeasedImage)]
 _LEASE_OF = (
-    select(*((getattr(Image, n) if n in ("position", "sha256") else getattr(Lease, n)).label(n) for n in _SHOWN))
+    select(*((getattr(Image, n) if n in _OF_IMAGE else getattr(Lease, n)).label(n) for n in _SHOWN))
     .join(Image, Image.id == Lease.image_id)
     .where(*_MINE)
 )

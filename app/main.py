@@ -14,6 +14,7 @@ from app.db import Database
 from app.feed import Feed
 from app.limits import THREADS
 from app.live import Live
+from app.pictures.decoders import Decoders
 from app.pools import Pools
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
@@ -62,6 +63,7 @@ def create_app(
         login_throttle=LoginThrottle(),
         pace=Pace(),
         metrics=Metrics(database),
+        decoders=Decoders(),
     )
     app = FastAPI(
         title="Inkling",
@@ -95,5 +97,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     if services.supervisor is not None:
         services.supervisor.stop()
+    services.decoders.close()
     services.feed.stop()
     services.database.close()

@@ -3,16 +3,17 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.changes import Change, note
-from app.errors import ClassesInvalid, SizeInvalid
+from app.errors import ClassesInvalid, NotFound, SizeInvalid
 from app.learning.learner import LabeledImages
 from app.learning.names import LearnerName, Strategy
 from app.models import Blob, Image, Pool
-from app.pools import check_names, insert_round_0, read_known
+from app.pools import check_name, check_names, insert_round_0, read_known
 
 DATASET = "own"  # the name of where the images come from: nowhere that could be read again
 SIDES = range(8, 65)  # pixels: what learners see
@@ -109,6 +110,68 @@ def check_classes(names: Sequence[str]) -> list[str]:
     if twice is not None:
         raise ClassesInvalid(f"The class {twice} is named twice. Name each once.", name=twice)
     return classes
+
+
+def change_pool(session: Session, pool: Pool, **values: Any) -> Pool:
+    """Set these columns: `name`, `description`, `guideline`, goals, `archived_at`, `paused_at`.
+
+    Raises:
+        NameInvalid
+    """
+    pool = session.get_one(Pool, pool.id)
+    if "name" in values:
+        check_name(values["name"])
+    for name, value in values.items():
+        setattr(pool, name, value)
+    note(session, Change("pool", pool.id))
+    return pool
+
+
+def add_classes(session: Session, pool: Pool, names: Sequence[str]) -> Pool:
+    """Append classes; each gets the last button. The next round knows them.
+
+    Raises:
+        ClassesInvalid
+    """
+    pool = session.get_one(Pool, pool.id)
+    n_before = len(pool.classes)
+    pool.classes = check_classes([*pool.classes, *names])
+    if pool.class_order is not None:
+        pool.class_order = [*pool.class_order, *range(n_before, len(pool.classes))]
+    note(session, Change("pool", pool.id))
+    return pool
+
+
+def rename_class(session: Session, pool: Pool, index: int, name: str) -> Pool:
+    """Give a class another name; what was labeled with it has that name, too.
+
+    Raises:
+        ClassesInvalid
+        NotFound: the pool has no such class.
+    """
+    pool = session.get_one(Pool, pool.id)
+    if not 0 <= index < len(pool.classes):
+        raise NotFound(f"{pool.name} has no class {index}.", hint=f"Give 0 to {len(pool.classes) - 1}.", index=index)
+    pool.classes = check_classes([*pool.classes[:index], name, *pool.classes[index + 1 :]])
+    note(session, Change("pool", pool.id))
+    return pool
+
+
+def order_classes(session: Session, pool: Pool, order: Sequence[int]) -> Pool:
+    """Put the buttons of the classes in another order.
+
+    Raises:
+        ClassesInvalid: these are not the classes that have buttons, each once.
+    """
+    pool = session.get_one(Pool, pool.id)
+    if sorted(order) != sorted(pool.buttons):
+        raise ClassesInvalid(
+            f"The buttons of {pool.name} are {', '.join(map(str, sorted(pool.buttons)))}. Give each of them once.",
+            order=list(order),
+        )
+    pool.class_order = list(order)
+    note(session, Change("pool", pool.id))
+    return pool
 
 
 def mark_filled(session: Session, pool: Pool, *, now: dt.datetime) -> None:

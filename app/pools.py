@@ -123,13 +123,21 @@ def check_names(session: Session, slug: str, name: str) -> None:
     """
     if not SLUG.fullmatch(slug):
         raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
+    check_name(name)
+    if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
+        raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
+
+
+def check_name(name: str) -> None:
+    """
+    Raises:
+        NameInvalid: no page could show it.
+    """
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable() or name.isspace():
         raise NameInvalid(
             f"{name!r} cannot name a pool. Take 1 to {MAX_NAME_LENGTH} characters in one line that can be seen.",
             name=name,
         )
-    if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
-        raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
 
 
 _BY_SLUG = select(Pool).where(Pool.slug == bindparam("slug"), IS_FILLED)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from app import events, features, rounds
 from app.errors import NotFound
@@ -17,6 +17,7 @@ from app.models import (
     IS_FILLED,
     Annotator,
     Answer,
+    Blob,
     FailedRound,
     Image,
     Label,
@@ -218,6 +219,23 @@ def get_image(session: Session, image_id: int, *, with_held_out: bool) -> tuple[
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
     return row[0], row[1], row[2]
+
+
+def find_blob(session: Session, sha256: str, *, with_content: bool = False) -> Blob | None:
+    """The original of these bytes, if it is kept."""
+    return session.get(Blob, sha256, options=[undefer(Blob.content)] if with_content else [])
+
+
+def get_blob(session: Session, image: Image) -> Blob:
+    """The original of an image with its bytes.
+
+    Raises:
+        NotFound: it has none, as images of a data set.
+    """
+    blob = find_blob(session, image.sha256, with_content=True) if image.name is not None else None
+    if blob is None:
+        raise NotFound(f"Of image {image.id} there is no original.", image_id=image.id)
+    return blob
 
 
 def _is_image(image_id: int, with_held_out: bool) -> tuple[ColumnElement[bool], ...]:

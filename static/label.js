@@ -29,7 +29,7 @@ import { TilesView } from "./tiles.js";
 import { describeTrouble } from "./trouble.js";
 
 const WAITING_MS = 400; // answers that are stored sooner are not worth a word
-const LEAVING_MS = 1_000; // the longest that logging out waits for images to be given back
+const LEAVING_MS = 5_000; // the longest that logging out waits for images to be given back
 
 const page = findIn(document, "[data-label-page]");
 const find = (/** @type {string} */ selector) => findIn(page, selector);

@@ -20,8 +20,8 @@ from app.web.edge.deps import Services
 
 from .factories import add_annotator, add_pool, copy_database, make_settings, make_trainer, opened, url_of
 
-# How long an example takes is nobody's business: on a busy machine any may take long.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# How long an example takes, or to make one, is nobody's business: on a busy machine any may take long.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 

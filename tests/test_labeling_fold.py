@@ -41,7 +41,7 @@ def fold(events: list[LabelEvent]) -> dict[int, tuple[int, int, str]]:
     return standing
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(asks | answers | answers | undos | rounds | waits, max_size=25))
 def test_labels_are_the_fold_of_the_events_whatever_people_do(
     migrated_file: Path, steps: list[tuple[str, str, object]]

@@ -63,7 +63,7 @@ def train(database: Database, pool: Pool, *, seed: int = 0) -> TrainedModel:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.01)

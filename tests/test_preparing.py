@@ -271,7 +271,7 @@ def test_a_preparation_that_is_killed_leaves_nothing_half(database: Database) ->
     environment = os.environ | as_environment(make_settings(url_of(database.path)))
     command = [sys.executable, "-P", "-m", "app.cli", "pool", "prepare", pool.slug]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as child:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while not _begun(database):
             assert time.monotonic() < until and child.poll() is None
             time.sleep(0.01)

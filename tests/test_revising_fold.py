@@ -33,7 +33,7 @@ acts = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(acts, max_size=30))
 def test_the_tables_are_the_fold_of_the_events_whatever_people_do(
     migrated_file: Path, steps: list[tuple[str, str, int | None, int | None]]

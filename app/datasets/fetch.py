@@ -3,6 +3,7 @@
 import queue
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ def _reach(url: str, within_seconds: float) -> None:
     """
     import pooch  # as in `fetch_file`
 
+    import_module("requests")  # pooch's client; on a busy machine it takes longer to load than a server to answer
     host = urlsplit(url).hostname
     outcome: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 

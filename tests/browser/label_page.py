@@ -32,7 +32,7 @@ class LabelPage:
 
     def wait_for_image(self) -> None:
         """Until there is an image to answer."""
-        expect(self.button(0)).to_be_enabled(timeout=20_000)
+        expect(self.button(0)).to_be_enabled()
 
     def button(self, value: int) -> Locator:
         """The large button of a class."""
@@ -99,6 +99,10 @@ class LabelPage:
         """The server's counts."""
         counts: dict[str, int] = self._get("")["counts"]
         return counts
+
+    def stop_clock(self) -> None:
+        """The page's timers run no more but as far as the test says; after `page.clock.install`."""
+        self.page.clock.pause_at(self.page.evaluate("Date.now()") + 5_000)
 
     def cut(self, pattern: str = "/api/") -> None:
         """Let requests to these addresses fail as if the server were gone."""

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-START_SECONDS = 60
+START_SECONDS = 240  # TensorFlow is loaded, and on a busy machine everything else goes first
 COMMAND = [sys.executable, "-c", "from app.cli import app; app()", "serve"]
 
 

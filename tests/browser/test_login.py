@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from .accounts import GuardedServer, fill_in, log_in
 from .conftest import Complaints, MakePool, OpenPage
@@ -71,6 +71,26 @@ def test_logging_out_gives_the_images_back_and_closes_the_door(
     assert other.counts()["held"] == 10
     opened.page.goto(opened.url)
     expect(opened.page.get_by_role("heading", level=1)).to_have_text("Log in")
+
+
+def test_logging_out_waits_for_a_slow_server_to_take_the_images_back(
+    open_context: OpenContext, open_label_page: OpenLabelPage, guarded: GuardedServer
+) -> None:
+    context, waiting, asked = open_context(), list[Route](), list[str]()
+    context.clock.install()
+    opened = open_label_page(context, "ben")
+    other = open_label_page(open_context(), "cleo", opened.api_url.rsplit("/", 1)[1])
+    opened.stop_clock()
+    opened.page.route("**/leases/release", lambda route: waiting.append(route))
+    with opened.page.expect_request("**/leases/release"):
+        opened.page.get_by_role("button", name="Log out").click()
+    opened.page.on("request", lambda request: asked.append(request.url))
+    opened.page.clock.run_for(4_000)
+    assert other.counts()["held"] == 20
+    assert asked == []
+    waiting[0].continue_()
+    expect(opened.page).to_have_url(f"{guarded.url}/login")
+    assert other.counts()["held"] == 10
 
 
 def test_answers_wait_for_a_new_login_when_the_session_has_ended(

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
+from app import training_status
 from app.db import Database
 from app.models import OracleRun
 from app.oracle.scenarios import Parameters
@@ -24,12 +25,20 @@ SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "hei
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
-    """The server's own. No run is left open, or a server that is started again would begin it among other tests."""
+    """The server's own."""
     database = Database(server.database_url)
     yield database
+    database.close()
+
+
+@pytest.fixture
+def other_trainer(database: Database) -> Iterator[int]:
+    """Whose runs the server's own trainer leaves alone, however slow the test is."""
+    trainer_id = add_trainer(database, now=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+    yield trainer_id
     with database.write() as session:
         session.execute(update(OracleRun).where(OracleRun.status == "running").values(status="stopped"))
-    database.close()
+        training_status.drop_trainer(session, trainer_id=trainer_id)
 
 
 def expect_charts(page: Page, n_charts: int) -> None:
@@ -58,7 +67,10 @@ def test_a_run_goes_from_the_form_to_its_charts_without_a_reload(page: Page, ser
     expect(page.get_by_role("rowheader", name="Active learning")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("cell", name="30", exact=True)).to_be_visible()
     expect_charts(page, 3)
-    assert page.locator(".centers img").evaluate_all("all => all.map(i => i.naturalWidth)") == [28] * 10
+    centers = page.locator(".centers img")
+    expect(centers).to_have_count(10)
+    for center in centers.all():
+        expect(center).to_have_js_property("naturalWidth", 28)
     assert re.match(r"Run \d+, done", page.title())
     assert loads == []
 
@@ -78,9 +90,10 @@ def test_a_wrong_entry_comes_back_with_its_message(page: Page, server: Server, c
     expect(page.get_by_label("Validation size")).to_be_focused()
 
 
-def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Server, database: Database) -> None:
-    other = add_trainer(database, now=dt.datetime.now(dt.UTC))  # else the server's own would run it
-    run_id = add_run(database, status="running", progress=("active", 3, 40), trainer_id=other)
+def test_the_list_follows_a_run_that_is_stopped_elsewhere(
+    page: Page, server: Server, database: Database, other_trainer: int
+) -> None:
+    run_id = add_run(database, status="running", progress=("active", 3, 40), trainer_id=other_trainer)
     page.goto(f"{server.url}/oracle")
     row = page.get_by_role("listitem").filter(has=page.locator(f'a[href="/oracle/{run_id}"]'))
     expect(row.get_by_text("3 of 40")).to_be_visible()
@@ -89,11 +102,12 @@ def test_the_list_follows_a_run_that_is_stopped_elsewhere(page: Page, server: Se
     expect(row.get_by_role("button")).to_have_count(0)
 
 
-def test_the_preparation_of_a_learner_is_followed(page: Page, server: Server, database: Database) -> None:
+def test_the_preparation_of_a_learner_is_followed(
+    page: Page, server: Server, database: Database, other_trainer: int
+) -> None:
     parameters = Parameters(experiments=("inkling",))
     begun = {"parameters": parameters, "progress": ("inkling", 1, 100), "preparation": "a"}
-    other = add_trainer(database, now=dt.datetime.now(dt.UTC))  # else the server's own would run it
-    run_id = add_run(database, status="running", trainer_id=other, **begun)  # type: ignore[arg-type]
+    run_id = add_run(database, status="running", trainer_id=other_trainer, **begun)  # type: ignore[arg-type]
     page.goto(f"{server.url}/oracle/{run_id}")
 
     told = "learning what strokes look like"
@@ -119,12 +133,12 @@ def test_the_charts_follow_the_systems_colours(page: Page, server: Server, datab
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_state_is_accessible_and_fits_the_window(
-    open_page: OpenPage, server: Server, database: Database, size: str, scheme: str
+    open_page: OpenPage, server: Server, database: Database, other_trainer: int, size: str, scheme: str
 ) -> None:
     done, other = add_run(database), add_run(database, result=make_result("random_curve", "active"))
     failed = add_run(database, status="failed", error="The pool is too large. Lower the pool size.")
     stopped = add_run(database, status="stopped", result=make_result("ground_truth", "random"))
-    running = add_run(database, status="running", progress=("auto_confident", 3, 360))
+    running = add_run(database, status="running", progress=("auto_confident", 3, 360), trainer_id=other_trainer)
     own = add_run(database, result=make_result("active", "inkling", "inkling_random"))
     preparing = add_run(
         database,
@@ -132,6 +146,7 @@ def test_every_state_is_accessible_and_fits_the_window(
         parameters=Parameters(experiments=("inkling",)),
         progress=("inkling", 35, 100),
         preparation="looking at every image",
+        trainer_id=other_trainer,
     )
     page = open_page(viewport=SIZES[size], color_scheme=scheme)
     compared = f"/compare?run={done}&run={other}"
@@ -173,9 +188,11 @@ def test_runs_are_chosen_in_the_list_and_laid_side_by_side(page: Page, server: S
     expect_charts(page, 1)
 
 
-def test_ticks_stay_when_the_list_is_drawn_anew(page: Page, server: Server, database: Database) -> None:
+def test_ticks_stay_when_the_list_is_drawn_anew(
+    page: Page, server: Server, database: Database, other_trainer: int
+) -> None:
     chosen, _ = add_run(database), add_run(database)
-    running = add_run(database, status="running", progress=("active", 3, 40))
+    running = add_run(database, status="running", progress=("active", 3, 40), trainer_id=other_trainer)
     page.goto(f"{server.url}/oracle")
     page.get_by_label(f"Compare run {chosen}").check()
 

@@ -54,6 +54,7 @@ def test_true_answers_in_any_order_give_the_papers_accuracies_across_a_crash(
         if n_rounds == 2:
             mnist_server.kill()
             mnist_server.start()
+            mnist_server.wait_until_ready()  # else the page goes on without the newest ranking after half a minute
 
 
 def answer(opened: LabelPage, values: Sequence[int], order: Sequence[int]) -> None:

@@ -38,7 +38,7 @@ class Learner:
         self.database = database
         self.pool = pool
         self.set_id = 0
-        add_trainer(database, now=now())
+        add_trainer(database, now=now() + ALIVE)
 
     def begin(self, n_images: int, step: str, share: float, *, seconds: float = 0) -> None:
         """Look at so many images since some seconds."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 LOOPBACK = {"127.0.0.1", "localhost"}
+HANG_SECONDS = 60.0  # so long at most lasts what hangs; what is left behind ends long before, on a busy machine too
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def wait_for_threads_left_behind() -> None:
     """Until the requests that `fetch_file` gave up waiting for have ended."""
     for thread in threading.enumerate():
         if thread.name == "reach":
-            thread.join(10)
+            thread.join(HANG_SECONDS)
             assert not thread.is_alive()
 
 
@@ -68,7 +69,7 @@ def hanging_resolver(
     """A firewall that swallows questions to the name server."""
 
     def hang(*_args: Any, **_kwargs: Any) -> Any:
-        released.wait(60)
+        released.wait(HANG_SECONDS)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
@@ -79,7 +80,7 @@ def black_hole(released: threading.Event, monkeypatch: pytest.MonkeyPatch) -> No
     """A firewall that swallows the packets which open a connection."""
 
     def hang(*_args: Any) -> None:
-        released.wait(60)
+        released.wait(HANG_SECONDS)
         raise TimeoutError("timed out")
 
     monkeypatch.setattr(socket.socket, "connect", hang)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from numpy.typing import NDArray
@@ -343,7 +343,6 @@ def states(draw: st.DrawFn) -> State:
     )
 
 
-@settings(deadline=None)
 @given(states())
 def test_a_state_goes_to_bytes_and_back_bit_for_bit(state: State) -> None:
     again = State.from_bytes(state.to_bytes())
@@ -353,7 +352,6 @@ def test_a_state_goes_to_bytes_and_back_bit_for_bit(state: State) -> None:
     assert again.to_bytes() == state.to_bytes()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_other_bytes_are_no_state(data: bytes) -> None:
     with pytest.raises(ValueError, match="a model state"):

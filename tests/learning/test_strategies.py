@@ -33,7 +33,7 @@ all_different = st.integers(0, 60).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(scores=many_ties | all_different, count=st.integers(-2, 70))
 def test_the_head_is_that_of_a_whole_sort(scores: strategies.Scores, count: int) -> None:
     whole = sorted(range(len(scores)), key=lambda index: (scores[index], index))
@@ -44,7 +44,6 @@ def test_the_head_is_that_of_a_whole_sort(scores: strategies.Scores, count: int)
     assert head.dtype == np.int64
 
 
-@settings(deadline=None)
 @given(scores=many_ties)
 def test_a_longer_head_begins_with_the_shorter_one(scores: strategies.Scores) -> None:
     whole = strategies.head(scores, len(scores)).tolist()

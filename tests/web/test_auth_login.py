@@ -174,10 +174,10 @@ def test_labeling_goes_on_while_very_many_log_in(server: str, services: Services
                 clients.enter_context(begin_login(server, f"name{index}", f"203.0.113.{index}")) for index in range(200)
             ]
             labels = {"labels": [{"image_id": 1, "value": 3}]}
-            answered = httpx2.post(f"{server}{POOL}/labels", json=labels, headers=ada, timeout=20)
+            answered = httpx2.post(f"{server}{POOL}/labels", json=labels, headers=ada, timeout=60)
             refused: set[socket.socket] = set()
             while len(refused) < len(logins) - n_slots:
-                ready, _, _ = select.select([login for login in logins if login not in refused], [], [], 20)
+                ready, _, _ = select.select([login for login in logins if login not in refused], [], [], 60)
                 assert ready
                 refused.update(ready)
         answers = {login: login.recv(1 << 16) for login in logins}

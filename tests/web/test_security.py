@@ -118,7 +118,7 @@ def test_a_body_that_turns_out_too_large_is_refused(client: TestClient, settings
 
 
 def test_what_follows_a_request_of_two_lengths_is_not_answered_as_the_next(server: str) -> None:
-    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=60) as client:
         client.sendall(
             f"POST {LEASES} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4\r\n"
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()

@@ -219,7 +219,7 @@ class LeasedImageOut(BaseModel):
         return cls(
             image_id=image.image_id,
             position=image.position,
-            url=image_url(image.image_id, image.sha256),
+            url=image_url(image.image_id, image.sha256, is_own=image.name is not None),
             confidence=image.confidence,
             prediction=image.prediction,
             asked_by=image.asked_by,

@@ -13,6 +13,7 @@ from app.db import Database
 from app.feed import Feed
 from app.live import Live
 from app.models import Pool
+from app.pictures.decoders import Decoders
 from app.pools import SLUG, Pools
 from app.rounds import NewestRound
 from app.settings import Settings
@@ -42,6 +43,7 @@ class Services:
     login_throttle: LoginThrottle
     pace: Pace
     metrics: Metrics
+    decoders: Decoders
 
 
 # Coroutines: FastAPI would send a plain function to a thread, which takes longer than the function.
