@@ -121,6 +121,8 @@ def check_names(session: Session, slug: str, name: str) -> None:
     Raises:
         SlugInvalid, NameInvalid, SlugTaken
     """
+    if slug == "new":
+        raise SlugInvalid("The address /pools/new is that of the page which makes pools. Take another name.", slug=slug)
     if not SLUG.fullmatch(slug):
         raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
     check_name(name)

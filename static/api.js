@@ -183,14 +183,17 @@ export class Api {
 }
 
 /**
+ * The answer's JSON; any failure is an ApiError.
  * @param {string} method
  * @param {string} url
- * @param {object} [body]
+ * @param {object | FormData} [body] a form brings files
+ * @param {number} [timeoutMs]
  */
-async function request(method, url, body) {
+export async function request(method, url, body, timeoutMs = TIMEOUT_MS) {
   /** @type {RequestInit & { headers: Record<string, string> }} */
-  const options = { method, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(TIMEOUT_MS) };
-  if (body !== undefined) {
+  const options = { method, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(timeoutMs) };
+  if (body instanceof FormData) options.body = body;
+  else if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
     options.keepalive = true; // an answer under way arrives even if the page is closed

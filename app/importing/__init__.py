@@ -2,12 +2,15 @@
 
 from app.importing.bringing import LabelUse, Refusals, Report, answer_all, discard, import_source, open_pool
 from app.importing.images import Look, look, make_image, sort_classes
+from app.importing.uploads import Placed, Upload, take_uploads
 
 __all__ = [
     "LabelUse",
     "Look",
+    "Placed",
     "Refusals",
     "Report",
+    "Upload",
     "answer_all",
     "discard",
     "import_source",
@@ -15,4 +18,5 @@ __all__ = [
     "make_image",
     "open_pool",
     "sort_classes",
+    "take_uploads",
 ]

@@ -16,6 +16,16 @@ from tests.web.person import PEOPLE, POOL, Person
 
 ONLY_ADMINS_MAY = {
     ("GET", "/api/v1/pools/{slug}/export"),
+    ("GET", "/pools/new"),
+    ("GET", "/pools/{slug}/images"),
+    ("POST", "/api/v1/pools"),
+    ("PATCH", "/api/v1/pools/{slug}"),
+    ("GET", "/api/v1/pools/{slug}/settings"),
+    ("POST", "/api/v1/pools/{slug}/images"),
+    ("POST", "/api/v1/pools/{slug}/classes"),
+    ("PATCH", "/api/v1/pools/{slug}/classes/{index}"),
+    ("PUT", "/api/v1/pools/{slug}/class-order"),
+    ("GET", "/images/{image_id}/original"),
     ("POST", "/api/v1/pools/{slug}/oracle-labels"),
     ("POST", "/api/v1/pools/{slug}/annotators/{name}/revoke"),
     ("POST", "/api/v1/oracle-runs"),

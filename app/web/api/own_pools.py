@@ -27,7 +27,7 @@ from app.web.edge.auth import get_admin
 from app.web.edge.deps import InServices, Now, Services, Slug, get_training
 from app.web.edge.problems import responses
 
-router = APIRouter(prefix="/pools", tags=["pools"], responses=responses(403), dependencies=[Depends(get_admin)])
+router = APIRouter(prefix="/pools", tags=["pools"], responses=responses(403, 413), dependencies=[Depends(get_admin)])
 
 FILES_A_REQUEST = 1000
 ClassNumber = Annotated[int, Path(ge=0, le=999)]
@@ -111,7 +111,7 @@ def order_classes(slug: Slug, body: ClassOrderIn, services: InServices, now: Now
     return _view(services, slug, now)
 
 
-@router.post("/{slug}/images", status_code=201, responses=responses(404, 409, 413, 415), openapi_extra=UPLOAD_BODY)
+@router.post("/{slug}/images", status_code=201, responses=responses(404, 409, 415), openapi_extra=UPLOAD_BODY)
 async def add_images(
     slug: Slug,
     request: Request,

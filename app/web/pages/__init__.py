@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.web.pages import (
     answers,
+    bringing,
     docs,
     images,
     label,
@@ -17,5 +18,18 @@ from app.web.pages import (
 )
 
 router = APIRouter()
-for module in (login, docs, pools, label, answers, images, people, models, oracle, oracle_charts, service_worker):
+for module in (
+    login,
+    docs,
+    pools,
+    bringing,
+    label,
+    answers,
+    images,
+    people,
+    models,
+    oracle,
+    oracle_charts,
+    service_worker,
+):
     router.include_router(module.router)
