@@ -83,7 +83,7 @@ def create_from_source(
     database = open_database()
     with _progress() as progress, Decoders(_count_processors()) as decoders:
         counting = progress.add_task(f"looking at {source.description}", total=None)
-        found = list(source.labels())
+        n_items, found = _survey(source)
         classes = options.classes.split(",") if options.classes is not None else _find_classes(found, labels)
         spec = _make_spec(options, classes, size, importing.look(source, decoders))
         progress.remove_task(counting)
@@ -92,7 +92,7 @@ def create_from_source(
         try:
             bring = partial(_bring, database, pool, decoders, progress)
             reports = {split: bring(other, split, "truth") for split, other in further.items()}
-            report = reports["pool"] = bring(source, "pool", use, len(found))
+            report = reports["pool"] = bring(source, "pool", use, n_items)
             if report.n_added:
                 importing.open_pool(database, pool, labels.by or LOCAL, report.image_labels, now=_now())
         except BaseException:  # an interrupt, too
@@ -116,7 +116,7 @@ def add_from_source(slug: str, path: Path, labels: LabelOptions) -> None:
     with database.read() as session:
         pool = get_pool(session, slug)
     with _progress() as progress, Decoders(_count_processors()) as decoders:
-        report = _bring(database, pool, decoders, progress, source, "pool", use, sum(1 for _ in source.labels()))
+        report = _bring(database, pool, decoders, progress, source, "pool", use, _survey(source)[0])
         importing.answer_all(database, pool, labels.by or LOCAL, report.image_labels, now=_now())
     _tell({"pool": report})
     if not report.n_added:
@@ -148,7 +148,16 @@ def _bring(
     return report
 
 
-def _find_classes(found: list[str | None], labels: LabelOptions) -> list[str]:
+def _survey(source: Source) -> tuple[int, set[str]]:
+    """How many items there are, and which labels."""
+    n_items, found = 0, set[str]()
+    for label in source.labels():
+        n_items += 1
+        found |= set() if label is None else {label}
+    return n_items, found
+
+
+def _find_classes(found: set[str], labels: LabelOptions) -> list[str]:
     if labels.labels == NO_LABELS or not (classes := importing.sort_classes(found)):
         raise ClassesInvalid("The images have no labels that could name the classes. Name them: --classes bee,wasp,fly")
     return classes

@@ -42,9 +42,9 @@ def look(source: Source, decoders: Decoders) -> Look:
     return Look(height, width, 3 if any(_has_colours(image) for image in images) else 1)
 
 
-def sort_classes(labels: Iterable[str | None]) -> list[str]:
+def sort_classes(labels: Iterable[str]) -> list[str]:
     """Each label once: by number if all are numbers, else by name."""
-    names = {label.strip() for label in labels if label is not None and label.strip()}
+    names = {label.strip() for label in labels if label.strip()}
     if all(name.isdecimal() for name in names):
         return sorted(names, key=int)
     return sorted(names)

@@ -137,6 +137,9 @@ class _Process:
                     f"Decoding it takes more than {seconds} s. Scale it down.", limit=seconds
                 ) from None
             raise _Crashed from error
+        except BaseException:  # an interrupt: the answer that comes is not that of the next picture
+            self.end()
+            raise
         if "refused" in head:
             raise REFUSALS[head["refused"]](head["message"], **head["context"])
         return Picture(np.frombuffer(pixels, np.uint8).reshape(shape), **head)

@@ -4,7 +4,9 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,8 +36,7 @@ class NpzSource:
     def labels(self) -> Iterator[str | None]:
         """Reads all but the images."""
         with reading(self._path, NPZ_REMEDY), self._open() as archive:
-            labels = _read_labels(archive, _read_shape(archive)[0])
-        return iter(labels)
+            return iter(_read_labels(archive, self._read_shape(archive)[0]))
 
     def __iter__(self) -> Iterator[Item]:
         """
@@ -44,19 +45,25 @@ class NpzSource:
             ArchiveTooBig: it is taken for a bomb.
         """
         with reading(self._path, NPZ_REMEDY), self._open() as archive:
-            shape = _read_shape(archive)
+            shape = self._read_shape(archive)
             labels, names = _read_labels(archive, shape[0]), _read_names(archive, shape[0])
             with archive.open("images.npy") as entry:
                 _read_header(entry)
-                rows = _read_rows(entry, shape, self._limits, self._path)
+                rows = _read_rows(entry, shape)
                 for name, label, pixels in zip(names, labels, rows, strict=True):
                     yield Item(name, pixels=pixels, label=label)
 
-    def _open(self) -> zipfile.ZipFile:
-        archive = zipfile.ZipFile(CarefulFile(self._path, self._limits))
-        if "images.npy" not in archive.namelist():
-            raise ValueError(f"it has no array `images` but {', '.join(archive.namelist()[:10]) or 'nothing'}")
-        return archive
+    def _read_shape(self, archive: zipfile.ZipFile) -> tuple[int, ...]:
+        shape = _read_shape(archive)
+        _check_claim(shape, self._limits, self._path)
+        return shape
+
+    @contextmanager
+    def _open(self) -> Iterator[zipfile.ZipFile]:
+        with CarefulFile(self._path, self._limits) as file, zipfile.ZipFile(file) as archive:
+            if "images.npy" not in archive.namelist():
+                raise ValueError(f"it has no array `images` but {', '.join(archive.namelist()[:10]) or 'nothing'}")
+            yield archive
 
 
 class IdxSource:
@@ -71,8 +78,7 @@ class IdxSource:
     def labels(self) -> Iterator[str | None]:
         """From the file beside it."""
         with reading(self._path, IDX_REMEDY), self._path.open("rb") as packed:
-            n_images = _read_idx_shape(unpack(packed))[0]
-        return iter(self._read_labels(n_images))
+            return iter(self._read_labels(self._read_shape(unpack(packed))[0]))
 
     def __iter__(self) -> Iterator[Item]:
         """
@@ -82,21 +88,26 @@ class IdxSource:
         """
         with reading(self._path, IDX_REMEDY), self._path.open("rb") as packed:
             file = unpack(packed)
-            shape = _read_idx_shape(file)
+            shape = self._read_shape(file)
             labels = self._read_labels(shape[0])
-            rows = _read_rows(file, shape, self._limits, self._path)
+            rows = _read_rows(file, shape)
             for index, (label, pixels) in enumerate(zip(labels, rows, strict=True)):
                 yield Item(number_name(index), pixels=pixels, label=label)
             if file.read(1):
                 raise ValueError(f"it goes on after its {shape[0]:,} images")
 
-    def _read_labels(self, n_images: int) -> list[str | None]:
+    def _read_shape(self, file: IO[bytes]) -> tuple[int, ...]:
+        shape = parse_idx_header(file.read(16), 3)
+        _check_claim(shape, self._limits, self._path)
+        return shape
+
+    def _read_labels(self, n_images: int) -> Iterable[str | None]:
         if self._labels_path is None:
-            return [None] * n_images
+            return repeat(None, n_images)
         labels = read_idx_labels(self._labels_path)
         if len(labels) != n_images:
             raise ValueError(f"it has {n_images:,} images, and {self._labels_path.name} has {len(labels):,} labels")
-        return list(labels)
+        return labels
 
 
 def number_name(index: int) -> str:
@@ -122,8 +133,12 @@ def _find_idx_labels(path: Path) -> Path | None:
     return beside if name != path.name and beside.is_file() else None
 
 
-def _read_idx_shape(file: IO[bytes]) -> tuple[int, ...]:
-    return parse_idx_header(file.read(16), 3)
+def _check_claim(shape: tuple[int, ...], limits: SourceLimits, path: Path) -> None:
+    """Before anything is made for each of the images that a header names."""
+    n_bytes = math.prod(shape[1:])
+    if 0 in shape[1:] or n_bytes > limits.file_bytes:
+        raise ValueError(f"each of its images has {n_bytes:,} bytes; 1 to {limits.file_bytes:,} are allowed")
+    Budget(limits).count_bytes(math.prod(shape), path.stat().st_size)
 
 
 def _read_shape(archive: zipfile.ZipFile) -> tuple[int, ...]:
@@ -140,7 +155,7 @@ def _read_shape(archive: zipfile.ZipFile) -> tuple[int, ...]:
         raise ValueError(f"`images` is of type {dtype}{' in Fortran order' if is_fortran else ''}")
     if len(shape) == 4 and shape[3] == 1:
         shape = shape[:3]
-    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)) or 0 in shape[1:]:
+    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
         raise ValueError(f"`images` has the shape {shape}")
     return shape
 
@@ -152,27 +167,21 @@ def _read_header(entry: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     return shape, is_fortran, dtype
 
 
-def _read_rows(
-    file: IO[bytes], shape: tuple[int, ...], limits: SourceLimits, path: Path
-) -> Iterator[NDArray[np.uint8]]:
-    budget, n_packed = Budget(limits), path.stat().st_size
+def _read_rows(file: IO[bytes], shape: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:
     n_bytes = math.prod(shape[1:])
-    if n_bytes > limits.file_bytes:
-        raise ValueError(f"each of its images has {n_bytes:,} bytes; {limits.file_bytes:,} are allowed")
     for index in range(shape[0]):
-        budget.count_bytes(n_bytes, n_packed)
         content = file.read(n_bytes)
         if len(content) < n_bytes:
             raise EOFError(f"it ends within image {index:,} of {shape[0]:,}")
         yield np.frombuffer(content, np.uint8).reshape(shape[1:])
 
 
-def _read_labels(archive: zipfile.ZipFile, n_images: int) -> list[str | None]:
+def _read_labels(archive: zipfile.ZipFile, n_images: int) -> Iterable[str | None]:
     values = _read_small(archive, "labels", n_images)
     if values is None:
         values = _read_small(archive, "value", n_images)
     if values is None:
-        return [None] * n_images
+        return repeat(None, n_images)
     classes = _read_small(archive, "classes", None)
     if classes is None or values.dtype.kind not in "iu":
         return [str(value) or None for value in values.tolist()]
@@ -180,12 +189,10 @@ def _read_labels(archive: zipfile.ZipFile, n_images: int) -> list[str | None]:
     return [names[value] if 0 <= value < len(names) else None for value in values.tolist()]
 
 
-def _read_names(archive: zipfile.ZipFile, n_images: int) -> list[str]:
+def _read_names(archive: zipfile.ZipFile, n_images: int) -> Iterable[str]:
     names = _read_small(archive, "name", n_images)
     numbers = map(number_name, range(n_images))
-    return (
-        list(numbers) if names is None else [str(name) or number for name, number in zip(names, numbers, strict=True)]
-    )
+    return numbers if names is None else [str(name) or number for name, number in zip(names, numbers, strict=True)]
 
 
 def _read_small(archive: zipfile.ZipFile, name: str, length: int | None) -> NDArray[Any] | None:

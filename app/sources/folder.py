@@ -54,10 +54,17 @@ class FolderSource:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(name)
-            elif entry.is_symlink() and entry.is_dir():
+            elif entry.is_symlink() and _is_folder(entry):
                 yield name, LinkRefused("It is a link to a folder. Copy the folder to where the link is.")
             else:
                 yield name, None
+
+
+def _is_folder(link: os.DirEntry[str]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # links that lead in a circle
+        return False
 
 
 def read_file(real_root: Path, name: str, limits: SourceLimits) -> bytes:

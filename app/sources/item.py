@@ -86,8 +86,8 @@ def show_name(raw: str) -> str:
 
 def is_clutter(name: str) -> bool:
     """Hidden files, and what systems leave behind: no one means them."""
-    parts = PurePosixPath(name).parts
-    return any((part.startswith(".") and part != "..") or part.casefold() in CLUTTER for part in parts)
+    parts = [part for part in re.split(r"[\\/]", name) if part not in (".", "..")]
+    return any(part.startswith(".") or part.casefold() in CLUTTER for part in parts)
 
 
 def folder_label(name: str) -> str | None:

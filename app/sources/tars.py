@@ -54,6 +54,8 @@ class TarSource:
                             yield from self._take(archive, info, is_read=is_read)
                 if forward.last_block.strip(b"\x00") or not forward.last_block:
                     raise EOFError("its end is missing")
+                while forward.read(PIECE):  # a checksum comes last
+                    pass
             except DAMAGE as error:
                 reason = EntryDamaged(f"The archive is damaged or cut off from here on ({error}). Pack it again.")
                 yield self._path.name, reason
