@@ -264,3 +264,9 @@ class TooManyModels(AppError):
     """The queue of models to train is full."""
 
     status = 429
+
+
+class SplitInvalid(AppError):
+    """The shares of a split leave nothing to train on, or are no shares."""
+
+    status = 422

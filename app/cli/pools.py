@@ -1,8 +1,7 @@
-"""`inkling pool` and `inkling export`."""
+"""`inkling pool`."""
 
 import datetime as dt
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,17 +9,19 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app import datasets, export
+from app import datasets
 from app.cli.child import end_with_parent, give_way, start_writer
 from app.cli.console import failures_in_words, get_settings, notes, open_database, screen
+from app.cli.exporting import export_labels
 from app.errors import PreparationSuperseded, PreparationUnderWay
 from app.learning.names import LEARNERS, PAPERS, PREPARING, STRATEGIES, LearnerName, Strategy
-from app.pools import PoolSpec, get_pool, make_pool
+from app.pools import PoolSpec, make_pool
 from app.preparing import prepare_pool
 from app.queries import list_pools
 from app.settings import Source
 
 pool_app = typer.Typer(help="The pools of images to label.", no_args_is_help=True)
+pool_app.command("export")(export_labels)
 
 
 @pool_app.command("list")
@@ -110,20 +111,3 @@ def prepare(
             while not again and (more := prepare_pool(database, slug, show, again=False)):
                 n_images = more
     screen.print(f"Looked at {n_images:,} images of {slug}." if n_images else f"Nothing is left to look at in {slug}.")
-
-
-def export_labels(
-    slug: Annotated[str, typer.Argument(help="The pool.")],
-    file: Annotated[Path, typer.Argument(help="Where to; the ending .csv, .jsonl or .npz says how.")],
-) -> None:
-    """Write the labels of a pool to a file."""
-    with failures_in_words():
-        kinds = {f".{kind}": kind for kind in export.MEDIA_TYPES}
-        if file.suffix not in kinds:
-            raise typer.BadParameter(f"{file} should end in {', '.join(kinds)}.")
-        database = open_database()
-        with database.read() as session:
-            pool = get_pool(session, slug)
-        with file.open("wb") as target:
-            target.writelines(export.stream(database, pool, kinds[file.suffix]))
-    screen.print(f"The labels of {slug} are in {escape(str(file))} ({file.stat().st_size:,} bytes)")
