@@ -74,7 +74,7 @@ def test_each_class_is_a_folder_of_originals_and_of_pngs(database: Database, ins
         "bee/IMG.JPG",
         "bee/img-1.jpg",
         "__wasp/000002.png",
-        "labels.csv-2/=蜂 (1).png",
+        "labels-2.csv/=蜂 (1).png",
         "labels.csv",
     ]
     assert (files["bee/IMG.JPG"], files["bee/img-1.jpg"]) == (b"the first original", b"the second original")
