@@ -29,7 +29,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     settings                               from the environment
     errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may
     limits, paging, differences,           read; what a commit announces; how much at once; lists in pages; the first
-    pictures, zips, learning               difference of stored and computed; arrays as PNG; zip files as streams; NumPy
+    png, zips, learning                    difference of stored and computed; arrays as PNG; zip files as streams; NumPy
                                            and TensorFlow, pure
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They

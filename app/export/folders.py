@@ -24,7 +24,7 @@ from app.export.paths import UniqueNames, as_safe_name
 from app.export.rows import COLUMNS, LabeledImage, Splits, read_chunks
 from app.export.tables import CsvRows
 from app.models import Blob, Image, Pool
-from app.pictures import as_png
+from app.png import as_png
 from app.zips import ZipStream
 
 READ_BYTES = 4_000_000  # of originals in memory at once; one that is larger comes alone

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app import queries
-from app.pictures import as_png
+from app.png import as_png
 from app.web.edge.auth import InCaller
 from app.web.edge.deps import InServices, PathId
 from app.web.edge.image_urls import image_version

@@ -12,7 +12,7 @@ from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
 from app.oracle.bounds import bounds_of
 from app.oracle.experiments import TABLE
-from app.pictures import as_png
+from app.png import as_png
 from app.web.api.oracle_downloads import attachment, csv_response
 from app.web.api.run_schemas import sizes_for, with_sizes
 from app.web.edge.auth import get_admin
