@@ -12,7 +12,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
     revoking                               revokes all labels of one annotator
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
-    standing                               their events say
+    standing, adding, own_pools            their events say; images into a pool; pools of images that people bring
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
     history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
@@ -20,11 +20,13 @@ The map, top to bottom; imports go down only, and files of one line do not impor
                                            take away
     events, rounds, opinions, backup,      label events; is a round due, its training set, its outcome; what a trained
     audit                                  model says to it; copies; logins and changes of accounts
-    features                               what a learner learned of a pool's images before any label
+    features, sources                      what a learner learned of a pool's images before any label; folders, archives
+                                           and lists that images come from
     models, live, feed, schema             tables; announcements; those of other processes; is a database one of ours
     db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; names of
                                            users and the hashes of their passwords
-    chores                                 long work of the trainer, in child processes
+    chores, pictures                       long work of the trainer, in child processes; files decoded in processes with
+                                           limits
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
     settings                               from the environment
     errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may

@@ -70,6 +70,30 @@ class DatabaseUnavailable(AppError):
     status = 503
 
 
+class ClassesInvalid(AppError):
+    """The classes of a pool are too few, too many, named twice, or have names that no button could show."""
+
+    status = 422
+
+
+class SizeInvalid(AppError):
+    """Images of this size cannot be learned from."""
+
+    status = 422
+
+
+class PoolFull(AppError):
+    """The pool has as many images, or bytes of originals, as it may have."""
+
+    status = 409
+
+
+class SplitFixed(AppError):
+    """The images of this split were there when training began, and stay as they are."""
+
+    status = 409
+
+
 class NotEnoughImages(AppError):
     """A pool or a split asks for more images than the data set has."""
 
@@ -270,3 +294,85 @@ class SplitInvalid(AppError):
     """The shares of a split leave nothing to train on, or are no shares."""
 
     status = 422
+
+
+class PictureRefused(AppError):
+    """A file is no picture that can be taken in; the class below says why."""
+
+    status = 422
+
+
+class PictureEmpty(PictureRefused):
+    """The file has no bytes."""
+
+
+class PictureTooBig(PictureRefused):
+    """The file has more bytes than are allowed."""
+
+    status = 413
+
+
+class PictureTooLarge(PictureRefused):
+    """The picture has more pixels than are allowed."""
+
+
+class NotAPicture(PictureRefused):
+    """The file's content is of no format that is read here, whatever its name says."""
+
+
+class PictureUnsupported(PictureRefused):
+    """The picture's pixels are numbers without a known range."""
+
+
+class PictureDamaged(PictureRefused):
+    """The file ends early, or its bytes are not what they should be."""
+
+
+class DecodingTooSlow(PictureRefused):
+    """Decoding the picture took too long and was stopped."""
+
+
+class DecodingTooHungry(PictureRefused):
+    """Decoding the picture would take too much memory and was stopped."""
+
+
+class NameRefused(PictureRefused):
+    """The name of a file in a source leads out of it, or is too long to be kept."""
+
+
+class LinkRefused(PictureRefused):
+    """A file in a source is a link to a folder, out of the source, or within an archive."""
+
+
+class NotAFile(PictureRefused):
+    """What has the name of a picture is a folder, a pipe, a socket or a device."""
+
+
+class FileChanged(PictureRefused):
+    """The file was written to while it was read."""
+
+
+class FileMissing(PictureRefused):
+    """The file is listed and is not there, or went away while the source was read."""
+
+
+class FileUnreadable(PictureRefused):
+    """The system does not let the file be read."""
+
+
+class EntryEncrypted(PictureRefused):
+    """An entry of an archive needs a password."""
+
+
+class EntryDamaged(PictureRefused):
+    """An entry of an archive cannot be unpacked."""
+
+
+class RowDamaged(PictureRefused):
+    """A line of a list is not what it should be."""
+
+
+class ArchiveTooBig(AppError):
+    """An archive unpacks to more files or bytes than are allowed: it is taken for a bomb, and nothing of it is kept."""
+
+    status = 413

@@ -12,7 +12,7 @@ from app import features
 from app.accuracy import Accuracy
 from app.features import Preparation
 from app.learning.names import PREPARING
-from app.models import Annotator, FailedRound, FeatureSet, Label, Lease, Pool, Round, Source
+from app.models import IS_FILLED, Annotator, FailedRound, FeatureSet, Label, Lease, Pool, Round, Source
 from app.paging import page_of
 
 
@@ -51,7 +51,7 @@ class PoolOverview:
 
 def list_open_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """The pools that are not archived, by id, and the cursor of the next page."""
-    is_open = (Pool.id > after, Pool.archived_at.is_(None))
+    is_open = (Pool.id > after, IS_FILLED, Pool.archived_at.is_(None))
     rows = session.scalars(select(Pool).where(*is_open).order_by(Pool.id).limit(limit + 1)).all()
     return page_of(rows, limit, lambda pool: pool.id)
 
@@ -156,9 +156,9 @@ def _find_preparations(session: Session, pools: Sequence[Pool], now: dt.datetime
     is_newest = FeatureSet.id.in_(newest.group_by(FeatureSet.pool_id))
     n_seen = dict(session.execute(select(FeatureSet.pool_id, FeatureSet.n_images).where(is_newest)).all())
     unfinished = select(FeatureSet).where(of_these, FeatureSet.ready_at.is_(None)).order_by(FeatureSet.id)
-    begun = {(each.pool_id, each.n_images): each for each in session.scalars(unfinished)}
+    begun = {each.pool_id: each for each in session.scalars(unfinished)}
     return {
-        pool.id: features.describe(pool, due, begun.get((pool.id, due)), now=now)
+        pool.id: features.describe(pool, due, begun.get(pool.id), now=now)
         for pool in pools
         if (due := features.count_next(pool, n_seen.get(pool.id, 0))) is not None
     }

@@ -13,7 +13,19 @@ from app import events, features, rounds
 from app.errors import NotFound
 from app.events import EVENTS, LabelEventView
 from app.features import Preparation
-from app.models import Annotator, Answer, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
+from app.models import (
+    IS_FILLED,
+    Annotator,
+    Answer,
+    FailedRound,
+    Image,
+    Label,
+    LabelEvent,
+    Lease,
+    OracleRun,
+    Pool,
+    Round,
+)
 from app.paging import page_of
 
 
@@ -85,7 +97,7 @@ class PoolMeasures:
 
 
 def measure_pools(session: Session, *, now: dt.datetime) -> list[PoolMeasures]:
-    return [_measure(session, pool, now) for pool in session.scalars(select(Pool).order_by(Pool.id))]
+    return [_measure(session, pool, now) for pool in session.scalars(select(Pool).where(IS_FILLED).order_by(Pool.id))]
 
 
 def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
@@ -109,7 +121,7 @@ def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
 
 def list_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """Pools by id."""
-    rows = session.scalars(select(Pool).where(Pool.id > after).order_by(Pool.id).limit(limit + 1)).all()
+    rows = session.scalars(select(Pool).where(Pool.id > after, IS_FILLED).order_by(Pool.id).limit(limit + 1)).all()
     return page_of(rows, limit, lambda pool: pool.id)
 
 

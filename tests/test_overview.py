@@ -86,7 +86,7 @@ def test_without_test_images_the_accuracy_is_that_on_validation_images_or_there_
     for pool, n_validation in ((validated, 20), (bare, 0)):
         ask_and_answer(database, pool, ada, 10)
         previous, labels = newest_round(database, pool), training_set(database, pool)
-        outcome = replace(make_outcome(), test_total=0)
+        outcome = replace(make_outcome(), test_correct=0, test_total=0, tested_on=None)
         if n_validation == 0:
             outcome = replace(outcome, validation_correct=None, validation_total=0)
         with database.write() as session:
