@@ -376,3 +376,27 @@ class ArchiveTooBig(AppError):
     """An archive unpacks to more files or bytes than are allowed: it is taken for a bomb, and nothing of it is kept."""
 
     status = 413
+
+
+class ModelDamaged(AppError):
+    """The file of a trained model is not what was written."""
+
+    status = 422
+
+
+class UploadInvalid(AppError):
+    """What was sent is no multipart form with files, or has too many of them."""
+
+    status = 422
+
+
+class PoolInUse(AppError):
+    """The pool cannot be deleted just now: a model is trained on it, or waits to be."""
+
+    status = 409
+
+
+class NotConfirmed(AppError):
+    """The pool was not named a second time, so it stays."""
+
+    status = 422

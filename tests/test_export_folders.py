@@ -52,7 +52,8 @@ def came_in(database: Database, pool: Pool, position: int, name: str, content: b
     with database.write() as session:
         image = session.get_one(Image, image_id)
         image.name, image.sha256 = name, sha256
-        session.add(Blob(sha256=sha256, content=content))
+        blob = Blob(sha256=sha256, media_type="image/jpeg", width=9, height=9, n_bytes=len(content), content=content)
+        session.add(blob)
 
 
 @pytest.fixture

@@ -13,14 +13,15 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from mimetypes import guess_extension
 from typing import IO
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Database
-from app.export.paths import UniqueNames, as_safe_name
+from app.export.paths import UniqueNames, as_safe_name, find_suffix
 from app.export.rows import COLUMNS, LabeledImage, Splits, read_chunks
 from app.export.tables import CsvRows
 from app.models import Blob, Image, Pool
@@ -42,9 +43,9 @@ def write_zip(
         rows = _HuggingFaceRows(files, pool) if for_hugging_face else _TableRows(files)
         names, folders = UniqueNames(), _name_folders(pool)
         for chunk in read_chunks(database, pool, splits):
-            for label, content in _read_contents(database, pool, chunk):
+            for label, content, suffix in _read_contents(database, pool, chunk):
                 folder = rows.place(label.split) + folders[label.event.value or 0]
-                path = names.find(folder, _name_file(label), label.event.position)
+                path = names.find(folder, _name_file(label, suffix), label.event.position)
                 rows.add(label, path, pool)
                 yield from stream.add(path, content)
         for path, file in rows.end():
@@ -114,25 +115,30 @@ def _name_folders(pool: Pool) -> list[str]:
     return [f"{names.find('', as_safe_name(name), index)}/" for index, name in enumerate(pool.classes)]
 
 
-def _name_file(label: LabeledImage) -> str:
-    """As it came, without the folders in which it came."""
+def _name_file(label: LabeledImage, suffix: str) -> str:
+    """As it came, without the folders in which it came; what had no ending gets one."""
     if label.name is None:
         return f"{label.event.position:06}.png"
-    return as_safe_name(label.name.replace("\\", "/").rsplit("/", 1)[-1])
+    name = as_safe_name(label.name.replace("\\", "/").rsplit("/", 1)[-1])
+    return name if find_suffix(name) else name + suffix
 
 
 def _read_contents(
     database: Database, pool: Pool, chunk: Sequence[LabeledImage]
-) -> Iterator[tuple[LabeledImage, bytes]]:
-    """Each label with the bytes of its picture, a few of them read at a time."""
+) -> Iterator[tuple[LabeledImage, bytes, str]]:
+    """Each label with the bytes of its picture, a few of them read at a time, and the ending of such files."""
     hashes = [label.event.sha256 for label in chunk if label.name is not None]
     with database.read() as session:
-        found = session.execute(select(Blob.sha256, func.length(Blob.content)).where(Blob.sha256.in_(hashes)))
-        sizes: dict[str, int] = dict(found.all())
+        originals = session.execute(
+            select(Blob.sha256, Blob.n_bytes, Blob.media_type).where(Blob.sha256.in_(hashes))
+        ).all()
+    sizes = {sha256: n_bytes for sha256, n_bytes, _ in originals}
+    suffixes = {sha256: guess_extension(media_type) or "" for sha256, _, media_type in originals}
     for group in _group(chunk, sizes, pool.n_inputs):
         with database.read() as session:
             contents = _read_group(session, pool, group, sizes)
-        yield from zip(group, contents, strict=True)
+        for label, content in zip(group, contents, strict=True):
+            yield label, content, suffixes.get(label.event.sha256, ".png")
 
 
 def _group(chunk: Sequence[LabeledImage], sizes: dict[str, int], n_inputs: int) -> Iterator[list[LabeledImage]]:

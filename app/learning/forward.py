@@ -144,7 +144,7 @@ def _halve_by_mean(x: Float32) -> Float32:
     """The mean of 2 x 2 pixels, or of those that there are at an odd side."""
 
     def average(left: Float32, right: Float32) -> Float32:
-        return (left + right) / 2
+        return (left + right) * np.float32(0.5)
 
     return _pair(average, _pair(average, x, axis=1), axis=2)
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends
 
-from app.web.api import labeling, models, oracle_runs, people, pools
+from app.web.api import labeling, models, oracle_runs, people, pools, predicting
 from app.web.edge.auth import get_caller
 from app.web.edge.problems import responses
 
@@ -11,4 +11,5 @@ router.include_router(pools.router, dependencies=[Depends(get_caller)])
 router.include_router(labeling.router)  # finds its caller itself, in the transaction in which the caller acts
 router.include_router(people.router, dependencies=[Depends(get_caller)])
 router.include_router(models.router, dependencies=[Depends(get_caller)])
+router.include_router(predicting.router, dependencies=[Depends(get_caller)])
 router.include_router(oracle_runs.router, dependencies=[Depends(get_caller)])

@@ -14,8 +14,22 @@ from app.web.pages import (
     people,
     pools,
     service_worker,
+    taking,
 )
 
 router = APIRouter()
-for module in (login, docs, pools, label, answers, images, people, models, oracle, oracle_charts, service_worker):
+for module in (
+    login,
+    docs,
+    pools,
+    label,
+    answers,
+    images,
+    people,
+    models,
+    taking,
+    oracle,
+    oracle_charts,
+    service_worker,
+):
     router.include_router(module.router)
