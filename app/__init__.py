@@ -10,9 +10,10 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     supervisor, training_process           starts and restarts the trainer; what that process does
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
     model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
-    revoking                               revokes all labels of one annotator
+    revoking, deleting                     revokes all labels of one annotator; deletes a pool whole
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
-    standing, adding, own_pools            their events say; images into a pool; pools of images that people bring
+    standing, adding, own_pools,           their events say; images into a pool; pools of images that people bring;
+    predicting                             trained models at work, and as files
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
     history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image

@@ -388,15 +388,3 @@ class UploadInvalid(AppError):
     """What was sent is no multipart form with files, or has too many of them."""
 
     status = 422
-
-
-class PoolInUse(AppError):
-    """The pool cannot be deleted just now: a model is trained on it, or waits to be."""
-
-    status = 409
-
-
-class NotConfirmed(AppError):
-    """The pool was not named a second time, so it stays."""
-
-    status = 422

@@ -679,3 +679,15 @@ def test_a_database_of_a_newer_version_is_left_alone(trained: Path) -> None:
     for words in (("pool", "list"), ("user", "list"), ("verify",)):
         result = run(*words)
         assert (result.exit_code, "newer Inkling" in result.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("path")
+def test_a_pool_is_deleted_after_a_question_that_names_the_backup() -> None:
+    run("pool", "create", "first")
+    asked = run("pool", "delete", "first")
+
+    assert asked.exit_code == 1  # nobody said yes
+    assert "inkling backup FILE" in asked.stderr
+    assert "first" in run("pool", "list").stdout
+    assert run("pool", "delete", "first", "--yes").exit_code == 0
+    assert "first" not in run("pool", "list").stdout

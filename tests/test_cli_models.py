@@ -76,7 +76,8 @@ def predict(*words: str) -> Result:
 def test_what_is_no_picture_is_named_and_the_others_count(
     database: Database, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path / "pictures")
     add_model(database, pool, content=make_network(4, 4, 1, 4))
     good, bad, missing = Path("good.png"), Path("=bad.png"), Path("missing.png")
     Picture.fromarray(draw_row(2)).save(good)

@@ -9,13 +9,13 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app import datasets
+from app import datasets, deleting
 from app.cli.child import end_with_parent, give_way, start_writer
 from app.cli.console import failures_in_words, get_settings, notes, open_database, screen
 from app.cli.exporting import export_labels
 from app.errors import PreparationSuperseded, PreparationUnderWay
 from app.learning.names import LEARNERS, PAPERS, PREPARING, STRATEGIES, LearnerName, Strategy
-from app.pools import PoolSpec, make_pool
+from app.pools import PoolSpec, get_pool, make_pool
 from app.preparing import prepare_pool
 from app.queries import list_pools
 from app.settings import Source
@@ -111,3 +111,28 @@ def prepare(
             while not again and (more := prepare_pool(database, slug, show, again=False)):
                 n_images = more
     screen.print(f"Looked at {n_images:,} images of {slug}." if n_images else f"Nothing is left to look at in {slug}.")
+
+
+@pool_app.command("delete")
+def delete_pool(
+    slug: Annotated[str, typer.Argument(help="The pool.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a pool for good: its images, answers, rounds and models. `inkling backup FILE` keeps a copy of all."""
+    with failures_in_words():
+        database = open_database()
+        with database.read() as session:
+            pool = get_pool(session, slug)
+            counts = deleting.count_rows(session, pool)
+        told = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count)
+        if not yes:
+            notes.print("This cannot be undone. `inkling backup FILE` copies the database first.", highlight=False)
+            typer.confirm(f"Delete {pool.name} ({slug}) for good, with {told}?", abort=True)
+        with Progress(console=notes, transient=True) as progress:
+            bar = progress.add_task("deleting", total=sum(counts.values()))
+
+            def show(n_deleted: int) -> None:
+                progress.advance(bar, n_deleted)
+
+            deleting.delete_pool(database, slug, now=dt.datetime.now(dt.UTC), on_step=show)
+    screen.print(f"Deleted {slug}. The database uses the room for what comes next.", highlight=False)

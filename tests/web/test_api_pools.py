@@ -208,3 +208,15 @@ def test_a_split_that_leaves_nothing_to_train_on_is_refused(client: TestClient) 
     response = client.get(f"{POOL}/export?validation=60&test=40")
 
     assert (response.status_code, response.json()["code"]) == (422, "SplitInvalid")
+
+
+def test_a_pool_is_deleted_once_it_is_named_twice(client: TestClient, ada: Person) -> None:
+    ada.lease_and_label(5)
+
+    assert client.delete(POOL).status_code == 422
+    slip = client.delete(POOL, params={"confirm": "digit"})
+    assert (slip.status_code, slip.json()["code"]) == (422, "NotConfirmed")
+    assert client.get(POOL).status_code == 200
+    assert client.delete(POOL, params={"confirm": "digits"}).status_code == 204
+    assert client.get(POOL).status_code == 404
+    assert client.post(f"{POOL}/leases", json={"annotator": "ada"}).status_code == 404

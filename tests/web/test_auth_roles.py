@@ -29,6 +29,7 @@ ONLY_ADMINS_MAY = {
     ("POST", "/api/v1/pools/{slug}/models/{model_id}/stop"),
     ("GET", "/api/v1/pools/{slug}/models/{model_id}/file"),
     ("GET", "/api/v1/pools/{slug}/models/{model_id}/card"),
+    ("DELETE", "/api/v1/pools/{slug}"),
     ("GET", "/api/v1/pools/{slug}/model"),
     ("POST", "/api/v1/pools/{slug}/predict"),
     ("GET", "/pools/{slug}/export"),

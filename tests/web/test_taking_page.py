@@ -23,8 +23,8 @@ def test_each_form_has_a_button_that_leads_to_a_file(client: TestClient, ada: Pe
 
     assert "10 labels of 60 images" in page
     assert sorted(formats) == sorted(MEDIA_TYPES)
-    for format in formats:
-        answer = client.get(action, params={"validation": 10, "test": 10, "seed": 0, "format": format})
+    for kind in formats:
+        answer = client.get(action, params={"validation": 10, "test": 10, "seed": 0, "format": kind})
         assert answer.status_code == 200
         assert answer.headers["content-disposition"].startswith("attachment")
 

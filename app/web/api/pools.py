@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app import export, queries
+from app import deleting, export, queries
 from app.export.rows import MAX_SEED, Splits
 from app.pools import get_pool
 from app.web.api.oracle_downloads import attachment
@@ -35,6 +35,21 @@ def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
         training = get_training(services, session, view.pool, now)
     return PoolDetail.of_view(view, training)
+
+
+@router.delete("/{slug}", status_code=204, responses=responses(403, 404, 409))
+def delete_pool(
+    slug: Slug,
+    services: InServices,
+    admin: InAdmin,  # noqa: ARG001 (being admin is all)
+    now: Now,
+    confirm: Annotated[str, Query(description="The pool's slug once more, so that no slip deletes it.")],
+) -> None:
+    """Delete a pool for good: images, originals that no other pool has, answers with their history, rounds and models.
+
+    It answers when all is gone. The pool is out of sight at once; nobody else waits meanwhile.
+    """
+    deleting.delete_pool(services.database, slug, confirm=confirm, now=now)
 
 
 @router.get("/{slug}/rounds", responses=responses(404))

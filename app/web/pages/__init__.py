@@ -18,18 +18,6 @@ from app.web.pages import (
 )
 
 router = APIRouter()
-for module in (
-    login,
-    docs,
-    pools,
-    label,
-    answers,
-    images,
-    people,
-    models,
-    taking,
-    oracle,
-    oracle_charts,
-    service_worker,
-):
+_MODULES = (login, docs, pools, label, answers, images, people, models, taking, oracle, oracle_charts, service_worker)
+for module in _MODULES:
     router.include_router(module.router)

@@ -61,7 +61,7 @@ class TakingPage:
 _TEXTS: dict[export.Format, tuple[str, str]] = {
     "folders": (
         "Class folders",
-        "The images in a folder for each class, as torchvision and Keras read them; a table, too.",
+        "The images in a folder for each class, as torchvision and Keras read them.",
     ),
     "hf": ("Hugging Face", "The images with metadata.jsonl, as the library datasets reads them."),
     "csv": ("CSV", "A table for a spreadsheet, without the images."),
@@ -82,7 +82,7 @@ def show_taking(slug: Slug, request: Request, services: InServices, now: Now) ->
             slug=slug,
             pool_name=pool.name,
             counts=queries.view_pool(session, pool, now=now).counts,
-            forms=[Form(format, name, export.file_name(pool, format), text) for format, (name, text) in _TEXTS.items()],
+            forms=[Form(kind, name, export.file_name(pool, kind), text) for kind, (name, text) in _TEXTS.items()],
             shares=SHARES,
             max_seed=MAX_SEED,
             model=model,
