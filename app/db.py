@@ -100,11 +100,16 @@ class Database:
         Raises:
             DatabaseUnavailable: it cannot be written just now.
         """
-        with self._write_lock, _told_apart(), self._without_foreign_keys() as connection:
-            with connection.begin(), Session(connection, expire_on_commit=False) as session:
-                yield session
-                session.flush()
-                changes = self._record(session)
+        with (
+            self._write_lock,
+            _told_apart(),
+            self._without_foreign_keys() as connection,
+            connection.begin(),
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            yield session
+            session.flush()
+            changes = self._record(session)
         self._announce(changes)
 
     def write_together(self, work: Callable[[Session], T]) -> T:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
-from sqlalchemy import CursorResult, bindparam, func, select, text
+from sqlalchemy import CursorResult, bindparam, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from app.changes import Change, note
@@ -54,10 +54,14 @@ class NotConfirmed(AppError):
 
 def count_rows(session: Session, pool: Pool) -> dict[str, int]:
     """What would be deleted, by what it is called."""
-    tables = {"images": Image, "events of labels": LabelEvent, "rounds": Round, "models": TrainedModel}
+    columns = {
+        "images": Image.pool_id,
+        "events of labels": LabelEvent.pool_id,
+        "rounds": Round.pool_id,
+        "models": TrainedModel.pool_id,
+    }
     return {
-        name: session.scalar(select(func.count()).select_from(table).where(table.pool_id == pool.id)) or 0
-        for name, table in tables.items()
+        name: session.scalar(select(func.count()).where(column == pool.id)) or 0 for name, column in columns.items()
     }
 
 
@@ -100,8 +104,8 @@ def delete_some(session: Session, pool_id: int) -> int:
     session.execute(
         text("UPDATE pool SET grown_at = CURRENT_TIMESTAMP WHERE id = :pool AND filled_at IS NULL"), {"pool": pool_id}
     )
-    for delete in (_delete_folded, _delete_events, _delete_rounds, _delete_images):
-        if n_deleted := delete(session, pool_id):
+    for step in (_delete_folded, _delete_events, _delete_rounds, _delete_images):
+        if n_deleted := step(session, pool_id):
             return n_deleted
     session.execute(text("DELETE FROM pool WHERE id = :pool AND filled_at IS NULL"), {"pool": pool_id})
     return 0
@@ -126,7 +130,7 @@ def _check_unused(session: Session, pool: Pool) -> None:
     active = session.scalar(select(TrainedModel.id).where(TrainedModel.pool_id == pool.id, is_active).limit(1))
     if active is not None:
         raise PoolInUse(
-            f"Model {active} of {pool.name} is trained just now, or waits to be. Stop it first, or wait until it is done.",
+            f"Model {active} of {pool.name} is trained just now, or waits to be. Stop it first.",
             model_id=active,
         )
 
@@ -152,8 +156,7 @@ def _delete_images(session: Session, pool_id: int) -> int:
     """Some images, and those of their originals that no other image has."""
     some = session.execute(select(Image.id, Image.sha256).where(Image.pool_id == pool_id).limit(IMAGES)).all()
     if some:
-        ids = bindparam("ids", expanding=True)
-        session.execute(text("DELETE FROM image WHERE id IN :ids").bindparams(ids), {"ids": [row.id for row in some]})
+        session.execute(delete(Image).where(Image.id.in_([row.id for row in some])))
         session.execute(_UNUSED, {"hashes": [row.sha256 for row in some]})
     return len(some)
 
