@@ -10,9 +10,10 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     supervisor, training_process           starts and restarts the trainer; what that process does
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
     model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
-    revoking, importing                    revokes all labels of one annotator; brings a source into a pool
+    revoking, importing, deleting          revokes all labels of one annotator; brings a source into a pool; deletes one
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
-    standing, adding, own_pools            their events say; images into a pool; pools of images that people bring
+    standing, adding, own_pools,           their events say; images into a pool; pools of images that people bring;
+    predicting                             trained models at work, and as files
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
     history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
@@ -31,7 +32,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     settings                               from the environment
     errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may
     limits, paging, differences,           read; what a commit announces; how much at once; lists in pages; the first
-    learning                               difference of stored and computed; NumPy and TensorFlow, pure
+    rendering, zips, learning              difference of stored and computed; arrays as files; zips as streams; NumPy
+                                           and TensorFlow, pure
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
 share the database: each tells the other in the table `change` what it has committed. Beside it are the lock file, and

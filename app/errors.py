@@ -302,6 +302,12 @@ class TooManyModels(AppError):
     status = 429
 
 
+class SplitInvalid(AppError):
+    """The shares of a split leave nothing to train on, or are no shares."""
+
+    status = 422
+
+
 class PictureRefused(AppError):
     """A file is no picture that can be taken in; the class below says why."""
 
@@ -386,3 +392,15 @@ class ArchiveTooBig(AppError):
     """An archive unpacks to more files or bytes than are allowed: it is taken for a bomb, and nothing of it is kept."""
 
     status = 413
+
+
+class ModelDamaged(AppError):
+    """The file of a trained model is not what was written."""
+
+    status = 422
+
+
+class UploadInvalid(AppError):
+    """What was sent is no multipart form with files, or has too many of them."""
+
+    status = 422

@@ -12,10 +12,11 @@ from app import datasets, first_pools
 from app.datasets import DataSet
 from app.db import Database
 from app.feed import Feed
-from app.limits import THREADS
+from app.limits import DECODERS, THREADS
 from app.live import Live
-from app.pictures.decoders import Decoders
+from app.pictures import Decoders
 from app.pools import Pools
+from app.predicting import Predictors
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
 from app.web import api, pages
@@ -63,7 +64,8 @@ def create_app(
         login_throttle=LoginThrottle(),
         pace=Pace(),
         metrics=Metrics(database),
-        decoders=Decoders(),
+        decoders=Decoders(DECODERS),
+        predictors=Predictors(),
     )
     app = FastAPI(
         title="Inkling",
@@ -97,6 +99,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     if services.supervisor is not None:
         services.supervisor.stop()
-    services.decoders.close()
     services.feed.stop()
+    services.decoders.close()
     services.database.close()

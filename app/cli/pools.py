@@ -1,4 +1,4 @@
-"""`inkling pool` and `inkling export`."""
+"""`inkling pool`."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -11,10 +11,11 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app import datasets, export
+from app import datasets, deleting
 from app.cli import pool_options as options
 from app.cli.child import end_with_parent, give_way, start_writer
 from app.cli.console import failures_in_words, get_settings, notes, open_database, screen
+from app.cli.exporting import export_labels
 from app.cli.pool_sources import LabelOptions, PoolOptions, add_from_source, create_from_source
 from app.errors import PreparationSuperseded, PreparationUnderWay
 from app.learning.names import PAPERS, PREPARING, LearnerName
@@ -25,6 +26,7 @@ from app.queries import list_pools
 
 OWN: LearnerName = "graph"  # needs no validation images, and a pool of one's own has none
 pool_app = typer.Typer(help="The pools of images to label.", no_args_is_help=True)
+pool_app.command("export")(export_labels)
 
 
 @pool_app.command("list")
@@ -162,18 +164,26 @@ def prepare(
     screen.print(f"Looked at {n_images:,} images of {slug}." if n_images else f"Nothing is left to look at in {slug}.")
 
 
-def export_labels(
+@pool_app.command("delete")
+def delete_pool(
     slug: Annotated[str, typer.Argument(help="The pool.")],
-    file: Annotated[Path, typer.Argument(help="Where to; the ending .csv, .jsonl or .npz says how.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Write the labels of a pool to a file."""
+    """Delete a pool for good: its images, answers, rounds and models. `inkling backup FILE` keeps a copy of all."""
     with failures_in_words():
-        kinds = {f".{kind}": kind for kind in export.MEDIA_TYPES}
-        if file.suffix not in kinds:
-            raise typer.BadParameter(f"{file} should end in {', '.join(kinds)}.")
         database = open_database()
         with database.read() as session:
             pool = get_pool(session, slug)
-        with file.open("wb") as target:
-            target.writelines(export.stream(database, pool, kinds[file.suffix]))
-    screen.print(f"The labels of {slug} are in {escape(str(file))} ({file.stat().st_size:,} bytes)")
+            counts = deleting.count_rows(session, pool)
+        told = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count)
+        if not yes:
+            notes.print("This cannot be undone. `inkling backup FILE` copies the database first.", highlight=False)
+            typer.confirm(f"Delete {pool.name} ({slug}) for good, with {told}?", abort=True)
+        with Progress(console=notes, transient=True) as progress:
+            bar = progress.add_task("deleting", total=sum(counts.values()))
+
+            def show(n_deleted: int) -> None:
+                progress.advance(bar, n_deleted)
+
+            deleting.delete_pool(database, slug, now=dt.datetime.now(dt.UTC), on_step=show)
+    screen.print(f"Deleted {slug}. The database uses the room for what comes next.", highlight=False)

@@ -6,11 +6,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Response
 
 from app import queries
+from app.rendering import as_png, as_webp, preview_shape
 from app.web.api.pool_schemas import ImageOut
 from app.web.edge.auth import InAdmin, InCaller, get_caller
 from app.web.edge.deps import InServices, PathId
 from app.web.edge.image_urls import image_version
-from app.web.edge.pictures import as_png, as_webp, preview_shape
 from app.web.edge.problems import responses
 
 router = APIRouter(tags=["images"])

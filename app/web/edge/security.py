@@ -28,7 +28,9 @@ CHART_PATHS = ("/oracle", "/docs")
 SMALL_BODY_BYTES = 65_536  # 1,000 ids, or the login form with a password of 1,000 characters beyond ASCII
 MAX_PARTS = 10_000  # of a body: 1,000 labels have 4,000
 _BULK_PATH = re.compile(r"/api/v1/pools/[^/]+/labels")
-_UPLOAD_PATH = re.compile(r"/api/v1/pools/[^/]+/images")  # its parts are streamed to a file, and not parsed as values
+PREDICTED_BYTES = 64_000_000  # images to predict; they are in memory while that is done
+# Their parts are files: the one streams them to disk, the other reads them itself.
+_UPLOAD_PATH = re.compile(r"/api/v1/pools/[^/]+/(images|predict)")
 
 
 WRONG_HOST = "This server does not answer to the name {!r}. If it should, add the name to INKLING_ALLOWED_HOSTS."
@@ -89,7 +91,8 @@ class Security:
 
     def _body_limit(self, scope: Scope) -> int:
         if _UPLOAD_PATH.fullmatch(scope["path"]):
-            return self._max_upload_bytes
+            is_predicted = scope["path"].endswith("/predict")
+            return PREDICTED_BYTES if is_predicted else self._max_upload_bytes
         return self._max_body_bytes if _BULK_PATH.fullmatch(scope["path"]) else self._small_body_bytes
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
@@ -105,8 +108,8 @@ class Security:
         content_type = headers.get("content-type", "").strip().lower()
         if content_type.startswith("multipart/"):
             if not _UPLOAD_PATH.fullmatch(scope["path"]):
-                return 415, "NoUploads", "Nothing here takes files. Send JSON to the API, and forms URL-encoded."
-            if "charset" in content_type:  # some take minutes to decode
+                return 415, "NoUploads", "This address takes no files. Send JSON to the API, and forms URL-encoded."
+            if "charset" in content_type and scope["path"].endswith("/images"):  # some take minutes to decode
                 return 415, "NoUploads", "Send multipart/form-data without a character set; names are UTF-8."
         length, limit = headers.get("content-length", "0"), self._body_limit(scope)
         if length.isdigit() and length.isascii() and (len(length) > 18 or int(length) > limit):
@@ -116,7 +119,10 @@ class Security:
 
 
 def _bounded(receive: Receive, limit: int, max_parts: int | None) -> Receive:
-    """Limit a body without a length, with a wrong one, or of many parts. FastAPI passes these HTTPExceptions on."""
+    """Limit a body without a length, with a wrong one, or of many parts. FastAPI passes these HTTPExceptions on.
+
+    Pictures have no parts: their bytes are not counted so.
+    """
     n_bytes = n_parts = 0
 
     async def bounded_receive() -> Message:
@@ -124,7 +130,7 @@ def _bounded(receive: Receive, limit: int, max_parts: int | None) -> Receive:
         message = await receive()
         body = message.get("body", b"")
         n_bytes += len(body)
-        n_parts += sum(map(body.count, (b"[", b"{", b",", b"&")))
+        n_parts += 0 if max_parts is None else sum(map(body.count, (b"[", b"{", b",", b"&")))
         if n_bytes > limit:
             raise BodyTooLarge(limit)
         if max_parts is not None and n_parts > max_parts:
