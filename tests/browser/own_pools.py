@@ -30,7 +30,7 @@ def add_own_pool(
     **values: Any,
 ) -> None:
     """A pool of bright corners, a corner for each of the first three classes. `order` is that of the buttons."""
-    spec = {"name": "Insects", "height": SIDE, "width": SIDE, "channels": 1} | values
+    spec: dict[str, Any] = {"name": "Insects", "height": SIDE, "width": SIDE, "channels": 1} | values
     with database.write() as session:
         pool = create_pool(session, OwnPoolSpec(slug=slug, classes=classes, **spec), filled=True, now=NOW)
         pool.class_order, pool.guideline = order, guideline
@@ -50,14 +50,18 @@ def wait_for_image(opened: LabelPage) -> None:
 
 
 def show_pictures(page: Page, *sizes: Size) -> None:
-    """Let the images of the page have these sizes, one after another in the order of their ids."""
+    """Let the images of the page have these sizes, one after another in the order in which they are fetched."""
     page.route("**/images/*", _answer_with(sizes))
 
 
 def _answer_with(sizes: Sequence[Size]) -> Callable[[Route], None]:
+    urls: list[str] = []
+
     def answer(route: Route) -> None:
-        image_id = int(route.request.url.rpartition("/")[2].partition(".")[0])
-        route.fulfill(body=draw(sizes[image_id % len(sizes)]), content_type="image/png")
+        if route.request.url not in urls:
+            urls.append(route.request.url)
+        size = sizes[urls.index(route.request.url) % len(sizes)]
+        route.fulfill(body=draw(size), content_type="image/png")
 
     return answer
 

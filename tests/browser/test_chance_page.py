@@ -37,11 +37,11 @@ def database(server: Server) -> Iterator[Database]:
 
 def store_round(database: Database, slug: str, correct: int, total: int) -> None:
     """A round as a trainer stores it that has tested on these answers."""
-    measured = {"validation_correct": None, "validation_total": 0, "test_correct": correct, "test_total": total}
     with database.write() as session:
         pool = get_pool(session, slug)
         previous, labels = rounds.get_newest_round(session, pool), rounds.read_training_set(session, pool)
-        outcome = replace(make_outcome(), tested_on="chance", n_images=12, n_classes=3, **measured)
+        outcome = replace(make_outcome(), validation_correct=None, validation_total=0, n_images=12, n_classes=3)
+        outcome = replace(outcome, test_correct=correct, test_total=total, tested_on="chance")
         assert rounds.store(session, previous, labels, outcome, now=NOW)
 
 
