@@ -21,9 +21,10 @@ class PoolOverview:
     """A pool, and how far it is.
 
     `accuracy` is that of the newest round that has learned from labels and is counted: on test images, or on validation
-    images where there are no others, as `is_on_test` says. `can_be_measured`: the pool has such images. `workers` hold
-    images just now. `until_round` counts the labels that the next round still waits for; it is being trained if
-    `is_learning`, and its last training failed if `is_failing`.
+    images where there are no others, as `is_on_test` says. Answers asked by chance count as test images; if it is on
+    these, `is_on_chance`. `can_be_measured`: the pool has such images, or will have. `workers` hold images just now.
+    `until_round` counts the labels that the next round still waits for; it is being trained if `is_learning`, and its
+    last training failed if `is_failing`.
     """
 
     pool: Pool
@@ -32,6 +33,7 @@ class PoolOverview:
     n_model: int
     accuracy: Accuracy | None
     is_on_test: bool
+    is_on_chance: bool
     can_be_measured: bool
     workers: Sequence[str]
     until_round: int
@@ -75,8 +77,9 @@ def view_pools(session: Session, pools: Sequence[Pool], *, now: dt.datetime) -> 
                 n_oracle=counts.get("oracle", 0),
                 n_model=counts.get("model", 0),
                 accuracy=None if best is None else _measure(best),
-                is_on_test=last.test_total > 0,
-                can_be_measured=last.test_total + last.validation_total > 0,
+                is_on_test=last.test_total > 0 or last.validation_total == 0,
+                is_on_chance=best is not None and best.tested_on == "chance",
+                can_be_measured=last.test_total + last.validation_total > 0 or pool.chance_every is not None,
                 workers=workers[pool.id],
                 until_round=until_round,
                 is_learning=until_round == 0 and last.asked_by != "chance",

@@ -4,14 +4,15 @@
  * @typedef {{ correct: number, total: number, accuracy: number, interval: [number, number] }} Accuracy
  * @typedef {"strategy" | "chance" | "review"} AskedBy
  * @typedef {{ number: number, n_labels: number, asked_by: AskedBy, validation: Accuracy | null, test: Accuracy | null,
- *   steps: number, fit_ms: number }} Round
+ *   tested_on: "test" | "chance" | null, steps: number, fit_ms: number }} Round
  * @typedef {{ images: number, labeled: number, unlabeled: number, human: number, oracle: number,
  *   model: number }} Counts
  * @typedef {{ status: "absent" | "loading" | "idle" | "running" | "failed", message: string | null }} Training
  * @typedef {{ n_images: number, n_all: number, step: string, share: number,
  *   seconds_left: number | null }} Preparation
- * @typedef {{ slug: string, created_at: string, classes: string[], batch_size: number, counts: Counts, round: Round,
- *   until_round: number, training: Training, preparation: Preparation | null }} Pool
+ * @typedef {{ slug: string, created_at: string, classes: string[], class_order: number[], chance_every: number | null,
+ *   batch_size: number, counts: Counts, round: Round, until_round: number, training: Training,
+ *   preparation: Preparation | null }} Pool
  * @typedef {{ image_id: number, url: string, prediction: number | null, confidence: number | null,
  *   asked_by: AskedBy }} Leased
  * @typedef {{ unlabeled: number, with_others: number, skipped: number, next_free_at: string | null }} Shortage
