@@ -6,6 +6,7 @@ transaction, so nobody else ever writes without it.
 """
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
@@ -19,7 +20,8 @@ from app.errors import AppError
 from app.models import Image, LabelEvent, Pool, Round, TrainedModel
 from app.pools import get_pool
 
-ROWS, IMAGES, ROUNDS = 2000, 300, 4  # of one bite; images have originals, rounds have rankings and states
+ROWS, IMAGES, ROUNDS = 500, 100, 4  # of one bite; images have originals, rounds have rankings and states
+PAUSE_SECONDS = 0.003  # after a bite: the lock within a process knows no turns
 _TRIGGER = "label_event_refuses_delete"
 # What refers to others goes before what it refers to.
 _BY_POOL = ("lease", "answer", "label", "skip")
@@ -93,6 +95,7 @@ def delete_pool(
         if not n_deleted:
             return
         on_step(n_deleted)
+        time.sleep(PAUSE_SECONDS)
 
 
 def delete_some(session: Session, pool_id: int) -> int:
