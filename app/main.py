@@ -1,5 +1,6 @@
 """The one place where the application is put together."""
 
+import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from functools import partial
 import anyio.to_thread
 from fastapi import FastAPI
 
-from app import datasets, first_pools
+from app import datasets, first_pools, importing
 from app.datasets import DataSet
 from app.db import Database
 from app.feed import Feed
@@ -49,6 +50,7 @@ def create_app(
     database = Database(settings.database_url)
     database.migrate()
     database.check_start()
+    importing.discard_dead(database, now=dt.datetime.now(dt.UTC))
     first_pools.ensure_first(database, settings, load_data or partial(datasets.load, settings))
     live, pools = Live(database), Pools()
     live.listen(pools.hear)

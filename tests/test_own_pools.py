@@ -12,8 +12,9 @@ from app import rounds
 from app.adding import Added, NewImage, Quota, add_images
 from app.db import Database
 from app.errors import ClassesInvalid, NotFound, PoolFull, SizeInvalid, SlugTaken, SplitFixed
+from app.importing import discard_dead
 from app.models import Annotator, Blob, Image, Label, LabelEvent, Lease, Pool, Round, Split
-from app.own_pools import SILENT, OwnPoolSpec, create_pool, drop_unfilled, find_dead_fillings, mark_filled
+from app.own_pools import SILENT, OwnPoolSpec, create_pool, find_dead_fillings, mark_filled
 from app.pools import get_pool
 from app.preparing import find_pools_to_prepare, prepare_pool
 from app.queries import list_pools
@@ -118,10 +119,8 @@ def test_nothing_of_a_filling_that_ended_early_stays_but_what_others_use(databas
     with database.read() as session:
         assert find_dead_fillings(session, now=NOW + SILENT) == []
         [dead] = find_dead_fillings(session, now=NOW + 2 * SILENT)
-    while True:
-        with database.write() as session:
-            if not drop_unfilled(session, dead):
-                break
+    assert dead.slug == "bees"
+    discard_dead(database, now=NOW + 2 * SILENT)
     with database.read() as session:
         assert session.scalars(select(Pool.slug)).all() == ["whole"]
         assert session.scalar(select(func.count()).select_from(Image)) == 2

@@ -87,6 +87,7 @@ def create_from_source(
         classes = options.classes.split(",") if options.classes is not None else _find_classes(found, labels)
         spec = _make_spec(options, classes, size, importing.look(source, decoders))
         progress.remove_task(counting)
+        importing.discard_dead(database, now=_now())
         with database.write() as session:
             pool = create_pool(session, spec, filled=False, now=_now())
         try:

@@ -1,6 +1,15 @@
 """Bring a source into a pool: `images.py` makes what is stored of one image, `bringing.py` stores them all."""
 
-from app.importing.bringing import LabelUse, Refusals, Report, answer_all, discard, import_source, open_pool
+from app.importing.bringing import (
+    LabelUse,
+    Refusals,
+    Report,
+    answer_all,
+    discard,
+    discard_dead,
+    import_source,
+    open_pool,
+)
 from app.importing.images import Look, look, make_image, sort_classes
 from app.importing.uploads import Placed, Upload, take_uploads
 
@@ -13,6 +22,7 @@ __all__ = [
     "Upload",
     "answer_all",
     "discard",
+    "discard_dead",
     "import_source",
     "look",
     "make_image",
