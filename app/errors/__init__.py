@@ -4,22 +4,67 @@ The class name is the API's `code`, so renaming one is a change of the API. A me
 of the case and the remedy; `context` holds the same for programs. `web/problems.py` turns them into HTTP.
 """
 
-from typing import Any, ClassVar
-
-
-class AppError(Exception):
-    """An expected failure: `status` is its HTTP status, `context` is JSON for programs.
-
-    `message` is all that a page shows. `hint` names the command or the request that helps; the API and the command line
-    add it, so `str(error)` is both.
-    """
-
-    status: ClassVar[int] = 400
-
-    def __init__(self, message: str, *, hint: str = "", **context: Any) -> None:
-        super().__init__(f"{message} {hint}".rstrip())
-        self.message = message
-        self.context = context
+from app.errors.base import AppError as AppError
+from app.errors.pictures import (
+    ArchiveTooBig as ArchiveTooBig,
+)
+from app.errors.pictures import (
+    DecodingTooHungry as DecodingTooHungry,
+)
+from app.errors.pictures import (
+    DecodingTooSlow as DecodingTooSlow,
+)
+from app.errors.pictures import (
+    EntryDamaged as EntryDamaged,
+)
+from app.errors.pictures import (
+    EntryEncrypted as EntryEncrypted,
+)
+from app.errors.pictures import (
+    FileChanged as FileChanged,
+)
+from app.errors.pictures import (
+    FileMissing as FileMissing,
+)
+from app.errors.pictures import (
+    FileUnreadable as FileUnreadable,
+)
+from app.errors.pictures import (
+    LabelMissing as LabelMissing,
+)
+from app.errors.pictures import (
+    LinkRefused as LinkRefused,
+)
+from app.errors.pictures import (
+    NameRefused as NameRefused,
+)
+from app.errors.pictures import (
+    NotAFile as NotAFile,
+)
+from app.errors.pictures import (
+    NotAPicture as NotAPicture,
+)
+from app.errors.pictures import (
+    PictureDamaged as PictureDamaged,
+)
+from app.errors.pictures import (
+    PictureEmpty as PictureEmpty,
+)
+from app.errors.pictures import (
+    PictureRefused as PictureRefused,
+)
+from app.errors.pictures import (
+    PictureTooBig as PictureTooBig,
+)
+from app.errors.pictures import (
+    PictureTooLarge as PictureTooLarge,
+)
+from app.errors.pictures import (
+    PictureUnsupported as PictureUnsupported,
+)
+from app.errors.pictures import (
+    RowDamaged as RowDamaged,
+)
 
 
 class NotFound(AppError):
@@ -306,92 +351,6 @@ class SplitInvalid(AppError):
     """The shares of a split leave nothing to train on, or are no shares."""
 
     status = 422
-
-
-class PictureRefused(AppError):
-    """A file is no picture that can be taken in; the class below says why."""
-
-    status = 422
-
-
-class PictureEmpty(PictureRefused):
-    """The file has no bytes."""
-
-
-class PictureTooBig(PictureRefused):
-    """The file has more bytes than are allowed."""
-
-    status = 413
-
-
-class PictureTooLarge(PictureRefused):
-    """The picture has more pixels than are allowed."""
-
-
-class NotAPicture(PictureRefused):
-    """The file's content is of no format that is read here, whatever its name says."""
-
-
-class PictureUnsupported(PictureRefused):
-    """The picture's pixels are numbers without a known range."""
-
-
-class PictureDamaged(PictureRefused):
-    """The file ends early, or its bytes are not what they should be."""
-
-
-class DecodingTooSlow(PictureRefused):
-    """Decoding the picture took too long and was stopped."""
-
-
-class DecodingTooHungry(PictureRefused):
-    """Decoding the picture would take too much memory and was stopped."""
-
-
-class NameRefused(PictureRefused):
-    """The name of a file in a source leads out of it, or is too long to be kept."""
-
-
-class LinkRefused(PictureRefused):
-    """A file in a source is a link to a folder, out of the source, or within an archive."""
-
-
-class NotAFile(PictureRefused):
-    """What has the name of a picture is a folder, a pipe, a socket or a device."""
-
-
-class FileChanged(PictureRefused):
-    """The file was written to while it was read."""
-
-
-class FileMissing(PictureRefused):
-    """The file is listed and is not there, or went away while the source was read."""
-
-
-class FileUnreadable(PictureRefused):
-    """The system does not let the file be read."""
-
-
-class EntryEncrypted(PictureRefused):
-    """An entry of an archive needs a password."""
-
-
-class EntryDamaged(PictureRefused):
-    """An entry of an archive cannot be unpacked."""
-
-
-class RowDamaged(PictureRefused):
-    """A line of a list is not what it should be."""
-
-
-class LabelMissing(PictureRefused):
-    """An image of a test or a validation set has no label that is one of the pool's classes."""
-
-
-class ArchiveTooBig(AppError):
-    """An archive unpacks to more files or bytes than are allowed: it is taken for a bomb, and nothing of it is kept."""
-
-    status = 413
 
 
 class ModelDamaged(AppError):
