@@ -53,9 +53,11 @@ class Decoders:
         self.close()
 
     def close(self) -> None:
-        """End the processes; one that decodes just now finishes its picture first."""
-        for _ in range(self._count):
-            self._idle.get().end()
+        """End the processes; one that decodes just now finishes its picture first. Closing twice does no harm."""
+        processes = [self._idle.get() for _ in range(self._count)]
+        for process in processes:
+            process.end()
+            self._idle.put(process)
 
     def decode(self, content: bytes, shape: tuple[int, ...]) -> Picture:
         """What `decoding.decode` returns, and raises; waits for a process that is idle.
