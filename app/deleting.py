@@ -21,6 +21,7 @@ from app.models import Image, LabelEvent, Pool, Round, TrainedModel
 from app.pools import get_pool
 
 ROWS, IMAGES, ROUNDS = 500, 100, 4  # of one bite; images have originals, rounds have rankings and states
+SILENT = dt.timedelta(minutes=2)  # a command that says nothing for so long is dead
 PAUSE_SECONDS = 0.003  # after a bite: the lock within a process knows no turns
 _TRIGGER = "label_event_refuses_delete"
 # What refers to others goes before what it refers to.
@@ -89,6 +90,11 @@ def delete_pool(
         _check_unused(session, pool)
         pool.filled_at, pool.grown_at = None, now
         note(session, Change("pool", pool.id))
+    discard(database, pool, on_step)
+
+
+def discard(database: Database, pool: Pool, on_step: Callable[[int], object] = lambda _: None) -> None:
+    """Delete a pool that nobody sees. `on_step` hears how many rows a bite deleted."""
     while True:
         with database.write_unchecked() as session:
             n_deleted = delete_some(session, pool.id)
@@ -96,6 +102,14 @@ def delete_pool(
             return
         on_step(n_deleted)
         time.sleep(PAUSE_SECONDS)
+
+
+def discard_dead(database: Database, *, now: dt.datetime) -> None:
+    """Delete what was left by commands that were killed while they filled or deleted a pool."""
+    with database.read() as session:
+        dead = session.scalars(select(Pool).where(Pool.filled_at.is_(None), Pool.grown_at < now - SILENT)).all()
+    for pool in dead:
+        discard(database, pool)
 
 
 def delete_some(session: Session, pool_id: int) -> int:

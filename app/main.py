@@ -9,7 +9,7 @@ from functools import partial
 import anyio.to_thread
 from fastapi import FastAPI
 
-from app import datasets, first_pools, importing
+from app import datasets, deleting, first_pools
 from app.datasets import DataSet
 from app.db import Database
 from app.feed import Feed
@@ -50,7 +50,7 @@ def create_app(
     database = Database(settings.database_url)
     database.migrate()
     database.check_start()
-    importing.discard_dead(database, now=dt.datetime.now(dt.UTC))
+    deleting.discard_dead(database, now=dt.datetime.now(dt.UTC))
     first_pools.ensure_first(database, settings, load_data or partial(datasets.load, settings))
     live, pools = Live(database), Pools()
     live.listen(pools.hear)

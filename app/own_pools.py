@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.changes import Change, note
 from app.errors import ClassesInvalid, NotFound, SizeInvalid
 from app.learning.learner import LabeledImages
 from app.learning.names import LearnerName, Strategy
-from app.models import Blob, Image, Pool
+from app.models import Pool
 from app.pools import check_name, check_names, insert_round_0, read_known
 
 DATASET = "own"  # the name of where the images come from: nowhere that could be read again
@@ -20,8 +19,6 @@ SIDES = range(8, 65)  # pixels: what learners see
 N_CLASSES = range(2, 1001)
 MAX_CLASS_NAME = 100
 ASKED_BY_CHANCE = 10  # one question in so many, if nothing else is said
-DROPPED_AT_ONCE = 500  # images: the write lock is soon free again
-SILENT = dt.timedelta(minutes=2)  # a command that says nothing for so long is dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,26 +180,3 @@ def mark_filled(session: Session, pool: Pool, *, now: dt.datetime) -> None:
     note(session, Change("pool", filled.id))
     if filled.n_images:
         note(session, Change("due", filled.id))
-
-
-def find_dead_fillings(session: Session, *, now: dt.datetime) -> Sequence[Pool]:
-    """Pools that a command began to fill, and that it will not finish."""
-    return session.scalars(select(Pool).where(Pool.filled_at.is_(None), Pool.grown_at < now - SILENT)).all()
-
-
-def drop_unfilled(session: Session, pool: Pool) -> bool:
-    """Delete some images of a pool that was never filled, and at last the pool; whether there may be more."""
-    of_pool = (Image.pool_id == pool.id, Pool.id == Image.pool_id, Pool.filled_at.is_(None))
-    some = session.execute(select(Image.id, Image.sha256).where(*of_pool).limit(DROPPED_AT_ONCE)).all()
-    if not some:
-        session.execute(delete(Pool).where(Pool.id == pool.id, Pool.filled_at.is_(None)))
-        return False
-    session.execute(delete(Image).where(Image.id.in_([row.id for row in some])))
-    drop_unused_blobs(session, [row.sha256 for row in some])
-    return True
-
-
-def drop_unused_blobs(session: Session, hashes: Sequence[str]) -> None:
-    """Delete those of these originals that no image has any more."""
-    used = select(Image.id).where(Image.sha256 == Blob.sha256).exists()
-    session.execute(delete(Blob).where(Blob.sha256.in_(hashes), ~used))

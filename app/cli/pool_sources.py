@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app import importing
+from app import deleting, importing
 from app.cli.console import notes, open_database, screen
 from app.db import Database
 from app.errors import ClassesInvalid
@@ -87,7 +87,7 @@ def create_from_source(
         classes = options.classes.split(",") if options.classes is not None else _find_classes(found, labels)
         spec = _make_spec(options, classes, size, importing.look(source, decoders))
         progress.remove_task(counting)
-        importing.discard_dead(database, now=_now())
+        deleting.discard_dead(database, now=_now())
         with database.write() as session:
             pool = create_pool(session, spec, filled=False, now=_now())
         try:
@@ -97,10 +97,10 @@ def create_from_source(
             if report.n_added:
                 importing.open_pool(database, pool, labels.by or LOCAL, report.image_labels, now=_now())
         except BaseException:  # an interrupt, too
-            importing.discard(database, pool)
+            deleting.discard(database, pool)
             raise
         if not report.n_added:
-            importing.discard(database, pool)
+            deleting.discard(database, pool)
     _tell(reports)
     if not report.n_added:
         _end_with_nothing()

@@ -5,8 +5,6 @@ from app.importing.bringing import (
     Refusals,
     Report,
     answer_all,
-    discard,
-    discard_dead,
     import_source,
     open_pool,
 )
@@ -21,8 +19,6 @@ __all__ = [
     "Report",
     "Upload",
     "answer_all",
-    "discard",
-    "discard_dead",
     "import_source",
     "look",
     "make_image",

@@ -14,7 +14,7 @@ from app.errors import LabelMissing, PictureRefused
 from app.importing.images import make_image
 from app.labeling import GivenLabel
 from app.models import Annotator, Pool, Split
-from app.own_pools import drop_unfilled, find_dead_fillings, mark_filled
+from app.own_pools import mark_filled
 from app.pictures import Decoders
 from app.sources import Item, Source
 
@@ -132,22 +132,6 @@ def answer_all(
         with database.write() as session:
             annotator: Annotator = labeling.ensure_annotator(session, annotator_name, now=now)
             labeling.answer(session, pool, annotator, some, now=now)
-
-
-def discard(database: Database, pool: Pool) -> None:
-    """Delete a pool that was not opened, some images at a time."""
-    is_more = True
-    while is_more:
-        with database.write() as session:
-            is_more = drop_unfilled(session, pool)
-
-
-def discard_dead(database: Database, *, now: dt.datetime) -> None:
-    """Delete what commands left that were killed while they filled a pool."""
-    with database.read() as session:
-        dead = find_dead_fillings(session, now=now)
-    for pool in dead:
-        discard(database, pool)
 
 
 def _parts(standing: Mapping[int, int]) -> Iterator[list[GivenLabel]]:
