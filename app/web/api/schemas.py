@@ -10,7 +10,7 @@ from app.features import Preparation
 from app.labeling import AnswerResult, AskResult
 from app.learning.names import LearnerName, Strategy
 from app.leases import LeasedImage
-from app.models import AskedBy, EventKind, Round, Source, TestedOn
+from app.models import AskedBy, EventKind, Pool, Round, Source, TestedOn
 from app.queries import PoolView
 from app.training_status import Status, Training
 from app.web.edge.image_urls import image_url
@@ -118,7 +118,7 @@ class PoolOut(BaseModel):
     dataset_description: str
     dataset_sha256: str
     classes: list[str]
-    class_order: list[int] = Field(validation_alias=AliasChoices("buttons", "class_order"))
+    class_order: list[int]
     chance_every: int | None
     height: int
     width: int
@@ -129,6 +129,14 @@ class PoolOut(BaseModel):
     created_at: dt.datetime
 
     model_config = ConfigDict(from_attributes=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def take_buttons(cls, pool: Any) -> Any:
+        """Of a pool whose order nobody has set, that of the buttons all the same."""
+        if not isinstance(pool, Pool):
+            return pool
+        return {name: getattr(pool, "buttons" if name == "class_order" else name) for name in PoolOut.model_fields}
 
 
 class CountsOut(BaseModel):
