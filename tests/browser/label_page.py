@@ -101,7 +101,10 @@ class LabelPage:
         return counts
 
     def stop_clock(self) -> None:
-        """The page's timers run no more but as far as the test says; after `page.clock.install`."""
+        """The page's timers run no more but as far as the test says; after `page.clock.install`.
+
+        `performance.now()` jumps: not for what the page measures by it.
+        """
         self.page.clock.pause_at(self.page.evaluate("Date.now()") + 5_000)
 
     def cut(self, pattern: str = "/api/") -> None:
