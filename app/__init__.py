@@ -10,9 +10,10 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     supervisor, training_process           starts and restarts the trainer; what that process does
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
     model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
-    revoking                               revokes all labels of one annotator
+    revoking, importing, deleting          revokes all labels of one annotator; brings a source into a pool; deletes one
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
-    standing                               their events say
+    standing, adding, own_pools,           their events say; images into a pool; pools of images that people bring;
+    predicting                             trained models at work, and as files
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
     history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
@@ -20,16 +21,19 @@ The map, top to bottom; imports go down only, and files of one line do not impor
                                            take away
     events, rounds, opinions, backup,      label events; is a round due, its training set, its outcome; what a trained
     audit                                  model says to it; copies; logins and changes of accounts
-    features                               what a learner learned of a pool's images before any label
+    features, sources                      what a learner learned of a pool's images before any label; folders, archives
+                                           and lists that images come from
     models, live, feed, schema             tables; announcements; those of other processes; is a database one of ours
     db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; names of
                                            users and the hashes of their passwords
-    chores                                 long work of the trainer, in child processes
+    chores, pictures                       long work of the trainer, in child processes; files decoded in processes with
+                                           limits
     sqlite, write_lock, loops              what is SQLite's own; one writer at a time; background work
     settings                               from the environment
     errors, accuracy, private, changes,    expected failures; shares with intervals; files that only their owner may
     limits, paging, differences,           read; what a commit announces; how much at once; lists in pages; the first
-    learning                               difference of stored and computed; NumPy and TensorFlow, pure
+    rendering, zips, learning              difference of stored and computed; arrays as files; zips as streams; NumPy
+                                           and TensorFlow, pure
 
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
 share the database: each tells the other in the table `change` what it has committed. Beside it are the lock file, and

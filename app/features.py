@@ -19,6 +19,7 @@ from app.learning.learner import Features
 from app.learning.names import PREPARING
 from app.models import FeaturePart, FeatureSet, Pool
 
+FEWEST = 20  # images: of fewer nothing is to be learned
 SAMPLE_SIZE = 4000  # seconds, and enough to ask from
 SAMPLED_FROM = 10_000  # a pool of fewer images is looked at whole, at once
 SILENT_SECONDS = 15.0  # a preparation that says nothing for so long is dead
@@ -63,7 +64,7 @@ def count_due(session: Session, pool: Pool) -> int | None:
 
 def count_next(pool: Pool, n_seen: int) -> int | None:
     """The same, if so many images have been looked at."""
-    if pool.learner not in PREPARING or pool.archived_at is not None:
+    if pool.learner not in PREPARING or pool.archived_at is not None or pool.n_images < FEWEST:
         return None
     if not n_seen and pool.n_images > SAMPLED_FROM:
         return SAMPLE_SIZE
@@ -75,7 +76,7 @@ def find_preparation(session: Session, pool: Pool, *, now: dt.datetime) -> Prepa
     due = count_due(session, pool)
     if due is None:
         return None
-    unfinished = (FeatureSet.pool_id == pool.id, FeatureSet.ready_at.is_(None), FeatureSet.n_images == due)
+    unfinished = (FeatureSet.pool_id == pool.id, FeatureSet.ready_at.is_(None))
     begun = session.scalar(select(FeatureSet).where(*unfinished).order_by(FeatureSet.id.desc()).limit(1))
     return describe(pool, due, begun, now=now)
 
@@ -87,7 +88,7 @@ def describe(pool: Pool, due: int, begun: FeatureSet | None, *, now: dt.datetime
         return Preparation(due, pool.n_images, failed, 0.0, None)
     over = (now - begun.created_at).total_seconds()
     left = max(0.0, over / begun.share - over) if begun.share > 0 else None
-    return Preparation(due, pool.n_images, begun.step, begun.share, left)
+    return Preparation(begun.n_images, begun.n_all, begun.step, begun.share, left)
 
 
 def is_alive(begun: FeatureSet, *, now: dt.datetime) -> bool:
@@ -150,6 +151,7 @@ def begin(session: Session, pool: Pool, n_images: int, *, now: dt.datetime) -> i
         version=0,
         n_parts=0,
         n_images=n_images,
+        n_all=pool.n_images,
         created_at=now,
         heartbeat_at=now,
     )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import asking, events, labels, leases, rounds
 from app.asking import AskedImage
 from app.changes import Change, note
-from app.errors import DuplicateImage, DuplicateKey, NameTaken, TruthUnknown
+from app.errors import DuplicateImage, DuplicateKey, NameTaken, PoolPaused, TruthUnknown
 from app.events import LabelEventView
 from app.leases import LeasedImage, Shortage
 from app.models import ORACLE, Annotator, Image, Pool, Role
@@ -85,7 +85,13 @@ def ask(
     now: dt.datetime,
     lease_seconds: int,
 ) -> AskResult:
-    """Lease the images that the newest ranking puts first: see `leases.claim`."""
+    """Lease the images that the newest ranking puts first: see `leases.claim`.
+
+    Raises:
+        PoolPaused
+    """
+    if pool.paused_at is not None:
+        raise PoolPaused(f"{pool.name} is paused: it asks nobody for now. All answers are stored.", slug=pool.slug)
     newest = rounds.get_newest(session, pool)
     images = leases.claim(session, pool, newest, annotator, count, now=now, seconds=lease_seconds)
     shortage = None if images else leases.get_shortage(session, pool, annotator, now=now)

@@ -5,6 +5,7 @@ a lease may be renewed before others can claim the image.
 """
 
 import datetime as dt
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
@@ -37,15 +38,20 @@ from app.rounds import NewestRound
 HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
 HELD_IMAGES = 30  # the same bound in images, where batches are small
 LONGEST_HOLD = 6  # in lease times; an older lease is left to expire
+DRAWS = 30  # positions that are tried for one image by chance, before all free images are looked through
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedImage:
-    """An image that was asked of an annotator, and who chose it. `position` is the index into the pool."""
+    """An image that was asked of an annotator, and who chose it. `position` is the index into the pool.
+
+    `name` is that of the original, if there is one; it may tell the class.
+    """
 
     image_id: int
     position: int
     sha256: str
+    name: str | None
     confidence: float | None
     prediction: int | None
     asked_by: AskedBy
@@ -71,9 +77,10 @@ _LEASES = cast(Table, Lease.__table__)
 _MINE = (Lease.pool_id == bindparam("in_pool"), Lease.annotator_id == bindparam("by"))
 _IN_ORDER = (Lease.round_id, Lease.rank.nulls_last(), Lease.image_id)
 _HELD = select(Lease.image_id).where(*_MINE).order_by(*_IN_ORDER).limit(bindparam("most"))
+_OF_IMAGE = ("position", "sha256", "name")
 _SHOWN = [field.name for field in fields(LeasedImage)]
 _LEASE_OF = (
-    select(*((getattr(Image, n) if n in ("position", "sha256") else getattr(Lease, n)).label(n) for n in _SHOWN))
+    select(*((getattr(Image, n) if n in _OF_IMAGE else getattr(Lease, n)).label(n) for n in _SHOWN))
     .join(Image, Image.id == Lease.image_id)
     .where(*_MINE)
 )
@@ -139,6 +146,8 @@ def _claiming(
     return insert(_LEASES).from_select(list(values), first)
 
 
+_IN_POOL = and_(Image.pool_id == bindparam("in_pool"), Image.split == "pool")
+_NO_RANK = [null(), null(), null()]  # and no guess
 _CLAIM_RANKED = _claiming(
     RankedImage.image_id.expression,
     [RankedImage.rank.expression, RankedImage.confidence.expression, RankedImage.prediction.expression],
@@ -149,11 +158,15 @@ _CLAIM_RANKED = _claiming(
 # Beyond the stored head of the ranking images come by position, so that there is always a next one.
 _CLAIM_UNRANKED = _claiming(
     Image.id.expression,
-    [null(), null(), null()],
-    and_(Image.pool_id == bindparam("in_pool"), Image.split == "pool"),
+    _NO_RANK,
+    _IN_POOL,
     Image.position,
     literal("strategy"),
 )
+_CLAIM_AT = _claiming(
+    Image.id.expression, _NO_RANK, and_(_IN_POOL, Image.position == bindparam("at")), Image.id, literal("chance")
+)
+_CLAIM_ANY = _claiming(Image.id.expression, _NO_RANK, _IN_POOL, func.random(), literal("chance"))
 
 
 def claim(
@@ -174,6 +187,8 @@ def claim(
     Without a count, the held images come alone; but those that came by chance while the learner looked at the images
     make room once it asks. If there are none, a batch comes, or the part of a batch that is
     neither labeled nor leased yet: so an interrupted batch is finished before a new one starts.
+
+    Where the pool says so, some of them are drawn by chance: see `_draw`.
     """
     connection = session.connection()
     if count is None and pool.learner in PREPARING and newest.asked_by == "strategy":
@@ -193,10 +208,33 @@ def claim(
     if missing or (count is None and not held):
         connection.execute(_DROP_EXPIRED, given)
         missing = missing or _next_batch(connection, pool, newest.n_new)
+        missing -= _draw(connection, pool, given, _count_by_chance(pool, newest, missing))
         missing -= connection.execute(_CLAIM_RANKED, {**given, "missing": missing}).rowcount
+    if missing and newest.asked_by == "chance":
+        missing -= _draw(connection, pool, given, missing)
     if missing:
         connection.execute(_CLAIM_UNRANKED, {**given, "missing": missing})
     return [LeasedImage(**row) for row in connection.execute(_LEASED, given).mappings()]
+
+
+def _count_by_chance(pool: Pool, newest: NewestRound, missing: int) -> int:
+    """How many of the next questions are drawn by chance: one in `chance_every` on average, in full batches exactly."""
+    if pool.chance_every is None or newest.asked_by == "chance":
+        return 0
+    whole, rest = divmod(missing, pool.chance_every)
+    return whole + (random.randrange(pool.chance_every) < rest)  # noqa: S311 (nobody gains by guessing it)
+
+
+def _draw(connection: Connection, pool: Pool, given: dict[str, Any], count: int) -> int:
+    """Claim `count` of the free images, each as likely as any other; return how many there were."""
+    for drawn in range(count):
+        one = {**given, "missing": 1}
+        tries = (random.randrange(pool.n_images) for _ in range(DRAWS if pool.n_images else 0))  # noqa: S311
+        if any(connection.execute(_CLAIM_AT, {**one, "at": at}).rowcount for at in tries):
+            continue
+        if not connection.execute(_CLAIM_ANY, one).rowcount:
+            return drawn
+    return count
 
 
 def find_leased(session: Session, pool: Pool, annotator: Annotator, image_id: int) -> LeasedImage | None:

@@ -21,3 +21,5 @@ WAITING_LOGINS = 30  # for a hash, each in one of THREADS: three seconds' work
 
 QUEUED_ORACLE_RUNS = 50  # of a quarter of a minute each
 QUEUED_MODELS = 20  # networks to train, of a minute each or more
+
+DECODERS = 2  # processes that decode pictures which are sent; each starts with the first one

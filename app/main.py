@@ -1,5 +1,6 @@
 """The one place where the application is put together."""
 
+import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,13 +9,15 @@ from functools import partial
 import anyio.to_thread
 from fastapi import FastAPI
 
-from app import datasets, first_pools
+from app import datasets, deleting, first_pools
 from app.datasets import DataSet
 from app.db import Database
 from app.feed import Feed
-from app.limits import THREADS
+from app.limits import DECODERS, THREADS
 from app.live import Live
+from app.pictures import Decoders
 from app.pools import Pools
+from app.predicting import Predictors
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
 from app.web import api, pages
@@ -47,6 +50,7 @@ def create_app(
     database = Database(settings.database_url)
     database.migrate()
     database.check_start()
+    deleting.discard_dead(database, now=dt.datetime.now(dt.UTC))
     first_pools.ensure_first(database, settings, load_data or partial(datasets.load, settings))
     live, pools = Live(database), Pools()
     live.listen(pools.hear)
@@ -62,6 +66,8 @@ def create_app(
         login_throttle=LoginThrottle(),
         pace=Pace(),
         metrics=Metrics(database),
+        decoders=Decoders(DECODERS),
+        predictors=Predictors(),
     )
     app = FastAPI(
         title="Inkling",
@@ -96,4 +102,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if services.supervisor is not None:
         services.supervisor.stop()
     services.feed.stop()
+    services.decoders.close()
     services.database.close()

@@ -179,7 +179,7 @@ def read_labels(session: Session, pool: Pool) -> KnownLabels:
     Raises:
         NothingToLearn: nobody has labeled an image.
     """
-    training = rounds.read_training_set(session, pool)
+    training = rounds.read_training_set(session, pool, hold_out=False)
     if not len(training.positions):
         trained_models.check_labeled(session, pool)
     rows = session.execute(

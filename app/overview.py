@@ -12,7 +12,7 @@ from app import features
 from app.accuracy import Accuracy
 from app.features import Preparation
 from app.learning.names import PREPARING
-from app.models import Annotator, FailedRound, FeatureSet, Label, Lease, Pool, Round, Source
+from app.models import IS_FILLED, Annotator, FailedRound, FeatureSet, Label, Lease, Pool, Round, Source
 from app.paging import page_of
 
 
@@ -21,9 +21,10 @@ class PoolOverview:
     """A pool, and how far it is.
 
     `accuracy` is that of the newest round that has learned from labels and is counted: on test images, or on validation
-    images where there are no others, as `is_on_test` says. `can_be_measured`: the pool has such images. `workers` hold
-    images just now. `until_round` counts the labels that the next round still waits for; it is being trained if
-    `is_learning`, and its last training failed if `is_failing`.
+    images where there are no others, as `is_on_test` says. Answers asked by chance count as test images; if it is on
+    these, `is_on_chance`. `can_be_measured`: the pool has such images, or will have. `workers` hold images just now.
+    `until_round` counts the labels that the next round still waits for; it is being trained if `is_learning`, and its
+    last training failed if `is_failing`.
     """
 
     pool: Pool
@@ -32,6 +33,7 @@ class PoolOverview:
     n_model: int
     accuracy: Accuracy | None
     is_on_test: bool
+    is_on_chance: bool
     can_be_measured: bool
     workers: Sequence[str]
     until_round: int
@@ -51,7 +53,7 @@ class PoolOverview:
 
 def list_open_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """The pools that are not archived, by id, and the cursor of the next page."""
-    is_open = (Pool.id > after, Pool.archived_at.is_(None))
+    is_open = (Pool.id > after, IS_FILLED, Pool.archived_at.is_(None))
     rows = session.scalars(select(Pool).where(*is_open).order_by(Pool.id).limit(limit + 1)).all()
     return page_of(rows, limit, lambda pool: pool.id)
 
@@ -75,8 +77,9 @@ def view_pools(session: Session, pools: Sequence[Pool], *, now: dt.datetime) -> 
                 n_oracle=counts.get("oracle", 0),
                 n_model=counts.get("model", 0),
                 accuracy=None if best is None else _measure(best),
-                is_on_test=last.test_total > 0,
-                can_be_measured=last.test_total + last.validation_total > 0,
+                is_on_test=last.test_total > 0 or last.validation_total == 0,
+                is_on_chance=best is not None and best.tested_on == "chance",
+                can_be_measured=last.test_total + last.validation_total > 0 or pool.chance_every is not None,
                 workers=workers[pool.id],
                 until_round=until_round,
                 is_learning=until_round == 0 and last.asked_by != "chance",
@@ -156,9 +159,9 @@ def _find_preparations(session: Session, pools: Sequence[Pool], now: dt.datetime
     is_newest = FeatureSet.id.in_(newest.group_by(FeatureSet.pool_id))
     n_seen = dict(session.execute(select(FeatureSet.pool_id, FeatureSet.n_images).where(is_newest)).all())
     unfinished = select(FeatureSet).where(of_these, FeatureSet.ready_at.is_(None)).order_by(FeatureSet.id)
-    begun = {(each.pool_id, each.n_images): each for each in session.scalars(unfinished)}
+    begun = {each.pool_id: each for each in session.scalars(unfinished)}
     return {
-        pool.id: features.describe(pool, due, begun.get((pool.id, due)), now=now)
+        pool.id: features.describe(pool, due, begun.get(pool.id), now=now)
         for pool in pools
         if (due := features.count_next(pool, n_seen.get(pool.id, 0))) is not None
     }

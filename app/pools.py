@@ -18,7 +18,7 @@ from app.errors import NameInvalid, NotFound, SlugInvalid, SlugTaken
 from app.learning.learner import LabeledImages, count_right_untrained
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, PREPARING, LearnerName, Strategy
-from app.models import Image, Pool, RankedImage, Round
+from app.models import IS_FILLED, Image, Pool, RankedImage, Round
 from app.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
@@ -35,6 +35,11 @@ class PoolArrays:
     images: NDArray[np.uint8]  # (N, H, W)
     validation: LabeledImages
     test: LabeledImages
+
+    def head(self, n_images: int, n_test: int) -> "PoolArrays":
+        """The pool as it was with so many images of its own, and so many of known class to test. A view."""
+        test = LabeledImages(self.test.images[:n_test], self.test.truth[:n_test])
+        return PoolArrays(self.image_ids[:n_images], self.images[:n_images], self.validation, test)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def make_pool(session: Session, data: DataSet, spec: PoolSpec, *, now: dt.dateti
         SlugInvalid: no address could hold it.
         NameInvalid: no page could show the name.
     """
-    _check_names(session, spec)
+    check_names(session, spec.slug, spec.name)
     splits = split(data, pool_start=spec.start, pool_size=spec.size, validation_size=spec.validation_size)
     n_images, height, width, *colours = splits.pool.images.shape
     pool = Pool(
@@ -102,28 +107,42 @@ def make_pool(session: Session, data: DataSet, spec: PoolSpec, *, now: dt.dateti
         batch_size=spec.batch_size,
         queue_size=spec.queue_size,
         created_at=now,
+        filled_at=now,
     )
     session.add(pool)
     session.flush()
     _insert_images(session, pool, splits)
-    _insert_round_0(session, pool, splits, now)
+    insert_round_0(session, pool, _only_known(splits.validation), _only_known(splits.test), now=now)
     return pool
 
 
-def _check_names(session: Session, spec: PoolSpec) -> None:
-    slug, name = spec.slug, spec.name
+def check_names(session: Session, slug: str, name: str) -> None:
+    """
+    Raises:
+        SlugInvalid, NameInvalid, SlugTaken
+    """
+    if slug == "new":
+        raise SlugInvalid("The address /pools/new is that of the page which makes pools. Take another name.", slug=slug)
     if not SLUG.fullmatch(slug):
         raise SlugInvalid(f"{slug!r} cannot stand in an address. Take 1 to 64 of a-z, 0-9 and the hyphen.", slug=slug)
+    check_name(name)
+    if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
+        raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
+
+
+def check_name(name: str) -> None:
+    """
+    Raises:
+        NameInvalid: no page could show it.
+    """
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable() or name.isspace():
         raise NameInvalid(
             f"{name!r} cannot name a pool. Take 1 to {MAX_NAME_LENGTH} characters in one line that can be seen.",
             name=name,
         )
-    if session.scalar(select(Pool.id).where(Pool.slug == slug)) is not None:
-        raise SlugTaken(f"There is a pool {slug} already. Choose another name.", slug=slug)
 
 
-_BY_SLUG = select(Pool).where(Pool.slug == bindparam("slug"))
+_BY_SLUG = select(Pool).where(Pool.slug == bindparam("slug"), IS_FILLED)
 
 
 def get_pool(session: Session, slug: str) -> Pool:
@@ -176,7 +195,7 @@ class Pools:
 def read_arrays(session: Session, pool: Pool) -> PoolArrays:
     """The whole pool, uint8: 47 MB for 60,000 digits."""
     image_ids, of_pool = _read_split(session, pool, "pool")
-    validation, test = (_read_known(session, pool, name) for name in ("validation", "test"))
+    validation, test = (read_known(session, pool, name) for name in ("validation", "test"))
     return PoolArrays(image_ids, of_pool.images, validation, test)
 
 
@@ -214,8 +233,10 @@ def _insert_images(session: Session, pool: Pool, splits: Splits) -> None:
             session.connection().execute(_INSERT_IMAGES, rows)
 
 
-def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.datetime) -> None:
-    validation, test = _only_known(splits.validation), _only_known(splits.test)
+def insert_round_0(
+    session: Session, pool: Pool, validation: LabeledImages, test: LabeledImages, *, now: dt.datetime
+) -> None:
+    """The untrained model ranks the images that the pool has. Of these others the classes are known."""
     first = Round(
         pool_id=pool.id,
         number=0,
@@ -226,6 +247,9 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
         validation_total=len(validation),
         test_correct=count_right_untrained(test),
         test_total=len(test),
+        tested_on="test" if len(test) else None,
+        n_images=pool.n_images,
+        n_classes=len(pool.classes),
         fit_ms=0.0,
         rank_ms=0.0,
         state=make_learner(pool.learner, len(pool.classes), pool.image_shape).initial(),
@@ -234,21 +258,26 @@ def _insert_round_0(session: Session, pool: Pool, splits: Splits, now: dt.dateti
     )
     session.add(first)
     session.flush()
-    order = order_first(pool)
+    order = order_first(pool, pool.n_images)
     in_head = (Image.pool_id == pool.id, Image.split == "pool", Image.position.in_(order.tolist()))
     ids = {row.position: row.id for row in session.execute(select(Image.position, Image.id).where(*in_head))}
     ranked = [{"round_id": first.id, "rank": rank, "image_id": ids[at]} for rank, at in enumerate(order.tolist())]
-    session.execute(insert(RankedImage), ranked)
+    if ranked:
+        session.execute(insert(RankedImage), ranked)
 
 
-def order_first(pool: Pool) -> NDArray[np.int64]:
-    """The positions that round 0 ranks: the first of the pool, or some by chance, the same for the same pool."""
+def order_first(pool: Pool, n_images: int) -> NDArray[np.int64]:
+    """The positions that round 0 ranks, with so many images in the pool: the first, or some by chance.
+
+    Always the same for the same pool.
+    """
     if pool.learner in PREPARING:
-        return np.random.default_rng(pool.id).permutation(pool.n_images)[: pool.queue_size]
-    return np.arange(min(pool.queue_size, pool.n_images))
+        return np.random.default_rng(pool.id).permutation(n_images)[: pool.queue_size]
+    return np.arange(min(pool.queue_size, n_images))
 
 
-def _read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:
+def read_known(session: Session, pool: Pool, name: models.Split) -> LabeledImages:
+    """The images of a split whose class is known."""
     return _only_known(_read_split(session, pool, name)[1])
 
 

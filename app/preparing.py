@@ -14,24 +14,26 @@ from app.errors import PreparationSuperseded
 from app.learning.learner import Features, OnStep, ignore_step
 from app.learning.learners import make_learner
 from app.loops import BackgroundLoop
-from app.models import Pool
+from app.models import IS_FILLED, Pool
 from app.pools import get_pool, read_pool_images
 
 logger = logging.getLogger(__name__)
 
+QUIET_SECONDS = 5.0  # images come one after the other: a look at the first hundred would be for nothing
 BEAT_SECONDS = 1.0  # how often progress is stored; pages move by their own clock in between
 
 
 def find_pools_to_prepare(database: Database) -> Sequence[str]:
     """The slugs of pools whose images are to be looked at, first those that have nothing to ask by.
 
-    Those that a living process looks at are left out.
+    Those that a living process looks at are left out, and those that get further images just now.
     """
     with database.read() as session:
         due = [
             (features.find_ready(session, pool) is not None, pool.id, pool.slug)
-            for pool in session.scalars(select(Pool))
+            for pool in session.scalars(select(Pool).where(IS_FILLED))
             if features.count_due(session, pool) is not None and not features.is_under_way(session, pool, now=_now())
+            if not _is_growing(pool)
         ]
     return [slug for _, _, slug in sorted(due)]
 
@@ -80,9 +82,13 @@ def prepare_pool(
 
 def _compute(database: Database, pool: Pool, due: int, on_step: OnStep) -> Features:
     with database.read() as session:
-        images = read_pool_images(session, pool)
+        images = read_pool_images(session, pool)[: pool.n_images]  # some may have been added since
     learner = make_learner(pool.learner, len(pool.classes), pool.image_shape)
     return learner.prepare(images, sample=features.draw_sample(pool.n_images, due), on_step=on_step)
+
+
+def _is_growing(pool: Pool) -> bool:
+    return pool.grown_at is not None and (_now() - pool.grown_at).total_seconds() < QUIET_SECONDS
 
 
 def _store(write: Write, set_id: int, found: Features) -> int:

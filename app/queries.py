@@ -7,13 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from app import events, features, rounds
 from app.errors import NotFound
 from app.events import EVENTS, LabelEventView
 from app.features import Preparation
-from app.models import Annotator, Answer, FailedRound, Image, Label, LabelEvent, Lease, OracleRun, Pool, Round
+from app.models import (
+    IS_FILLED,
+    Annotator,
+    Answer,
+    Blob,
+    FailedRound,
+    Image,
+    Label,
+    LabelEvent,
+    Lease,
+    OracleRun,
+    Pool,
+    Round,
+)
 from app.paging import page_of
 
 
@@ -85,7 +98,7 @@ class PoolMeasures:
 
 
 def measure_pools(session: Session, *, now: dt.datetime) -> list[PoolMeasures]:
-    return [_measure(session, pool, now) for pool in session.scalars(select(Pool).order_by(Pool.id))]
+    return [_measure(session, pool, now) for pool in session.scalars(select(Pool).where(IS_FILLED).order_by(Pool.id))]
 
 
 def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
@@ -109,7 +122,7 @@ def _measure(session: Session, pool: Pool, now: dt.datetime) -> PoolMeasures:
 
 def list_pools(session: Session, *, after: int = 0, limit: int = 100) -> tuple[Sequence[Pool], int | None]:
     """Pools by id."""
-    rows = session.scalars(select(Pool).where(Pool.id > after).order_by(Pool.id).limit(limit + 1)).all()
+    rows = session.scalars(select(Pool).where(Pool.id > after, IS_FILLED).order_by(Pool.id).limit(limit + 1)).all()
     return page_of(rows, limit, lambda pool: pool.id)
 
 
@@ -206,6 +219,23 @@ def get_image(session: Session, image_id: int, *, with_held_out: bool) -> tuple[
     if row is None:
         raise NotFound(f"There is no image {image_id}.", image_id=image_id)
     return row[0], row[1], row[2]
+
+
+def find_blob(session: Session, sha256: str, *, with_content: bool = False) -> Blob | None:
+    """The original of these bytes, if it is kept."""
+    return session.get(Blob, sha256, options=[undefer(Blob.content)] if with_content else [])
+
+
+def get_blob(session: Session, image: Image) -> Blob:
+    """The original of an image with its bytes.
+
+    Raises:
+        NotFound: it has none, as images of a data set.
+    """
+    blob = find_blob(session, image.sha256, with_content=True) if image.name is not None else None
+    if blob is None:
+        raise NotFound(f"Of image {image.id} there is no original.", image_id=image.id)
+    return blob
 
 
 def _is_image(image_id: int, with_held_out: bool) -> tuple[ColumnElement[bool], ...]:

@@ -2,12 +2,12 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Table, bindparam, exists, func, insert, select
+from sqlalchemy import Table, and_, bindparam, exists, func, insert, select
 from sqlalchemy.orm import Session, aliased, undefer
 
 from app import features
@@ -22,6 +22,7 @@ from app.models import (
     Pool,
     RankedImage,
     Round,
+    TestedOn,
 )
 
 
@@ -31,11 +32,28 @@ class TrainingSet:
 
     The order is (round asked, rank asked, position). It does not depend on the order of the answers: the same labels
     give the same model, in whatever order they were given.
+
+    Held out are the h labels that were asked by chance: where a pool has no test images they take their place. Those of
+    round 0 are not among them, for then everything comes by chance.
     """
 
     positions: NDArray[np.int64]
     values: NDArray[np.int64]
     last_event_id: int
+    held_out: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    held_out_values: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, int, bool]], last_event_id: int, *, hold_out: bool) -> Self:
+        """From position, value and "was it asked by chance after round 0" of each label, in the order of training."""
+        table = np.array(rows, np.int64).reshape(len(rows), 3)  # (n + h, 3)
+        is_out = table[:, 2].astype(np.bool_) & hold_out
+        known, out = table[~is_out], table[is_out]
+        return cls(known[:, 0], known[:, 1], last_event_id, out[:, 0], out[:, 1])
+
+    def __len__(self) -> int:
+        """How many labels, those that are held out included."""
+        return len(self.positions) + len(self.held_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +62,19 @@ class Outcome:
 
     `ranking` holds image ids (n,), `confidence` (n,) and `prediction` (n,) belong to them. `numerics` says what
     the last bits depend on besides the labels: see `Learner.numerics`. `validation_correct` is None if the pool has no
-    validation images. Without a label the model knows no confidence and predicts nothing.
+    validation images, `test_correct` while the test images are not counted yet. `n_images` and `n_classes` say what the
+    pool had. Without a label the model knows no confidence and predicts nothing.
     """
 
     state: bytes
     steps: int
     validation_correct: int | None
     validation_total: int
+    test_correct: int | None
     test_total: int
+    tested_on: TestedOn | None
+    n_images: int
+    n_classes: int
     fit_ms: float
     rank_ms: float
     ranking: NDArray[np.int64]
@@ -143,14 +166,17 @@ def _has_to_forget(session: Session, pool: Pool, newest: NewestRound) -> bool:
     )
 
 
-def read_training_set(session: Session, pool: Pool) -> TrainingSet:
+def read_training_set(session: Session, pool: Pool, *, hold_out: bool | None = None) -> TrainingSet:
     """All current labels of annotators, and the newest event of the pool, read from one state of the database.
 
-    Labels of models are left out: no model learns from them.
+    Labels of models are left out: no model learns from them. Those that were asked by chance are held out unless the
+    pool has test images, or as `hold_out` says.
     """
+    if hold_out is None:
+        hold_out = not session.scalar(select(exists().where(Image.pool_id == pool.id, Image.split == "test")))
     last = session.scalar(select(func.max(LabelEvent.id)).where(LabelEvent.pool_id == pool.id)) or 0
     rows = session.execute(
-        select(Image.position, Label.value)
+        select(Image.position, Label.value, and_(LabelEvent.asked_by == "chance", Round.number > 0))
         .join(LabelEvent, LabelEvent.id == Label.event_id)
         .join(Round, Round.id == LabelEvent.round_id)
         .join(Image, Image.id == Label.image_id)
@@ -158,8 +184,7 @@ def read_training_set(session: Session, pool: Pool) -> TrainingSet:
         .order_by(Round.number, LabelEvent.rank.nulls_last(), Image.position)
     ).all()
     # Plain tuples: NumPy takes fifty times as long to convert rows.
-    table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), 2)  # (n, 2)
-    return TrainingSet(table[:, 0], table[:, 1], last)
+    return TrainingSet.of([(row[0], row[1], bool(row[2])) for row in rows], last, hold_out=hold_out)
 
 
 def record_failure(session: Session, pool: Pool, number: int, error: str, *, now: dt.datetime) -> None:
@@ -226,12 +251,15 @@ def store(
         pool_id=previous.pool_id,
         number=previous.number + 1,
         last_event_id=training.last_event_id,
-        n_labels=len(training.positions),
+        n_labels=len(training),
         steps=outcome.steps,
         validation_correct=outcome.validation_correct,
         validation_total=outcome.validation_total,
-        test_correct=None if outcome.test_total else 0,
+        test_correct=outcome.test_correct,
         test_total=outcome.test_total,
+        tested_on=outcome.tested_on,
+        n_images=outcome.n_images,
+        n_classes=outcome.n_classes,
         fit_ms=outcome.fit_ms,
         rank_ms=outcome.rank_ms,
         state=outcome.state,

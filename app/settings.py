@@ -31,6 +31,13 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest body of labels that is read, in bytes; others may have 65,536."
     )
+    max_upload_bytes: int = Field(
+        default=100_000_000, ge=1024, description="Largest request that brings images, in bytes."
+    )
+    max_pool_bytes: int = Field(
+        default=50_000_000_000, ge=1024, description="How much the originals of a pool may take, in bytes."
+    )
+    max_pool_images: int = Field(default=1_000_000, ge=1, description="How many images a pool may have.")
     trusted_proxies: list[str] = Field(
         default_factory=list,
         description="Addresses of reverse proxies whose X-Forwarded-For and -Proto are believed, as a JSON list.",

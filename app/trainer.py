@@ -14,11 +14,11 @@ from app.db import Database, Write
 from app.errors import FeaturesDamaged
 from app.learning.learners import make_learner
 from app.learning.names import PREPARING
-from app.models import Pool, Round
+from app.models import IS_FILLED, Pool, Round
 from app.opinions import Opinion
-from app.pools import read_arrays
+from app.pools import PoolArrays, read_arrays
 from app.rounds import TrainingSet
-from app.training import PreparedPool, prepare, read_features, train, warm_up
+from app.training import PreparedPool, go_on_from, prepare, read_features, train, warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ class Trainer:
         self._database = database
         self._write = write or database.write_together
         self._retry_seconds = retry_seconds
-        self._prepared: dict[tuple[int, int | None], PreparedPool] = {}  # by pool and features
+        self._arrays: dict[int, tuple[dt.datetime | None, PoolArrays]] = {}  # by pool, with when it had grown last
+        self._prepared: dict[tuple[int, ...], PreparedPool] = {}  # by pool, features and how many images of which kind
         self._make_learner = cache(make_learner)  # one for all pools of a kind: compiling takes a second
         self._retry_at: dict[int, float] = {}
         self._count_at: dict[int, float] = {}
@@ -43,7 +44,7 @@ class Trainer:
         """
         self._database.check()  # here, because the first page must not wait for it
         with self._database.read() as session:
-            pools = session.scalars(select(Pool)).all()
+            pools = session.scalars(select(Pool).where(IS_FILLED, Pool.n_images > 0)).all()
         for pool in pools:
             with self._database.read() as session:
                 set_id = features.find_ready(session, pool)
@@ -57,7 +58,7 @@ class Trainer:
     def run_one(self) -> bool:
         """Train what is due, or else count one round's test images; return whether there was anything to do."""
         with self._database.read() as session:
-            pools = session.scalars(select(Pool).order_by(Pool.id)).all()
+            pools = session.scalars(select(Pool).where(IS_FILLED).order_by(Pool.id)).all()
         found = [self._train_if_due(pool) for pool in pools]  # all of them: each pool gets its turn
         return any(found) or self._count_test()
 
@@ -67,6 +68,7 @@ class Trainer:
         with self._database.read() as session:
             if not rounds.is_due(session, pool):
                 return False
+            pool = session.get_one(Pool, pool.id)  # read in one state with its labels: it may have grown
             previous = rounds.get_newest_round(session, pool, with_state=True)
             training = rounds.read_training_set(session, pool)
             set_id = features.find_ready(session, pool)
@@ -86,7 +88,7 @@ class Trainer:
         if uncounted is None or pool is None:
             return False
         try:
-            prepared = self._load(pool, uncounted.feature_set_id)
+            prepared = self._load(pool, uncounted.feature_set_id, uncounted)
             if prepared.make_test_ready(in_parts=True):
                 return True  # a part of them: a round may have become due meanwhile
             correct = prepared.count_right_on_test(uncounted.state)
@@ -100,7 +102,9 @@ class Trainer:
     def _train(
         self, pool: Pool, previous: Round, training: TrainingSet, set_id: int | None, opinion: Opinion | None
     ) -> None:
-        outcome = train(self._load(pool, set_id), previous.state, training, opinion, number=previous.number + 1)
+        prepared = self._load(pool, set_id)
+        state = go_on_from(prepared, previous.state, previous.n_classes)
+        outcome = train(prepared, state, training, opinion, number=previous.number + 1)
         store = partial(
             rounds.store,
             previous=previous,
@@ -114,7 +118,7 @@ class Trainer:
             right = f"{outcome.validation_correct}/{outcome.validation_total} right on validation, "
             logger.info(
                 "%s: round %d, %d labels, %sfit %.1f ms, ranking %.1f ms",
-                *(pool.slug, previous.number + 1, len(training.positions)),
+                *(pool.slug, previous.number + 1, len(training)),
                 *(right if outcome.validation_total else "", outcome.fit_ms, outcome.rank_ms),
             )
 
@@ -129,16 +133,36 @@ class Trainer:
 
         self._write(record)
 
-    def _load(self, pool: Pool, set_id: int | None) -> PreparedPool:
-        """The pool with these features of its images. Those of before are dropped: nothing is asked by them again."""
-        if (pool.id, set_id) not in self._prepared:
-            loaded = next((known for (pool_id, _), known in self._prepared.items() if pool_id == pool.id), None)
+    def _load(self, pool: Pool, set_id: int | None, of: Round | None = None) -> PreparedPool:
+        """The pool with these features of its images, as it is or as a round knew it.
+
+        What is older is dropped: nothing is asked by it again.
+        """
+        arrays = self._read_arrays(pool)
+        n_images, n_classes, n_test = pool.n_images, len(pool.classes), len(arrays.test)
+        if of is not None:
+            n_images, n_classes, n_test = of.n_images, of.n_classes, of.test_total
+        key = (pool.id, set_id or 0, n_images, n_classes, n_test)
+        if key not in self._prepared:
             with self._database.read() as session:
-                arrays = loaded.arrays if loaded else read_arrays(session, pool)
                 known = read_features(session, set_id)
-            for older in [key for key in self._prepared if key[0] == pool.id and (key[1] or 0) < (set_id or 0)]:
+            for older in [each for each in self._prepared if each[0] == pool.id and each < key]:
                 del self._prepared[older]
-            self._prepared[pool.id, set_id] = prepare(
-                pool, arrays, known, feature_set_id=set_id, make=self._make_learner
+            self._prepared[key] = prepare(
+                pool,
+                arrays.head(n_images, n_test),
+                known,
+                feature_set_id=set_id,
+                n_classes=n_classes,
+                make=self._make_learner,
             )
-        return self._prepared[pool.id, set_id]
+        return self._prepared[key]
+
+    def _read_arrays(self, pool: Pool) -> PoolArrays:
+        """The images, read again once some were added."""
+        grown_at, arrays = self._arrays.get(pool.id, (None, None))
+        if arrays is None or grown_at != pool.grown_at:
+            with self._database.read() as session:
+                arrays = read_arrays(session, pool)
+            self._arrays[pool.id] = (pool.grown_at, arrays)
+        return arrays

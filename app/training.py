@@ -11,7 +11,7 @@ from app import features
 from app.learning.learner import NO_FEATURES, Features, LabeledImages, Learner, PoolImages, find_right, fit_and_rank
 from app.learning.learners import make_learner
 from app.learning.names import PREPARING
-from app.models import Pool
+from app.models import Pool, TestedOn
 from app.opinions import Opinion
 from app.pools import PoolArrays
 from app.rounds import Outcome, TrainingSet
@@ -24,8 +24,9 @@ MakeLearner = Callable[[str, int, tuple[int, ...]], Learner]
 class PreparedPool:
     """A pool in memory with its learner: all that its rounds are computed from.
 
-    `feature_set_id` says which features those are, if they are stored. The test images are made ready part by part,
-    because that may take seconds.
+    `feature_set_id` says which features those are, if they are stored, and `n_classes` how many classes the learner
+    tells apart: the pool may have got further ones. The test images are made ready part by part, because that may take
+    seconds.
     """
 
     pool: Pool
@@ -33,6 +34,7 @@ class PreparedPool:
     learner: Learner
     images: PoolImages
     validation: LabeledImages
+    n_classes: int
     feature_set_id: int | None = None
     _tested: list[LabeledImages] = field(default_factory=list)
 
@@ -62,19 +64,21 @@ def prepare(
     known: Features = NO_FEATURES,
     *,
     feature_set_id: int | None = None,
+    n_classes: int | None = None,
     make: MakeLearner = make_learner,
 ) -> PreparedPool:
-    """Put a pool and what its learner knows of its images together.
+    """Put a pool and what its learner knows of its images together, with all its classes or those of then.
 
     `make` may return a learner that pools of the same kind share.
 
     Raises:
         ValueError: the pool names a learner that this program does not know.
     """
-    learner = make(pool.learner, len(pool.classes), pool.image_shape)
+    n_classes = n_classes or len(pool.classes)
+    learner = make(pool.learner, n_classes, pool.image_shape)
     images = PoolImages(arrays.images, known)
     validation = _embed(learner, images, arrays.validation)
-    return PreparedPool(pool, arrays, learner, images, validation, feature_set_id)
+    return PreparedPool(pool, arrays, learner, images, validation, n_classes, feature_set_id)
 
 
 def read_features(session: Session, set_id: int | None) -> Features:
@@ -95,10 +99,17 @@ def warm_up(prepared: PreparedPool) -> None:
     learner.choose(state, prepared.images, one, strategy=prepared.pool.strategy, count=1, seed=(0,))
 
 
+def go_on_from(prepared: PreparedPool, state: bytes, n_classes: int) -> bytes:
+    """What to train from after a round that knew so many classes: its state, or a new one if there are more by now."""
+    return state if n_classes == prepared.n_classes else prepared.learner.initial()
+
+
 def train(
     prepared: PreparedPool, state: bytes, training: TrainingSet, opinion: Opinion | None = None, *, number: int
 ) -> Outcome:
     """Round `number` from the state before it and its n labels. There may be none, if the learner has features.
+
+    Without test images it counts right answers on what was asked by chance and is held out.
 
     Raises:
         TrainingDiverged: the state that came out is not finite.
@@ -115,16 +126,22 @@ def train(
         strategy=pool.strategy,
         count=pool.queue_size,
         seed=(pool.id, number),
-        second_opinion=opinion.classes if opinion else None,
+        second_opinion=opinion.classes[: len(arrays.images)] if opinion else None,
+        held_out=training.held_out,
         clock=time.perf_counter,
     )
     knows = len(training.positions) > 0
+    tested_on, test_correct, test_total = _test(prepared, ranked.fit.state, training)
     return Outcome(
         state=ranked.fit.state,
         steps=ranked.fit.steps,
         validation_correct=ranked.fit.correct,
         validation_total=len(arrays.validation),
-        test_total=len(arrays.test),
+        test_correct=test_correct,
+        test_total=test_total,
+        tested_on=tested_on,
+        n_images=len(arrays.images),
+        n_classes=prepared.n_classes,
         fit_ms=ranked.fit_ms,
         rank_ms=ranked.rank_ms,
         ranking=arrays.image_ids[ranked.batch.positions],
@@ -132,6 +149,16 @@ def train(
         prediction=ranked.batch.prediction if knows else None,
         numerics=prepared.learner.numerics(),
     )
+
+
+def _test(prepared: PreparedPool, state: bytes, training: TrainingSet) -> tuple[TestedOn | None, int | None, int]:
+    """What is tested on, how many are right, of how many. Test images are counted later: `Round.test_correct`."""
+    if len(prepared.arrays.test):
+        return "test", None, len(prepared.arrays.test)
+    if not len(training.held_out):
+        return None, 0, 0
+    answers = prepared.learner.predict(state, prepared.images, training.held_out).argmax(axis=1)  # (h, K) -> (h,)
+    return "chance", int((answers == training.held_out_values).sum()), len(training.held_out)
 
 
 def _embed(learner: Learner, pool: PoolImages, others: LabeledImages) -> LabeledImages:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import rounds
 from app.changes import Change, note
-from app.models import FailedRound, Pool, TrainerState, TrainerStatus
+from app.models import IS_FILLED, FailedRound, Pool, TrainerState, TrainerStatus
 from app.rounds import NewestRound
 
 HEARTBEAT_SECONDS = 5.0
@@ -161,7 +161,7 @@ def measure_silence(session: Session, pid: int, *, since: dt.datetime, now: dt.d
 
 def is_round_due(session: Session) -> bool:
     """Whether any pool waits for a round."""
-    return any(rounds.is_due(session, pool) for pool in session.scalars(select(Pool)))
+    return any(rounds.is_due(session, pool) for pool in session.scalars(select(Pool).where(IS_FILLED)))
 
 
 def _drop(session: Session, which: ColumnElement[bool]) -> None:

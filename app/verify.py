@@ -25,7 +25,7 @@ from app.models import LabelEvent, Pool, RankedImage, Round
 from app.pools import PoolArrays, order_first, read_arrays
 from app.rounds import Outcome, TrainingSet
 from app.standing import compare_standing
-from app.training import PreparedPool, prepare, read_features, train
+from app.training import PreparedPool, go_on_from, prepare, read_features, train
 
 _RANKED = (
     select(RankedImage.image_id, RankedImage.confidence, RankedImage.prediction)
@@ -75,7 +75,7 @@ def verify_pool(database: Database, pool: Pool, on_round: Callable[[int, int], N
             return Verdict(difference)
         last = session.scalar(select(func.max(Round.number)).where(Round.pool_id == pool.id)) or 0
     rounds = _Rounds(pool, arrays, _History(history))
-    state = rounds.initial
+    state = b""
     gaps = []
     for number in range(last + 1):
         with database.read() as session:
@@ -102,7 +102,7 @@ class _History:
         self._fold = Fold()
         self._n_folded = 0
 
-    def training_set(self, last_event_id: int) -> TrainingSet:
+    def training_set(self, last_event_id: int, *, hold_out: bool) -> TrainingSet:
         """The labels after that event, from the events alone, in the order of training."""
         n_seen = bisect_right(self._events, last_event_id, key=lambda event: event.id)
         if n_seen < self._n_folded:  # only a damaged round saw less than the one before it
@@ -111,12 +111,12 @@ class _History:
             self._fold.add(event)
         self._n_folded = n_seen
         rows = sorted(
-            (event.round, NO_RANK if event.rank is None else event.rank, event.position, event.value)
+            (event.round, NO_RANK if event.rank is None else event.rank, event.position, event.value, event.asked_by)
             for event in self._fold.labels.values()
             if event.value is not None and event.source != "model"
         )
-        table = np.array(rows, np.int64).reshape(len(rows), 4)  # (n, 4)
-        return TrainingSet(table[:, 2], table[:, 3], last_event_id)
+        found = [(at, value, number > 0 and by == "chance") for number, _, at, value, by in rows]
+        return TrainingSet.of(found, last_event_id, hold_out=hold_out)
 
 
 class _Rounds:
@@ -125,7 +125,8 @@ class _Rounds:
     def __init__(self, pool: Pool, arrays: PoolArrays, history: _History) -> None:
         self._pool, self._arrays, self._history = pool, arrays, history
         self._prepared: PreparedPool | None = None
-        self.initial = make_learner(pool.learner, len(pool.classes), pool.image_shape).initial()
+        self._basis: tuple[int | None, int, int, int] | None = None
+        self._n_classes = 0  # of the round that was verified last
 
     def verify(self, session: Session, number: int, state: bytes) -> _RoundVerdict:
         """Round `number`, computed from the state before it."""
@@ -137,49 +138,63 @@ class _Rounds:
         if stored is None:
             return _RoundVerdict(state, Difference(place, "nothing", "a round"))
         if number == 0:
-            return _RoundVerdict(state, first_difference(self._round_0(session, place, stored)))
-        prepared = self._take_features(session, stored.feature_set_id)
+            self._n_classes = stored.n_classes
+            initial = make_learner(pool.learner, stored.n_classes, pool.image_shape).initial()
+            return _RoundVerdict(initial, first_difference(self._round_0(session, place, stored, initial)))
+        prepared = self._take(session, stored)
         version = PREPARING.get(pool.learner, 0)
         if prepared.images.features.version != version:
             made = Difference(f"{place}, version of the features", str(prepared.images.features.version), str(version))
             return _RoundVerdict(state, made)
-        training, model_id = self._history.training_set(stored.last_event_id), stored.trained_model_id
+        training = self._history.training_set(stored.last_event_id, hold_out=stored.tested_on != "test")
+        model_id = stored.trained_model_id
         opinion = None if model_id is None else opinions.read_opinion(session, pool, model_id)
+        state = go_on_from(prepared, state, self._n_classes)
+        self._n_classes = prepared.n_classes
         outcome = train(prepared, state, training, opinion, number=number)
         after = outcome.state
         pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
         if stored.test_correct is not None:  # else it is still being counted
-            n_right = prepared.count_right_on_test(after)
+            n_right = outcome.test_correct
+            if n_right is None:
+                n_right = prepared.count_right_on_test(after)
             pairs.append((f"{place}, right on test", stored.test_correct, n_right))
         difference = first_difference(pairs)
         if difference is None or stored.numerics == outcome.numerics:
             return _RoundVerdict(after, difference)
         return self._measure(session, place, stored, training, prepared)
 
-    def _round_0(self, session: Session, place: str, stored: Round) -> Iterator[tuple[str, object, object]]:
+    def _round_0(
+        self, session: Session, place: str, stored: Round, initial: bytes
+    ) -> Iterator[tuple[str, object, object]]:
         """The untrained model, which ranks by position or by chance and knows no confidence."""
-        pool, arrays = self._pool, self._arrays
-        yield f"{place}, the model's state", stored.state, self.initial
+        pool, arrays = self._pool, self._arrays.head(stored.n_images, stored.test_total)
+        yield f"{place}, the model's state", stored.state, initial
         yield f"{place}, how it asks", stored.asked_by, "chance" if pool.learner in PREPARING else "strategy"
         yield f"{place}, labels", stored.n_labels, 0
         right = count_right_untrained(arrays.validation) if len(arrays.validation) else None
         yield f"{place}, right on validation", stored.validation_correct, right
         yield f"{place}, right on test", stored.test_correct, count_right_untrained(arrays.test)
         found = [tuple(row) for row in session.execute(_RANKED, {"round_id": stored.id})]
-        computed = [(image_id, None, None) for image_id in arrays.image_ids[order_first(pool)].tolist()]
+        computed = [
+            (image_id, None, None) for image_id in arrays.image_ids[order_first(pool, stored.n_images)].tolist()
+        ]
         yield f"{place}, length of the ranking", len(found), len(computed)
         for rank, pair in enumerate(zip(found, computed, strict=False)):
             yield f"{place}, rank {rank} (image, confidence, prediction)", *pair
 
-    def _take_features(self, session: Session, set_id: int | None) -> PreparedPool:
-        """The pool with the features that a round was computed from.
+    def _take(self, session: Session, stored: Round) -> PreparedPool:
+        """The pool as a round knew it, with the features that the round was computed from.
 
         Raises:
             FeaturesDamaged
         """
-        if self._prepared is None or set_id != self._prepared.feature_set_id:
-            known = read_features(session, set_id)
-            self._prepared = prepare(self._pool, self._arrays, known, feature_set_id=set_id)
+        n_test = stored.test_total if stored.tested_on == "test" else 0
+        basis = (stored.feature_set_id, stored.n_images, stored.n_classes, n_test)
+        if self._prepared is None or basis != self._basis:
+            set_id, n_images, n_classes, _ = self._basis = basis
+            arrays, known = self._arrays.head(n_images, n_test), read_features(session, set_id)
+            self._prepared = prepare(self._pool, arrays, known, feature_set_id=set_id, n_classes=n_classes)
         return self._prepared
 
     def _measure(
@@ -191,7 +206,7 @@ class _Rounds:
             confidence_gap = _measure_confidences(session, stored, prepared)
         except ValueError as error:
             return _RoundVerdict(state, Difference(f"{place}, the model's state", str(error), "a state"))
-        difference = first_difference([(f"{place}, labels", stored.n_labels, len(training.positions))])
+        difference = first_difference([(f"{place}, labels", stored.n_labels, len(training))])
         accuracy_gap = 0.0
         for name, correct, total in (
             ("validation", stored.validation_correct, stored.validation_total),
@@ -232,7 +247,7 @@ def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
 
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
     yield f"{place}, how it asks", stored.asked_by, "strategy"
-    yield f"{place}, labels", stored.n_labels, len(training.positions)
+    yield f"{place}, labels", stored.n_labels, len(training)
     yield f"{place}, steps", stored.steps, outcome.steps
     yield f"{place}, right on validation", stored.validation_correct, outcome.validation_correct
     yield f"{place}, validation images", stored.validation_total, outcome.validation_total

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-PARTS = ("startup", "oracle", "pools", "latency", "looking", "writes", "memory")
+PARTS = ("startup", "oracle", "pools", "latency", "looking", "writes", "memory", "importing")
 
 
 def main() -> int:

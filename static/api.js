@@ -4,14 +4,15 @@
  * @typedef {{ correct: number, total: number, accuracy: number, interval: [number, number] }} Accuracy
  * @typedef {"strategy" | "chance" | "review"} AskedBy
  * @typedef {{ number: number, n_labels: number, asked_by: AskedBy, validation: Accuracy | null, test: Accuracy | null,
- *   steps: number, fit_ms: number }} Round
+ *   tested_on: "test" | "chance" | null, steps: number, fit_ms: number }} Round
  * @typedef {{ images: number, labeled: number, unlabeled: number, human: number, oracle: number,
  *   model: number }} Counts
  * @typedef {{ status: "absent" | "loading" | "idle" | "running" | "failed", message: string | null }} Training
  * @typedef {{ n_images: number, n_all: number, step: string, share: number,
  *   seconds_left: number | null }} Preparation
- * @typedef {{ slug: string, created_at: string, classes: string[], batch_size: number, counts: Counts, round: Round,
- *   until_round: number, training: Training, preparation: Preparation | null }} Pool
+ * @typedef {{ slug: string, created_at: string, classes: string[], class_order: number[], chance_every: number | null,
+ *   batch_size: number, counts: Counts, round: Round, until_round: number, training: Training,
+ *   preparation: Preparation | null }} Pool
  * @typedef {{ image_id: number, url: string, prediction: number | null, confidence: number | null,
  *   asked_by: AskedBy }} Leased
  * @typedef {{ unlabeled: number, with_others: number, skipped: number, next_free_at: string | null }} Shortage
@@ -183,14 +184,17 @@ export class Api {
 }
 
 /**
+ * The answer's JSON; any failure is an ApiError.
  * @param {string} method
  * @param {string} url
- * @param {object} [body]
+ * @param {object | FormData} [body] a form brings files
+ * @param {number} [timeoutMs]
  */
-async function request(method, url, body) {
+export async function request(method, url, body, timeoutMs = TIMEOUT_MS) {
   /** @type {RequestInit & { headers: Record<string, string> }} */
-  const options = { method, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(TIMEOUT_MS) };
-  if (body !== undefined) {
+  const options = { method, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(timeoutMs) };
+  if (body instanceof FormData) options.body = body;
+  else if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
     options.keepalive = true; // an answer under way arrives even if the page is closed

@@ -179,6 +179,15 @@ export class Batch {
     return this.tiles.find((tile) => tile.imageId === imageId) ?? null;
   }
 
+  /**
+   * All tiles, from this one on and round the end.
+   * @param {Tile} tile
+   */
+  listFrom(tile) {
+    const index = this.tiles.indexOf(tile);
+    return [...this.tiles.slice(index), ...this.tiles.slice(0, index)];
+  }
+
   /** @param {Tile} tile */
   select(tile) {
     const index = this.tiles.indexOf(tile);

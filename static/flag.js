@@ -5,6 +5,7 @@
  * @import { Tile } from "./batch.js"
  */
 import { findIn } from "./find.js";
+import { copyPicture } from "./pictures.js";
 
 /**
  * @param {HTMLDialogElement} dialog
@@ -23,7 +24,7 @@ export function makeFlagDialog(dialog, onRemark) {
   return (about) => {
     tile = about;
     field.value = "";
-    findIn(dialog, "[data-flag-picture]").setAttribute("src", about.picture.src);
+    copyPicture(findIn(dialog, "[data-flag-picture]"), about.picture);
     dialog.showModal();
     field.focus();
   };

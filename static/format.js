@@ -41,6 +41,20 @@ export function interval([low, high]) {
 }
 
 /**
+ * "18 of 20; 95 % interval 69.9–97.2 %".
+ * @param {Accuracy} accuracy
+ * @param {string} of what was counted, if that is worth a word
+ */
+export function ofHowMany(accuracy, of = "") {
+  return `${count(accuracy.correct)} of ${count(accuracy.total)}${of && ` ${of}`}; ${confidence(accuracy)}`;
+}
+
+/** @param {Accuracy} accuracy */
+export function confidence(accuracy) {
+  return `95${SPACE}% interval ${interval(accuracy.interval)}`;
+}
+
+/**
  * "1 image", "2 images".
  * @param {number} n
  * @param {string} noun
@@ -56,11 +70,12 @@ export function plural(n, noun) {
  */
 export function change(now, then) {
   if (now === null || then === null) return null;
+  const points = `${signed((now.accuracy - then.accuracy) * 100, 2)} points`;
+  if (now.accuracy === then.accuracy) return "no change";
+  if (now.total !== then.total) return points; // of other images: how many are right says nothing
   const images = now.correct - then.correct;
-  if (images === 0) return "no change";
-  const points = (now.accuracy - then.accuracy) * 100;
   const noun = Math.abs(images) === 1 ? "image" : "images";
-  return `${signed(images)} ${noun} (${signed(points, 2)} points)`;
+  return `${signed(images)} ${noun} (${points})`;
 }
 
 /**

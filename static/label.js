@@ -2,16 +2,19 @@
  * The labeling page, put together. Needs [data-label-page] with the pool as JSON in data-pool, the name in
  * data-annotator, data-lease-seconds; inside it [data-work] (see tiles.js and shortage.js), [data-model] (see
  * progress.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], the
- * dialogs [data-keys] with [data-characters-switch], and [data-flag-dialog] (see flag.js). A form [data-logout] may
- * stand anywhere.
+ * dialogs [data-keys] with [data-characters-switch], and [data-flag-dialog] (see flag.js). The buttons of the pad have
+ * their keys in data-key. A form [data-logout] may stand anywhere. Not every pool offers [data-zoom] (see zoom.js),
+ * [data-find] with [data-finder] (see finder.js), and [data-guide] with [data-guideline].
  *
  * @import { Pool } from "./api.js"
  */
 import { Api } from "./api.js";
 import { Asking } from "./asking.js";
 import { Connection } from "./connection.js";
+import { offerDialog } from "./dialogs.js";
 import { Events } from "./events.js";
-import { findIn } from "./find.js";
+import { findAllIn, findIn } from "./find.js";
+import { Finder } from "./finder.js";
 import { makeFlagDialog } from "./flag.js";
 import { plural } from "./format.js";
 import { Held } from "./held.js";
@@ -25,14 +28,17 @@ import { Progress } from "./progress.js";
 import { ShortageView } from "./shortage.js";
 import { listenToKeys } from "./shortcuts.js";
 import { Store } from "./store.js";
+import { paint } from "./swatches.js";
 import { TilesView } from "./tiles.js";
 import { describeTrouble } from "./trouble.js";
+import { Zoom } from "./zoom.js";
 
 const WAITING_MS = 400; // answers that are stored sooner are not worth a word
 const LEAVING_MS = 5_000; // the longest that logging out waits for images to be given back
 
 const page = findIn(document, "[data-label-page]");
 const find = (/** @type {string} */ selector) => findIn(page, selector);
+const has = (/** @type {string} */ selector) => page.querySelector(selector) !== null;
 const findDialog = (/** @type {string} */ selector) => /** @type {HTMLDialogElement} */ (find(selector));
 const findBox = (/** @type {string} */ selector) => /** @type {HTMLInputElement} */ (find(selector));
 /** @type {Pool} */
@@ -85,7 +91,7 @@ const leases = new Leases({
 const events = new Events(api.streamUrl);
 const preferences = new Store("inkling:preferences:");
 
-view.on("answer", (value) => labeling.answer(value));
+view.on("answer", answer);
 view.on("select", (tile) => labeling.select(tile));
 progress.on("pool", (pool) => {
   preparation.show(pool);
@@ -110,21 +116,46 @@ offerSwitch("characters", "[data-characters-switch]", true, (isOn) => {
   page.toggleAttribute("data-characters-off", !isOn);
 });
 leaveBeforeLogout();
-const showKeys = offerKeys();
-const showFlag = offerFlag();
+const zoom = has("[data-zoom]") ? new Zoom(find("[data-picture]"), find("[data-zoom]")) : null;
+view.on("picture", () => zoom?.reset());
+for (const swatch of findAllIn(page, ".swatch")) paint(swatch, Number(swatch.dataset.index));
+const finder = has("[data-finder]") ? makeFinder() : null;
 const actions = {
-  digit: (/** @type {number} */ value) => labeling.answer(value),
+  values: new Map(
+    Array.from(findAllIn(page, "[data-key]"), ({ dataset: { key, value } }) => [key ?? "", Number(value)]),
+  ),
+  answer,
   skip: () => labeling.skip(),
-  flag: showFlag,
+  flag: offerFlag(),
   undo: () => labeling.undo(),
   move: (/** @type {number} */ step) => labeling.move(step),
-  help: showKeys,
+  isZoomed: () => zoom?.isZoomed ?? false,
+  pan: (/** @type {number} */ right, /** @type {number} */ down) => zoom?.pan(right, down),
+  help: offerDialog(findDialog("[data-keys]"), find("[data-help]")),
+  find: finder && offerDialog(findDialog("[data-finder]"), find("[data-find]"), () => finder.open(labeling.current)),
+  zoom: zoom && (() => zoom.toggle()),
+  guide: has("[data-guide]") ? offerDialog(findDialog("[data-guideline]"), find("[data-guide]")) : null,
 };
 listenToKeys(actions, () => findBox("[data-characters-switch]").checked);
 
 progress.refresh(pool);
 outbox.drain(); // what an earlier visit left; the end of it asks for the images
 events.open();
+
+/** @param {number} value */
+function answer(value) {
+  if (labeling.current !== null) finder?.learn(value);
+  labeling.answer(value);
+}
+
+function makeFinder() {
+  const classes = { classes: pool.classes, buttons: pool.class_order };
+  return new Finder(findDialog("[data-finder]"), classes, (tile, value) => {
+    const isThis = tile === labeling.current;
+    notices.toggle("found", "warn", !isThis && "Another image came meanwhile: nothing was answered.");
+    if (isThis) answer(value);
+  });
+}
 
 function followChanges() {
   events.on("round", ({ number }) => {
@@ -211,26 +242,8 @@ function leaveBeforeLogout() {
   });
 }
 
-function offerKeys() {
-  const dialog = findDialog("[data-keys]");
-  const show = () => dialog.showModal();
-  find("[data-help]").addEventListener("click", show);
-  closeByBackdrop(dialog);
-  return show;
-}
-
 function offerFlag() {
   const dialog = findDialog("[data-flag-dialog]");
   const ask = makeFlagDialog(dialog, (tile, remark) => labeling.flag(tile, remark));
-  const show = () => labeling.current && ask(labeling.current);
-  find("[data-flag]").addEventListener("click", show);
-  closeByBackdrop(dialog);
-  return show;
-}
-
-/** @param {HTMLDialogElement} dialog */
-function closeByBackdrop(dialog) {
-  dialog.addEventListener("click", ({ target }) => {
-    if (target === dialog) dialog.close();
-  });
+  return offerDialog(dialog, find("[data-flag]"), () => labeling.current && ask(labeling.current));
 }

@@ -4,15 +4,16 @@
  * labels, labels-note, asked, round, until, fit, curve. data-asked of `asked` says which images the learner asks.
  * Rounds are compared by validation images, or by test images where there are no others.
  *
- * @import { Accuracy, Api, Pool, Round } from "./api.js"
+ * @import { Api, Pool, Round } from "./api.js"
  * @import { Connection } from "./connection.js"
  * @import { Notices } from "./notices.js"
  */
 import { Emitter } from "./emitter.js";
 import { findIn } from "./find.js";
-import { change, count, interval, percent, plural } from "./format.js";
+import { change, confidence, count, interval, ofHowMany, percent, plural } from "./format.js";
 import { makeSparkline } from "./sparkline.js";
 
+const BY_CHANCE = "answers asked by chance, which no model learned from";
 const GATHER_MS = 150; // several labels in a row are fetched once
 
 /**
@@ -30,6 +31,7 @@ export class Progress extends Emitter {
   #timer = 0;
   #isFetching = false;
   #isStale = false;
+  #isByChance = false; // whether some questions are drawn by chance, to test on their answers
   #isToldEarly = false; // the newest round was announced before its images were counted
 
   /** @param {{ place: HTMLElement, notices: Notices, api: Api, connection: Connection }} parts */
@@ -83,6 +85,7 @@ export class Progress extends Emitter {
    * @param {Pool} pool
    */
   async #show(pool) {
+    this.#isByChance = pool.chance_every !== null;
     if (pool.round.number > this.round) {
       const isFirst = this.#rounds.length === 0;
       this.#rounds.push(...(await this.#connection.persist(() => this.#api.getRounds(this.round))));
@@ -119,9 +122,10 @@ export class Progress extends Emitter {
     const older = measured && measured !== round ? `round ${measured.number}: ` : "";
     this.#set("accuracy", shown ? `${older}${percent(shown.accuracy, 1)}` : "–");
     this.#set("accuracy-name", this.#split === "validation" ? "Validation accuracy: " : "Test accuracy: ");
-    this.#set("accuracy-note", shown ? `, ${describe(shown)}` : "");
+    const note = measured ? describe(measured, this.#split) : "";
+    this.#set("accuracy-note", note && `, ${note}`);
     this.#set("accuracy-interval", shown ? ` (${interval(shown.interval)})` : "");
-    this.#find("accuracy").title = shown ? describe(shown) : "";
+    this.#find("accuracy").title = note;
     this.#showValidation(round);
     this.#showTest(round);
     this.#showChange(round, before);
@@ -132,18 +136,21 @@ export class Progress extends Emitter {
   }
 
   /** @param {Round} round */
-  #showValidation({ validation }) {
-    this.#set("validation", validation ? percent(validation.accuracy) : "none");
-    this.#set("validation-note", validation ? describe(validation) : "this pool has no validation images");
+  #showValidation(round) {
+    this.#set("validation", round.validation ? percent(round.validation.accuracy) : "none");
+    this.#set("validation-note", describe(round, "validation") || "this pool has no validation images");
   }
 
   /** @param {Round} round */
   #showTest(round) {
-    const hasTest = this.#rounds[0].test !== null;
     const counted = this.#findCounted(round, "test");
-    this.#set("test", counted?.test ? percent(counted.test.accuracy) : hasTest ? "…" : "none");
-    const missing = hasTest ? "being counted" : "this pool has no test images";
-    const note = counted?.test ? describe(counted.test) : missing;
+    const [value, missing] = this.#rounds[0].test
+      ? ["…", "being counted"]
+      : this.#isByChance
+      ? ["–", "known as soon as a round has answers asked by chance"]
+      : ["none", "this pool has no test images"];
+    this.#set("test", counted?.test ? percent(counted.test.accuracy) : value);
+    const note = counted?.test ? describe(counted, "test") : missing;
     this.#set("test-note", counted && counted !== round ? `round ${counted.number}: ${note}` : note);
   }
 
@@ -156,7 +163,7 @@ export class Progress extends Emitter {
     const news = change(now, then);
     const since = news && before ? `${news} since round ${before.number}` : "";
     this.#set("change", round.n_labels ? since : "before the first training");
-    const better = Math.sign((now?.correct ?? 0) - (then?.correct ?? now?.correct ?? 0));
+    const better = Math.sign((now?.accuracy ?? 0) - (then?.accuracy ?? now?.accuracy ?? 0));
     this.#find("change").dataset.direction = ["worse", "same", "better"][now ? better + 1 : 1];
   }
 
@@ -239,12 +246,11 @@ export class Progress extends Emitter {
   }
 }
 
-/** @param {Accuracy} accuracy */
-function describe(accuracy) {
-  return `${count(accuracy.correct)} of ${count(accuracy.total)}; ${confidence(accuracy)}`;
-}
-
-/** @param {Accuracy} accuracy */
-function confidence(accuracy) {
-  return `95\u202f% interval ${interval(accuracy.interval)}`;
+/**
+ * @param {Round} round
+ * @param {"validation" | "test"} split
+ */
+function describe({ tested_on: testedOn, ...results }, split) {
+  const accuracy = results[split];
+  return accuracy ? ofHowMany(accuracy, split === "test" && testedOn === "chance" ? BY_CHANCE : "") : "";
 }

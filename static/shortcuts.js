@@ -4,11 +4,17 @@
  */
 
 const OPEN = "dialog[open], :popover-open";
+/** @type {Record<string, [number, number]>} */
+const ARROWS = { ArrowLeft: [-0.2, 0], ArrowRight: [0.2, 0], ArrowUp: [0, -0.2], ArrowDown: [0, 0.2] }; // of the square
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 
 /**
- * @typedef {{ digit(n: number): void, skip(): void, flag(): void, undo(): void, move(step: number): void,
- *   help(): void }} Actions
+ * `values` are the classes by their keys: a digit, or a small letter that means nothing else here. What a pool does not
+ * offer is null.
+ *
+ * @typedef {{ values: Map<string, number>, answer(value: number): void, skip(): void, flag(): void, undo(): void,
+ *   move(step: number): void, isZoomed(): boolean, pan(right: number, down: number): void, help(): void, find: (() => void) | null,
+ *   zoom: (() => void) | null, guide: (() => void) | null }} Actions
  * @param {Actions} actions
  * @param {() => boolean} areCharactersOn whether single characters count
  */
@@ -42,16 +48,43 @@ function findAction(event, actions, areCharactersOn) {
     return isUndo ? actions.undo : null;
   }
   const digit = areCharactersOn ? digitOf(event) : null; // first: a number pad without Num Lock says "ArrowLeft" for 4
-  if (digit !== null) return () => actions.digit(digit);
-  /** @type {Record<string, () => void>} */
-  const byName = {
-    Backspace: actions.undo,
-    ArrowLeft: () => actions.move(-1),
-    ArrowRight: () => actions.move(1),
+  const value = areCharactersOn ? actions.values.get(digit ?? event.key.toLowerCase()) : undefined;
+  if (value !== undefined) return () => actions.answer(value);
+  if (digit !== null) return () => {};
+  return findByName(event, actions) ?? (areCharactersOn ? findByCharacter(event, actions) : null);
+}
+
+/**
+ * With Shift the arrows move a picture that is zoomed.
+ * @param {KeyboardEvent} event
+ * @param {Actions} actions
+ * @returns {(() => void) | null}
+ */
+function findByName({ key, shiftKey }, actions) {
+  if (key === "Backspace") return actions.undo;
+  const direction = ARROWS[key];
+  if (direction === undefined) return null;
+  if (shiftKey && actions.isZoomed()) return () => actions.pan(...direction);
+  const [step] = direction;
+  return step === 0 ? null : () => actions.move(Math.sign(step));
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {Actions} actions
+ */
+function findByCharacter({ key }, actions) {
+  /** @type {Record<string, (() => void) | null>} */
+  const byCharacter = {
+    u: actions.undo,
+    s: actions.skip,
+    f: actions.flag,
+    g: actions.guide,
+    z: actions.zoom,
+    "/": actions.find,
+    "?": actions.help,
   };
-  /** @type {Record<string, () => void>} */
-  const byCharacter = { u: actions.undo, s: actions.skip, f: actions.flag, "?": actions.help };
-  return byName[event.key] ?? (areCharactersOn ? byCharacter[event.key.toLowerCase()] : null) ?? null;
+  return byCharacter[key.toLowerCase()] ?? null;
 }
 
 /**
@@ -59,7 +92,7 @@ function findAction(event, actions, areCharactersOn) {
  * @param {KeyboardEvent} event
  */
 function digitOf(event) {
-  if (/^\d$/.test(event.key)) return Number(event.key);
+  if (/^\d$/.test(event.key)) return event.key;
   const place = /^(Numpad|Digit)(\d)$/.exec(event.code);
-  return place && !event.shiftKey ? Number(place[2]) : null;
+  return place && !event.shiftKey ? place[2] : null;
 }

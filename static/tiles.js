@@ -2,7 +2,7 @@
  * Draws the batch: the row of small tiles, the current image, the buttons. Needs inside `place`: [data-tiles] (a
  * list), [data-picture], [data-pad] with [data-value=INDEX] buttons, [data-skip], [data-flag], [data-counter],
  * [data-guess], [data-said] with role="status", and [data-when=asking|finished|taken] elements of which one is shown
- * when no image is.
+ * when no image is. [data-find] may be there: a further button that needs an image.
  *
  * @import { Pool } from "./api.js"
  * @import { Batch, Tile } from "./batch.js"
@@ -11,19 +11,22 @@
 import { Emitter } from "./emitter.js";
 import { findAllIn, findIn } from "./find.js";
 import { percent } from "./format.js";
+import { makeMarks } from "./marks.js";
+import { copyPicture, decodeAhead, makePicture } from "./pictures.js";
 
-const RETRY_MS = 2_000;
+const NEED_IMAGE = "[data-pad] > [data-value], [data-skip], [data-flag], [data-find]";
 const TILES_A_ROW = 10; // of a batch as it comes; half as many where the window is small
 
 /**
- * Tells "select" with the tile that was clicked, and "answer" with the value.
+ * Tells "select" with the tile that was clicked, "answer" with the value, and "picture" when another one is shown.
  *
- * @extends {Emitter<{ select: Tile, answer: number }>}
+ * @extends {Emitter<{ select: Tile, answer: number, picture: null }>}
  */
 export class TilesView extends Emitter {
   isGuessShown = false;
   #place;
   #classes;
+  #marks;
   /** @type {Tile[]} */
   #drawn = []; // the tiles that the row shows now
   /** @type {[Batch, Shown] | null} */
@@ -38,6 +41,7 @@ export class TilesView extends Emitter {
     super();
     this.#place = place;
     this.#classes = classes;
+    this.#marks = makeMarks(classes);
     this.#batchSize = batchSize;
     this.#setColumns(this.#find("[data-tiles]"), 0);
     this.#find("[data-pad]").addEventListener("click", ({ target }) => {
@@ -51,15 +55,9 @@ export class TilesView extends Emitter {
     });
   }
 
-  /**
-   * A large image that begins to load at once, so that it is there when its turn comes.
-   * @param {string} url
-   */
+  /** @param {string} url */
   makePicture(url) {
-    const picture = Object.assign(new Image(), { alt: "The image to label", draggable: false, src: url });
-    picture.addEventListener("load", () => this.redraw());
-    picture.addEventListener("error", () => setTimeout(() => (picture.src = url), RETRY_MS));
-    return picture;
+    return makePicture(url, () => this.redraw());
   }
 
   redraw() {
@@ -78,6 +76,7 @@ export class TilesView extends Emitter {
     for (const element of findAllIn(this.#place, "[data-when]")) element.hidden = element.dataset.when !== shown;
     this.#drawRow(batch);
     this.#drawPicture(tile);
+    if (tile) decodeAhead(batch.listFrom(tile).map(({ picture }) => picture));
     this.#drawPad(tile);
     this.#drawGuess(tile);
     const place = tile ? `${batch.tiles.indexOf(tile) + 1} of ${batch.tiles.length}` : "\u00a0";
@@ -146,8 +145,8 @@ export class TilesView extends Emitter {
    */
   #drawItem(button, tile, isCurrent, number) {
     const [status, words, sign] = this.#describe(tile);
-    const [image, mark] = button.children;
-    if (tile.isSeen && !image.hasAttribute("src")) image.setAttribute("src", tile.picture.src); // from the cache by now
+    const [image, mark] = /** @type {HTMLCollectionOf<HTMLElement>} */ (button.children);
+    if (tile.isSeen && !image.hasAttribute("src")) copyPicture(image, tile.picture);
     button.tabIndex = -1;
     button.ariaLabel = `Image ${number}, ${words}${tile.isFlagged ? ", flagged" : ""}`;
     button.ariaCurrent = isCurrent ? "true" : null;
@@ -155,6 +154,7 @@ export class TilesView extends Emitter {
     button.dataset.status = status;
     button.toggleAttribute("data-flagged", tile.isFlagged);
     mark.textContent = sign;
+    mark.title = tile.value === null || sign === this.#classes[tile.value] ? "" : this.#classes[tile.value];
   }
 
   /** @param {Tile} tile */
@@ -163,22 +163,26 @@ export class TilesView extends Emitter {
     if (tile.isSkipped) return ["skipped", "skipped", "?"];
     if (tile.value === null) return ["open", "not answered", "·"];
     const answer = this.#classes[tile.value];
-    return ["answered", `answered ${answer}`, answer];
+    return ["answered", `answered ${answer}`, this.#marks[tile.value]];
   }
 
   /** @param {Tile | null} tile */
   #drawPicture(tile) {
     const place = this.#find("[data-picture]");
     if (tile === null) return; // the last one fades: see label.css
-    if (place.firstChild !== tile.picture) place.replaceChildren(tile.picture);
+    if (place.firstChild === tile.picture) return;
+    place.replaceChildren(tile.picture);
+    this.tell("picture", null);
   }
 
   /** @param {Tile | null} tile */
   #drawPad(tile) {
     for (const button of findAllIn(this.#place, "[data-pad] > [data-value]")) {
-      button.ariaPressed = String(tile?.value === Number(button.dataset.value));
+      const isPressed = tile?.value === Number(button.dataset.value);
+      if (isPressed && button.ariaPressed !== "true") bringIntoView(button, this.#find("[data-pad]"));
+      button.ariaPressed = String(isPressed);
     }
-    for (const button of findAllIn(this.#place, "[data-pad] > [data-value], [data-skip], [data-flag]")) {
+    for (const button of findAllIn(this.#place, NEED_IMAGE)) {
       button.ariaDisabled = String(!tile?.isSeen || tile.isClosed); // `disabled` would take the focus away
     }
     this.#find("[data-skip]").ariaPressed = String(tile?.isSkipped === true);
@@ -202,6 +206,17 @@ export class TilesView extends Emitter {
   #find(selector) {
     return findIn(this.#place, selector);
   }
+}
+
+/**
+ * A pad of many classes scrolls; the page does not, as it would by scrollIntoView.
+ * @param {HTMLElement} button
+ * @param {HTMLElement} pad
+ */
+function bringIntoView(button, pad) {
+  const [at, seen] = [button.getBoundingClientRect(), pad.getBoundingClientRect()];
+  if (at.top < seen.top) pad.scrollTop -= seen.top - at.top;
+  if (at.bottom > seen.bottom) pad.scrollTop += at.bottom - seen.bottom;
 }
 
 /**

@@ -86,6 +86,7 @@ def application_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database in which the application has made its first pool, "digits", of the embedded sample."""
     path = tmp_path_factory.mktemp("application") / "inkling.db"
     app = create_app(make_settings(url_of(path)))
+    app.state.services.decoders.close()
     app.state.services.database.close()
     return path
 
@@ -144,6 +145,7 @@ def app(settings: Settings) -> Iterator[FastAPI]:
     """The application; its threads are not started, so a test trains when it says so."""
     app = create_app(settings)
     yield app
+    app.state.services.decoders.close()
     app.state.services.database.close()
 
 

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import json
 import re
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -201,6 +202,28 @@ def test_labels_are_exported_by_the_ending_of_the_file(path: Path, tmp_path: Pat
     if kind == "csv":
         rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
         assert [row["position"] for row in rows] == list("0123")
+
+
+def test_a_pool_is_exported_in_folders_and_split(path: Path, tmp_path: Path) -> None:
+    run("pool", "create", "first")
+    database = Database(url_of(path))
+    with database.read() as session:
+        pool = get_pool(session, "first")
+    ask_and_answer(database, pool, add_annotator(database), 20)
+    database.close()
+    plain, split = tmp_path / "plain.zip", tmp_path / "split.zip"
+
+    assert run("pool", "export", "first", str(plain)).exit_code == 0
+    assert run("pool", "export", "first", str(split), "--format", "hf", "--test", "50").exit_code == 0
+
+    assert "labels.csv" in zipfile.ZipFile(plain).namelist()
+    assert {"train/metadata.jsonl", "test/metadata.jsonl"} <= set(zipfile.ZipFile(split).namelist())
+    refused = run("pool", "export", "first", str(tmp_path / "none.csv"), "--validation", "100")
+    assert "at least 1 % to train on" in refused.stderr
+    assert sorted(file.name for file in tmp_path.glob("*.*") if file.suffix in (".zip", ".csv", ".part")) == [
+        "plain.zip",
+        "split.zip",
+    ]
 
 
 @pytest.mark.usefixtures("path")
@@ -656,3 +679,15 @@ def test_a_database_of_a_newer_version_is_left_alone(trained: Path) -> None:
     for words in (("pool", "list"), ("user", "list"), ("verify",)):
         result = run(*words)
         assert (result.exit_code, "newer Inkling" in result.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("path")
+def test_a_pool_is_deleted_after_a_question_that_names_the_backup() -> None:
+    run("pool", "create", "first")
+    asked = run("pool", "delete", "first")
+
+    assert asked.exit_code == 1  # nobody said yes
+    assert "inkling backup FILE" in asked.stderr
+    assert "first" in run("pool", "list").stdout
+    assert run("pool", "delete", "first", "--yes").exit_code == 0
+    assert "first" not in run("pool", "list").stdout

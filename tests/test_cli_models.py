@@ -1,5 +1,6 @@
 """`inkling model`: train, list, download and predict in a terminal."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.pools import read_arrays
 from .factories.acts import ask_and_answer
 from .factories.files import url_of
 from .factories.making import add_annotator
+from .factories.networks import draw_row, make_network
 from .factories.trained import add_model, get_model_row
 
 pytestmark = pytest.mark.usefixtures("_logging_as_before", "_settings")
@@ -47,20 +49,60 @@ def test_a_model_is_trained_taken_away_and_asked(database: Database, pool: Pool,
     row = get_model_row(database, 1)
     assert (row.status, row.seed) == ("done", 4)
 
-    file, card = tmp_path / "patterns.keras", tmp_path / "card.md"
+    file, whole, card = tmp_path / "patterns.keras", tmp_path / "patterns.inkling", tmp_path / "card.md"
     assert run("download", "patterns", str(file), "--card", str(card)).exit_code == 0
+    assert run("export", "patterns", str(whole)).exit_code == 0
     assert file.read_bytes() == row.content
     assert "# Patterns: model 1" in card.read_text(encoding="utf-8")
 
     with database.read() as session:
         images = read_arrays(session, pool).images
     predictions = np.frombuffer(row.predictions or b"", "<u2")
+    (tmp_path / "images").mkdir()
     for position in (0, 7):
-        Picture.fromarray(images[position]).save(tmp_path / f"{position}.png")
-    Picture.fromarray(images[7]).convert("RGB").resize((8, 8), Picture.Resampling.NEAREST).save(tmp_path / "large.png")
-    asked = run("predict", "patterns", *(str(tmp_path / name) for name in ("0.png", "7.png", "large.png")))
-    found = re.findall(r"/(\w+)\.png: (\d) [01]\.\d{3}\n", asked.stdout)
-    assert found == [("0", str(predictions[0])), ("7", str(predictions[7])), ("large", str(predictions[7]))]
+        Picture.fromarray(images[position]).save(tmp_path / "images" / f"{position}.png")
+    large = Picture.fromarray(images[7]).convert("RGB").resize((8, 8), Picture.Resampling.NEAREST)
+    large.save(tmp_path / "large.png")
+    for model in (str(whole), "patterns"):
+        asked = predict(model, str(tmp_path / "images"), str(tmp_path / "large.png"), "--csv")
+        found = [(Path(row["name"]).stem, row["class"]) for row in csv.DictReader(asked.stdout.splitlines())]
+        assert found == [("0", str(predictions[0])), ("7", str(predictions[7])), ("large", str(predictions[7]))]
+
+
+def predict(*words: str) -> Result:
+    return CliRunner().invoke(app, ["predict", *words], env={"COLUMNS": "150"}, terminal_width=150)
+
+
+def test_what_is_no_picture_is_named_and_the_others_count(
+    database: Database, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path / "pictures")
+    add_model(database, pool, content=make_network(4, 4, 1, 4))
+    good, bad, missing = Path("good.png"), Path("=bad.png"), Path("missing.png")
+    Picture.fromarray(draw_row(2)).save(good)
+    bad.write_text("no image")
+
+    as_csv = predict("patterns", str(good), str(bad), str(missing), "--csv")
+    rows = list(csv.DictReader(as_csv.stdout.splitlines()))
+    assert as_csv.exit_code == 0
+    assert [row["class"] for row in rows] == ["2", "", ""]
+    assert float(rows[0]["confidence"]) > 0.5
+    assert "not a PNG" in rows[1]["refused"]
+    assert "no such file" in rows[2]["refused"]
+
+    table = predict("patterns", ".", str(missing))
+    assert re.search(r"good\.png\s*│ 2 +│ 0\.\d{3}", table.stdout)
+    assert "2 of 3 could not be read." in table.stderr
+
+
+def test_a_damaged_file_of_a_model_ends_the_command_with_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "broken.inkling"
+    file.write_bytes(b"nothing")
+
+    result = predict(str(file), "x.png")
+    assert result.exit_code == 1
+    assert "broken.inkling is no model of Inkling" in " ".join(result.stderr.split())
 
 
 def test_models_are_listed_with_how_they_ended(database: Database, pool: Pool) -> None:
@@ -98,13 +140,10 @@ def test_what_cannot_be_done_is_said_with_the_remedy(pool: Pool, words: tuple[st
     assert said in " ".join(result.stderr.split())
 
 
-def test_keras_wants_its_ending_and_pillow_an_image(database: Database, pool: Pool, tmp_path: Path) -> None:
+def test_the_ending_says_which_of_two_files_it_is(database: Database, pool: Pool, tmp_path: Path) -> None:
     add_model(database, pool)
-    text = tmp_path / "text.png"
-    text.write_text("no image")
 
-    assert "should end in .keras" in run("download", "patterns", str(tmp_path / "model.h5")).stderr
-    assert "is not an image" in run("predict", "patterns", str(text)).stderr
+    assert "should end in .inkling or .keras" in run("export", "patterns", str(tmp_path / "model.h5")).stderr
 
 
 @pytest.mark.tensorflow

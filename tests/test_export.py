@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app import export
 from app.db import Database
-from app.export import Format
+from app.export import Format, rows, tables
 from app.models import Annotator, Pool
 from app.pools import read_arrays
 
@@ -22,7 +22,10 @@ from .factories.making import NOW, add_annotator, add_pool, add_round
 from .factories.stored import image_ids
 from .factories.watching import count_queries
 
-COLUMNS = ["image_id", "position", "value", "class", "source", "annotator", "created_at", "round", "rank", "confidence"]
+COLUMNS = [
+    *("image_id", "position", "value", "class", "source", "annotator", "created_at", "round", "rank", "confidence"),
+    *("asked_by", "name", "split"),
+]
 
 
 def write(database: Database, pool: Pool, format: Format) -> bytes:
@@ -123,7 +126,7 @@ def test_the_pieces_join_without_a_gap(
 ) -> None:
     ask_and_answer(database, pool, ada, 10)
     whole = read_csv(write(database, pool, "csv"))
-    monkeypatch.setattr(export, "CHUNK", chunk)
+    monkeypatch.setattr(rows, "CHUNK", chunk)
 
     assert read_csv(write(database, pool, "csv")) == whole
     assert len(read_jsonl(write(database, pool, "jsonl"))) == len(whole) == 10
@@ -141,7 +144,7 @@ def test_labels_of_another_pool_stay_out(database: Database, pool: Pool, ada: An
 def test_writers_are_not_kept_waiting_while_an_export_streams(
     database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "CHUNK", 2)
+    monkeypatch.setattr(rows, "CHUNK", 2)
     ask_and_answer(database, pool, ada, 6)
     pieces = export.stream(database, pool, "jsonl")
     first = next(pieces)
@@ -155,8 +158,8 @@ def test_writers_are_not_kept_waiting_while_an_export_streams(
 def test_a_reader_who_stalls_keeps_sqlites_log_from_nothing(
     database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch, format: Format
 ) -> None:
-    monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr(export, "PIECE_BYTES", 100)
+    monkeypatch.setattr(rows, "CHUNK", 2)
+    monkeypatch.setattr(tables, "PIECE_BYTES", 100)
     ask_and_answer(database, pool, ada, 6)
     pieces = export.stream(database, pool, format)
     next(pieces)

@@ -200,7 +200,7 @@ def test_an_annotator_holds_and_answers_an_image_once(
 @pytest.mark.parametrize(
     ("values", "rule"),
     [
-        ({"n_images": 0}, "has_images"),
+        ({"n_images": -1}, "has_images"),
         ({"height": 0}, "has_images"),
         ({"width": -1}, "has_images"),
         ({"batch_size": 0}, "batch_size_is_positive"),

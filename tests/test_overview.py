@@ -86,7 +86,7 @@ def test_without_test_images_the_accuracy_is_that_on_validation_images_or_there_
     for pool, n_validation in ((validated, 20), (bare, 0)):
         ask_and_answer(database, pool, ada, 10)
         previous, labels = newest_round(database, pool), training_set(database, pool)
-        outcome = replace(make_outcome(), test_total=0)
+        outcome = replace(make_outcome(), test_correct=0, test_total=0, tested_on=None)
         if n_validation == 0:
             outcome = replace(outcome, validation_correct=None, validation_total=0)
         with database.write() as session:
@@ -203,3 +203,23 @@ def test_what_is_learned_of_the_images_is_told_as_the_pool_itself_tells_it(
     with database.read() as session:
         pools, _ = overview.list_open_pools(session)
         assert found == [features.find_preparation(session, pool, now=after(4)) for pool in pools]
+
+
+def test_answers_asked_by_chance_are_what_a_pool_without_test_images_is_measured_by(
+    database: Database, ada: Annotator
+) -> None:
+    pool = add_pool(database, n_test=0, n_validation=0)
+    with database.write() as session:
+        session.get_one(Pool, pool.id).chance_every = 5
+    (before,) = view(database)
+    assert (before.is_on_test, before.is_on_chance, before.can_be_measured) == (True, False, True)
+    ask_and_answer(database, pool, ada, 10)
+    previous, labels = newest_round(database, pool), training_set(database, pool)
+    outcome = replace(make_outcome(), validation_correct=None, validation_total=0)
+    with database.write() as session:
+        outcome = replace(outcome, test_correct=3, test_total=4, tested_on="chance")
+        rounds.store(session, previous, labels, outcome, now=NOW)
+
+    (found,) = view(database)
+
+    assert (found.accuracy, found.is_on_test, found.is_on_chance) == (Accuracy(3, 4), True, True)

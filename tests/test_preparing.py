@@ -43,7 +43,7 @@ def test_images_are_asked_by_chance_until_the_learner_has_looked(
     given = ask_and_answer(database, looking, ada, 12)
 
     ids = image_ids(database, looking)
-    assert [event.image_id for event in given] == [ids[at] for at in order_first(looking)[:12]]
+    assert [event.image_id for event in given] == [ids[at] for at in order_first(looking, looking.n_images)[:12]]
     assert [event.position for event in given] != sorted(event.position for event in given)
     assert {event.asked_by for event in given} == {"chance"}
     assert not trainer.run_one()  # twelve labels, and nothing to learn them on

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app import export, queries
+from app import queries
 from app.db import Database
 from app.errors import NotFound
+from app.export.rows import read_chunk
 from app.models import Annotator, Image, Pool
 from app.oracle import runs
 from app.oracle.scenarios import Parameters
@@ -166,7 +167,7 @@ def show_labels(session: Session, pool: Pool) -> object:
 
 
 def show_export(session: Session, pool: Pool) -> object:
-    return export.read_chunk(session, pool, after=-1)
+    return read_chunk(session, pool, after=-1)
 
 
 @pytest.mark.parametrize("show", [show_pool, show_rounds, show_labels, show_export])

@@ -18,7 +18,8 @@ COMMANDS = {
         "oracle:oracle",
         "Simulate an annotator who is always right: the paper's experiments beside its numbers.",
     ),
-    "export": ("pools:export_labels", "Write the labels of a pool to a file."),
+    "export": ("exporting:export_labels", "Write the labels of a pool to a file."),
+    "predict": ("predicting:predict", "Say which class each picture has by a model, and how sure that is."),
     "verify": (
         "operations:verify",
         "Compute every round again from its events, and compare bit for bit with what is stored.",

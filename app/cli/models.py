@@ -5,11 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
-from PIL import Image as Picture
-from PIL import UnidentifiedImageError
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
@@ -19,11 +15,12 @@ from app import model_training, trained_models
 from app.accuracy import Accuracy
 from app.cli.child import end_with_parent, give_way, start_writer
 from app.cli.console import failures_in_words, notes, open_database, screen
+from app.cli.predicting import predict
 from app.db import Database
-from app.learning import network
 from app.model_cards import TESTED_ON, get_accuracy, write_card
 from app.models import Pool, TrainedModel
 from app.pools import get_pool
+from app.predicting import ENDING, pack_model
 
 model_app = typer.Typer(help="Networks to take away, trained on the labels of a pool.", no_args_is_help=True)
 
@@ -72,46 +69,34 @@ def list_models(slug: InSlug) -> None:
     screen.print(shown)
 
 
-@model_app.command("download")
-def download_model(
+def export_model(
     slug: InSlug,
-    file: Annotated[Path, typer.Argument(help="Where to; Keras wants the ending .keras.")],
+    file: Annotated[
+        Path, typer.Argument(help="Where to: .inkling has all that predicting needs; .keras is for Keras alone.")
+    ],
     model_id: InModel = None,
     card: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what is to be known about it here, as Markdown.")
     ] = None,
 ) -> None:
-    """Write a model to a file that Keras alone reads."""
+    """Write a model to one file. `inkling predict` opens it without a database."""
     with failures_in_words():
-        if file.suffix != ".keras":
-            raise typer.BadParameter(f"{file} should end in .keras.")
+        if file.suffix not in (ENDING, ".keras"):
+            raise typer.BadParameter(f"{file} should end in {ENDING} or .keras.")
         with open_database().read() as session:
             pool, model = _find(session, slug, model_id)
-            content = trained_models.read_content(session, model)
+            network = trained_models.read_content(session, model)
             predictions = trained_models.read_predictions(session, model)
+        content = network if file.suffix == ".keras" else pack_model(pool, model, network, predictions)
         file.write_bytes(content)
         if card is not None:
             card.write_text(write_card(pool, model, predictions), encoding="utf-8")
     screen.print(f"Model {model.id} of {slug} is in {escape(str(file))} ({len(content):,} bytes).", highlight=False)
 
 
-@model_app.command("predict")
-def predict(
-    slug: InSlug,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Images, in any format that Pillow reads.")],
-    model_id: InModel = None,
-) -> None:
-    """Say which class each image has by a model, and with which probability. Other sizes are scaled to the pool's."""
-    with failures_in_words():
-        with open_database().read() as session:
-            pool, model = _find(session, slug, model_id)
-            content = trained_models.read_content(session, model)
-        images = np.stack([_read_image(file, pool) for file in files])
-        with notes.status("Loading TensorFlow"):
-            probabilities = network.predict(content, images)
-    for file, of_image in zip(files, probabilities, strict=True):
-        best = int(of_image.argmax())
-        screen.print(f"{escape(str(file))}: {escape(pool.classes[best])} {of_image[best]:.3f}", highlight=False)
+for name in ("export", "download"):  # the second is its name before 0.6
+    model_app.command(name)(export_model)
+model_app.command("predict")(predict)
 
 
 def _train_here(database: Database, slug: str, seed: int) -> TrainedModel:
@@ -137,17 +122,6 @@ def _find(session: Session, slug: str, model_id: int | None) -> tuple[Pool, Trai
     if model_id is None:
         return pool, trained_models.get_newest_done(session, pool)
     return pool, trained_models.get_model(session, pool, model_id)
-
-
-def _read_image(file: Path, pool: Pool) -> NDArray[np.uint8]:
-    """An image as the pool has them: uint8 (H, W), or (H, W, 3) with colours."""
-    try:
-        with Picture.open(file) as picture:
-            fitting = picture.convert("L" if pool.channels == 1 else "RGB")
-    except UnidentifiedImageError as error:
-        raise typer.BadParameter(f"{file} is not an image.") from error
-    size = (pool.width, pool.height)
-    return np.asarray(fitting if fitting.size == size else fitting.resize(size, Picture.Resampling.BOX))
 
 
 def _with_interval(accuracy: Accuracy) -> str:

@@ -1,6 +1,7 @@
-"""`inkling pool` and `inkling export`."""
+"""`inkling pool`."""
 
 import datetime as dt
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -10,17 +11,22 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app import datasets, export
+from app import datasets, deleting
+from app.cli import pool_options as options
 from app.cli.child import end_with_parent, give_way, start_writer
 from app.cli.console import failures_in_words, get_settings, notes, open_database, screen
+from app.cli.exporting import export_labels
+from app.cli.pool_sources import LabelOptions, PoolOptions, add_from_source, create_from_source
 from app.errors import PreparationSuperseded, PreparationUnderWay
-from app.learning.names import LEARNERS, PAPERS, PREPARING, STRATEGIES, LearnerName, Strategy
+from app.learning.names import PAPERS, PREPARING, LearnerName
+from app.models import Split
 from app.pools import PoolSpec, get_pool, make_pool
 from app.preparing import prepare_pool
 from app.queries import list_pools
-from app.settings import Source
 
+OWN: LearnerName = "graph"  # needs no validation images, and a pool of one's own has none
 pool_app = typer.Typer(help="The pools of images to label.", no_args_is_help=True)
+pool_app.command("export")(export_labels)
 
 
 @pool_app.command("list")
@@ -39,38 +45,84 @@ def list_all_pools() -> None:
 
 @pool_app.command("create")
 def create_pool(
-    slug: Annotated[str, typer.Argument(help="Its name in addresses: a-z, 0-9 and hyphens.")],
-    name: Annotated[str | None, typer.Option(help="Its name on the pages; the same if left out.")] = None,
-    dataset: Annotated[Source | None, typer.Option(help="Where its images come from.")] = None,
-    pool_start: Annotated[int | None, typer.Option(metavar="N", min=0, help="Its first training image.")] = None,
-    pool_size: Annotated[int | None, typer.Option(metavar="N", min=1, help="Its images.")] = None,
-    validation_size: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Validation images, the first of the test set.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=1000, help="New labels that make a round due.")
-    ] = None,
-    ranking: Annotated[
-        Strategy | None, typer.Option(metavar="RULE", help=f"What is asked first: {', '.join(STRATEGIES)}.")
-    ] = None,
-    queue_size: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="How many images of a round's ranking are stored.")
-    ] = None,
-    learner: Annotated[
-        LearnerName, typer.Option(metavar="NAME", help=f"What learns and asks: {', '.join(LEARNERS)}.")
-    ] = PAPERS,
+    slug: options.Slug,
+    source: options.SourcePath = None,
+    name: options.Name = None,
+    batch_size: options.BatchSize = None,
+    ranking: options.Ranking = None,
+    queue_size: options.QueueSize = None,
+    learner: options.Learner = None,
+    dataset: options.Dataset = None,
+    pool_start: options.PoolStart = None,
+    pool_size: options.PoolSize = None,
+    validation_size: options.ValidationSize = None,
+    classes: options.Classes = None,
+    size: options.Size = None,
+    colour: options.Colour = None,
+    labels: options.Labels = None,
+    truth: options.Truth = False,
+    standing: options.Standing = False,
+    by: options.By = None,
+    test: options.Test = None,
+    validation: options.Validation = None,
+    chance_every: options.ChanceEvery = None,
+    description: options.Description = None,
 ) -> None:
     """Make a further pool. What no option says is as in the setting of that name, such as INKLING_POOL_SIZE."""
-    given = {
-        "dataset": dataset,
-        "pool_start": pool_start,
-        "pool_size": pool_size,
-        "validation_size": validation_size,
-        "batch_size": batch_size,
-        "ranking": ranking,
-        "queue_size": queue_size,
-    }
-    if learner in PREPARING and (validation_size is not None or ranking is not None):
+    of_both = {"batch_size": batch_size, "ranking": ranking, "queue_size": queue_size}
+    of_data_set = {"pool_start": pool_start, "pool_size": pool_size, "validation_size": validation_size}
+    given_labels = LabelOptions(labels, truth, standing, by)
+    if source is None:
+        of_source: dict[str, object] = {
+            "classes": classes,
+            "size": size,
+            "colour": colour,
+            "test": test,
+            "validation": validation,
+        }
+        of_source |= {"chance-every": chance_every, "description": description, "by": by, "labels": labels}
+        of_source |= {"truth": truth or None, "standing": standing or None}
+        _refuse_given(of_source, "needs a SOURCE: images of your own.")
+        _create_from_data_set(slug, name, learner or PAPERS, {"dataset": dataset, **of_data_set, **of_both})
+        return
+    _refuse_given({"dataset": dataset, **of_data_set}, "is for pools without a SOURCE.")
+    with failures_in_words():
+        settings = get_settings(**of_both)
+        spec: dict[str, object] = {
+            "learner": learner or OWN,
+            "description": description,
+            "batch_size": settings.batch_size,
+            "strategy": settings.ranking,
+            "queue_size": settings.queue_size,
+        }
+        spec |= {} if chance_every is None else {"chance_every": chance_every or None}
+        of_pool = PoolOptions(slug, name, classes, size, colour, spec)
+        others: dict[Split, Path | None] = {"validation": validation, "test": test}
+        create_from_source(source, of_pool, given_labels, others)
+
+
+@pool_app.command("add")
+def add_to_pool(
+    slug: Annotated[str, typer.Argument(help="The pool.")],
+    source: Annotated[Path, typer.Argument(help="The images, as for “create”.")],
+    labels: options.Labels = None,
+    truth: options.Truth = False,
+    standing: options.Standing = False,
+    by: options.By = None,
+) -> None:
+    """Add images to a pool. Those that it has already are not added again."""
+    with failures_in_words():
+        add_from_source(slug, source, LabelOptions(labels, truth, standing, by))
+
+
+def _refuse_given(options: Mapping[str, object], why: str) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(f"--{name.replace('_', '-')} {why} Leave it out, or see --help.")
+
+
+def _create_from_data_set(slug: str, name: str | None, learner: LearnerName, given: dict[str, object]) -> None:
+    if learner in PREPARING and (given["validation_size"] is not None or given["ranking"] is not None):
         raise typer.BadParameter(
             f"The learner {learner} needs no validation images and has its own rule of what is asked first. "
             "Leave out --validation-size and --ranking."
@@ -112,18 +164,26 @@ def prepare(
     screen.print(f"Looked at {n_images:,} images of {slug}." if n_images else f"Nothing is left to look at in {slug}.")
 
 
-def export_labels(
+@pool_app.command("delete")
+def delete_pool(
     slug: Annotated[str, typer.Argument(help="The pool.")],
-    file: Annotated[Path, typer.Argument(help="Where to; the ending .csv, .jsonl or .npz says how.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Write the labels of a pool to a file."""
+    """Delete a pool for good: its images, answers, rounds and models. `inkling backup FILE` keeps a copy of all."""
     with failures_in_words():
-        kinds = {f".{kind}": kind for kind in export.MEDIA_TYPES}
-        if file.suffix not in kinds:
-            raise typer.BadParameter(f"{file} should end in {', '.join(kinds)}.")
         database = open_database()
         with database.read() as session:
             pool = get_pool(session, slug)
-        with file.open("wb") as target:
-            target.writelines(export.stream(database, pool, kinds[file.suffix]))
-    screen.print(f"The labels of {slug} are in {escape(str(file))} ({file.stat().st_size:,} bytes)")
+            counts = deleting.count_rows(session, pool)
+        told = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count)
+        if not yes:
+            notes.print("This cannot be undone. `inkling backup FILE` copies the database first.", highlight=False)
+            typer.confirm(f"Delete {pool.name} ({slug}) for good, with {told}?", abort=True)
+        with Progress(console=notes, transient=True) as progress:
+            bar = progress.add_task("deleting", total=sum(counts.values()))
+
+            def show(n_deleted: int) -> None:
+                progress.advance(bar, n_deleted)
+
+            deleting.delete_pool(database, slug, now=dt.datetime.now(dt.UTC), on_step=show)
+    screen.print(f"Deleted {slug}. The database uses the room for what comes next.", highlight=False)

@@ -5,6 +5,7 @@ The readers know formats, not MNIST: whether the arrays are MNIST's is for `mnis
 
 import gzip
 import io
+import lzma
 import math
 import struct
 import tokenize
@@ -33,7 +34,7 @@ MAX_BYTES = 60_000 * 28 * 28 + 1024  # of one array, MNIST's training images and
 GZIP_MAGIC = b"\x1f\x8b"
 UINT8_CODE = 0x08
 
-# What gzip, zipfile, zlib and NumPy raise on damaged bytes. MemoryError: a header may claim any size;
+# What gzip, lzma, zipfile, zlib and NumPy raise on damaged bytes. MemoryError: a header may claim any size;
 # RuntimeError: zipfile on an encrypted entry or an unknown compression. SyntaxError and TokenError: NumPy
 # parses an array's header as Python literals.
 DAMAGE = (
@@ -47,6 +48,7 @@ DAMAGE = (
     tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
 )
 
 
@@ -129,6 +131,19 @@ def parse_idx(content: bytes, ndim: int) -> NDArray[np.uint8]:
     """The array of `ndim` dimensions, uint8 and read-only, that the bytes of an IDX file hold.
 
     Raises ValueError if they are no such file, are cut off, or go on after the end.
+    """
+    start = 4 + 4 * ndim
+    shape = parse_idx_header(content[:start], ndim)
+    expected_size = start + math.prod(shape)
+    if len(content) != expected_size:
+        raise ValueError(f"it holds {len(content)} bytes, expected {expected_size} for shape {shape}")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)  # (N,) or (N, H, W)
+
+
+def parse_idx_header(content: bytes, ndim: int) -> tuple[int, ...]:
+    """The shape that the first 4 + 4 * `ndim` bytes of an IDX file name; the items begin behind them.
+
+    Raises ValueError if they begin no such file, or are too few.
 
     Source: yann.lecun.com/exdb/mnist. Two zero bytes, the type's code, the number of dimensions; each
     dimension in four bytes, big-endian; then the items in C order.
@@ -139,11 +154,7 @@ def parse_idx(content: bytes, ndim: int) -> NDArray[np.uint8]:
         raise ValueError(f"it starts with {content[:4].hex() or 'nothing'}, expected {expected_magic.hex()}")
     if len(content) < start:
         raise ValueError(f"its header is cut off: {len(content)} bytes, expected {start}")
-    shape = struct.unpack_from(f">{ndim}I", content, 4)
-    expected_size = start + math.prod(shape)
-    if len(content) != expected_size:
-        raise ValueError(f"it holds {len(content)} bytes, expected {expected_size} for shape {shape}")
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)  # (N,) or (N, H, W)
+    return struct.unpack_from(f">{ndim}I", content, 4)
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

@@ -169,11 +169,13 @@ def fit_and_rank(
     count: int,
     seed: tuple[int, ...],
     second_opinion: Classes | None = None,
+    held_out: Positions | None = None,
     clock: Callable[[], float],
 ) -> RankedFit:
     """One round: what the learner makes of its n labels, and what it asks next. `clock` gives seconds.
 
-    Without labels there is nothing to fit: the learner asks from what it knows of the images.
+    Images `held_out` (h,) have labels that it does not learn from; they are not asked again. Without labels there is
+    nothing to fit: the learner asks from what it knows of the images.
 
     Raises:
         TrainingDiverged
@@ -184,9 +186,11 @@ def fit_and_rank(
     else:
         fit = Fit(learner.initial(), 0, count_right_untrained(validation) if len(validation) else None)
     fitted = clock()
+    left_out = positions[:0] if held_out is None else held_out
+    wanted = count + len(left_out)
     batch = learner.choose(
-        fit.state, pool, positions, strategy=strategy, count=count, seed=seed, second_opinion=second_opinion
-    )
+        fit.state, pool, positions, strategy=strategy, count=wanted, seed=seed, second_opinion=second_opinion
+    ).without(left_out, count)
     return RankedFit(fit, batch, (fitted - started) * 1000, (clock() - fitted) * 1000)
 
 

@@ -28,6 +28,11 @@ class Batch:
     confidence: NDArray[np.float32]
     prediction: NDArray[np.int64]
 
+    def without(self, left_out: NDArray[np.int64], count: int) -> "Batch":
+        """The first `count` that are not at the positions `left_out` (h,)."""
+        kept = np.flatnonzero(~np.isin(self.positions, left_out))[: max(count, 0)]
+        return Batch(self.positions[kept], self.scores[kept], self.confidence[kept], self.prediction[kept])
+
 
 def choose(
     positions: NDArray[np.int64],

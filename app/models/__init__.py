@@ -18,10 +18,11 @@ from app.models.base import (
     UtcDateTime,
 )
 from app.models.labels import Answer, Autolabel, Label, LabelEvent, Lease, Skip
-from app.models.pools import Blob, FeaturePart, FeatureSet, Image, Pool
+from app.models.pools import IS_FILLED, Blob, FeaturePart, FeatureSet, Image, Pool
 from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainedModel, TrainerStatus
 
 __all__ = [
+    "IS_FILLED",
     "LOCAL",
     "ORACLE",
     "AccessToken",

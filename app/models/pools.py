@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import String
 
@@ -13,7 +13,8 @@ from app.models.base import Base, Split, one_of
 class Pool(Base):
     """One set of images to label, with the strategy that chooses what is asked next.
 
-    Images and classes are only ever appended: a position or an index into `classes` never changes its meaning.
+    Images and classes are only ever appended: a position or an index into `classes` never changes its meaning. Classes
+    that are missing in `class_order` have no button: they were merged into others.
     """
 
     __tablename__ = "pool"
@@ -22,8 +23,11 @@ class Pool(Base):
         one_of("strategy", " ".join(STRATEGIES)),
         CheckConstraint("channels IN (1, 3)", name="channels_are_grey_or_colour"),
         CheckConstraint("answers_wanted > 0", name="answers_are_wanted"),
-        CheckConstraint("n_images > 0 AND height > 0 AND width > 0", name="has_images"),
+        CheckConstraint("n_images >= 0 AND height > 0 AND width > 0", name="has_images"),
         CheckConstraint("batch_size > 0", name="batch_size_is_positive"),
+        CheckConstraint("chance_every > 0", name="some_are_asked_by_chance"),
+        CheckConstraint("goal_labels > 0", name="a_goal_is_positive"),
+        CheckConstraint("goal_accuracy > 0 AND goal_accuracy <= 1", name="a_goal_is_a_share"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -45,6 +49,20 @@ class Pool(Base):
     description: Mapped[str | None] = mapped_column(String(1000))
     created_at: Mapped[dt.datetime]
     archived_at: Mapped[dt.datetime | None]
+    class_order: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))  # of the buttons; null: by index
+    n_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of the originals
+    chance_every: Mapped[int | None]  # one question in so many is drawn by chance; null: none
+    guideline: Mapped[str | None] = mapped_column(String(20_000))
+    goal_labels: Mapped[int | None]
+    goal_accuracy: Mapped[float | None]
+    filled_at: Mapped[dt.datetime | None]  # null: a command is filling it; nobody sees it until it is done
+    grown_at: Mapped[dt.datetime | None]  # when images were added last; while it is filled, that of the last sign
+    paused_at: Mapped[dt.datetime | None]
+
+    @property
+    def buttons(self) -> list[int]:
+        """The classes to answer with, as indices, in the order of their buttons."""
+        return list(range(len(self.classes))) if self.class_order is None else self.class_order
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -55,6 +73,9 @@ class Pool(Base):
     def n_inputs(self) -> int:
         """How many bytes the pixels of one image take."""
         return self.height * self.width * self.channels
+
+
+IS_FILLED = Pool.filled_at.is_not(None)  # nobody sees a pool before
 
 
 class Image(Base):
@@ -84,21 +105,28 @@ class Image(Base):
 
 
 class Blob(Base):
-    """The original of an image, by the SHA-256 of its bytes."""
+    """The original of an image as it came, by the SHA-256 of its bytes, with the size of its picture in pixels."""
 
     __tablename__ = "blob"
-    __table_args__ = (CheckConstraint("length(sha256) = 64", name="sha256_is_hexadecimal"),)
+    __table_args__ = (
+        CheckConstraint("length(sha256) = 64", name="sha256_is_hexadecimal"),
+        CheckConstraint("width > 0 AND height > 0", name="has_a_size"),
+    )
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    media_type: Mapped[str] = mapped_column(String(40))
+    width: Mapped[int]
+    height: Mapped[int]
+    n_bytes: Mapped[int]
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
 class FeatureSet(Base):
     """What a learner computed of a pool's images before any label: its input from then on.
 
-    It covers `n_images` of the pool: all, or a sample of a large one. Its arrays are stored in parts, and it counts
-    from `ready_at` on. Until then `step` and `share` say how far it is, `heartbeat_at` that it goes on, and `error` why
-    it does not.
+    It covers `n_images` of the `n_all` that the pool had then: all, or a sample of a large one. Its arrays are stored
+    in parts, and it counts from `ready_at` on. Until then `step` and `share` say how far it is, `heartbeat_at` that it
+    goes on, and `error` why it does not.
     """
 
     __tablename__ = "feature_set"
@@ -117,6 +145,7 @@ class FeatureSet(Base):
     version: Mapped[int]  # of the learner's recipe; 0 until the set is ready, as is n_parts
     n_parts: Mapped[int]
     n_images: Mapped[int]
+    n_all: Mapped[int] = mapped_column(server_default="0")
     step: Mapped[str] = mapped_column(String(100), default="")
     share: Mapped[float] = mapped_column(default=0.0)
     error: Mapped[str | None] = mapped_column(String(1000))

@@ -11,7 +11,11 @@ from app.models.base import AskedBy, Base, RunStatus, TestedOn, TrainerState, on
 
 
 class Round(Base):
-    """One training: from which events, with which result, and the model's whole state after it."""
+    """One training: from which events, with which result, and the model's whole state after it.
+
+    The result counts right answers on the pool's test images or, where there are none, on the answers that were asked
+    by chance and that no round learned from.
+    """
 
     __tablename__ = "round"
     __table_args__ = (
@@ -21,6 +25,7 @@ class Round(Base):
         CheckConstraint("(validation_correct IS NULL) = (validation_total = 0)", name="validation_is_counted"),
         CheckConstraint("test_correct BETWEEN 0 AND test_total", name="test_is_a_share"),
         one_of("asked_by", "strategy chance"),
+        one_of("tested_on", "test chance"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -40,6 +45,9 @@ class Round(Base):
     asked_by: Mapped[AskedBy] = mapped_column(default="strategy")  # "chance": its ranking is an order by chance
     feature_set_id: Mapped[int | None] = mapped_column(ForeignKey("feature_set.id"))  # null: it knew the pixels alone
     trained_model_id: Mapped[int | None] = mapped_column(ForeignKey("trained_model.id"))  # its second opinion
+    n_images: Mapped[int] = mapped_column(server_default="0")  # the first ones of the pool, as many as it had then
+    n_classes: Mapped[int] = mapped_column(server_default="0")
+    tested_on: Mapped[TestedOn | None]  # what `test_total` counts: test images, or answers asked by chance
     created_at: Mapped[dt.datetime]
 
 

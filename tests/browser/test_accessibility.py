@@ -129,6 +129,30 @@ def add_failed_round(guarded: GuardedServer, opened: LabelPage) -> None:
 
 @in_every_theme
 @in_every_form
+def test_what_can_be_taken_away_is_accessible_and_downloaded(
+    open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
+) -> None:
+    page = open_page(color_scheme=theme, viewport=SIZES[size])
+    opened = LabelPage(page, server.url, make_pool(n_images=10))
+    slug = opened.api_url.rsplit("/", 1)[1]
+    opened.open()
+    page.goto(f"{server.url}/pools/{slug}/export")
+    expect(page.get_by_text("Nobody has labeled an image of this pool yet.")).to_be_visible()
+    check(page)
+    opened.open()
+    opened.answer_batch()
+    page.get_by_role("link", name="Take the labels away").click()
+    expect(page.get_by_text("10 labels of 10 images")).to_be_visible()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
+    page.get_by_label("Test").select_option("30 %")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Class folders").click()
+    assert waiting.value.suggested_filename == f"{slug}.zip"
+
+
+@in_every_theme
+@in_every_form
 def test_waiting_for_others_and_flagging_are_accessible(
     open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
 ) -> None:

@@ -217,11 +217,11 @@ def test_the_guess_is_hidden_until_it_is_switched_on_and_the_switch_is_remembere
 def test_a_pool_with_other_classes_has_other_buttons(page: Page, server: Server, make_pool: MakePool) -> None:
     opened = LabelPage(page, server.url, make_pool(classes=["cat", "dog", "owl"]))
     page.goto(opened.url)
-    for value, name in enumerate(["cat", "dog", "owl"]):
-        expect(opened.pad.get_by_role("button", name=name, exact=True)).to_have_text(f"{name} {value}")
+    for key, name in enumerate(["cat", "dog", "owl"], 1):
+        expect(opened.pad.get_by_role("button", name=name, exact=True)).to_have_text(f"{name} {key}")
     expect(page.get_by_role("group", name="Which one is this?")).to_be_visible()
-    expect(page.get_by_text("Press 0–2")).to_be_visible()
+    expect(page.get_by_text("Press 1–3")).to_be_visible()
     expect(opened.pad.get_by_role("button").first).to_be_enabled()
     page.keyboard.press("7")
-    page.keyboard.press("2")
+    page.keyboard.press("3")
     opened.expect_answers("owl", *[OPEN] * 9)

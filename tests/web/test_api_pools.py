@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import json
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -186,5 +187,36 @@ def test_the_labels_are_exported_in_three_forms(client: TestClient, ada: Person)
         assert response.headers["content-disposition"] == f'attachment; filename="digits.{kind}"'
 
 
+@pytest.mark.parametrize(("format", "name"), [("folders", "digits.zip"), ("hf", "digits-hf.zip")])
+def test_the_images_are_exported_in_folders(client: TestClient, ada: Person, format: str, name: str) -> None:
+    ada.lease_and_label(5)
+    response = client.get(f"{POOL}/export", params={"format": format, "test": 50, "seed": 1})
+
+    assert response.headers["content-type"] == "application/zip"
+    assert response.headers["content-disposition"] == f'attachment; filename="{name}"'
+    with zipfile.ZipFile(io.BytesIO(response.content)) as found:
+        images = [name for name in found.namelist() if name.endswith(".png")]
+    assert len(images) == 5
+    assert {name.split("/")[0] for name in images} == {"train", "test"}
+
+
 def test_a_form_that_is_none_is_refused(client: TestClient) -> None:
     assert client.get(f"{POOL}/export?format=xls").status_code == 422
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_refused(client: TestClient) -> None:
+    response = client.get(f"{POOL}/export?validation=60&test=40")
+
+    assert (response.status_code, response.json()["code"]) == (422, "SplitInvalid")
+
+
+def test_a_pool_is_deleted_once_it_is_named_twice(client: TestClient, ada: Person) -> None:
+    ada.lease_and_label(5)
+
+    assert client.delete(POOL).status_code == 422
+    slip = client.delete(POOL, params={"confirm": "digit"})
+    assert (slip.status_code, slip.json()["code"]) == (422, "NotConfirmed")
+    assert client.get(POOL).status_code == 200
+    assert client.delete(POOL, params={"confirm": "digits"}).status_code == 204
+    assert client.get(POOL).status_code == 404
+    assert client.post(f"{POOL}/leases", json={"annotator": "ada"}).status_code == 404

@@ -130,6 +130,7 @@ def closed_app(closed_settings: Settings) -> Iterator[FastAPI]:
     app = create_app(closed_settings)
     enter_trainer(app.state.services.database)
     yield app
+    app.state.services.decoders.close()
     app.state.services.database.close()
 
 

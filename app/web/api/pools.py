@@ -7,8 +7,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app import export, queries
+from app import deleting, export, queries
+from app.export.rows import MAX_SEED, Splits
 from app.pools import get_pool
+from app.web.api.oracle_downloads import attachment
 from app.web.api.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
 from app.web.api.stream import Stream, open_stream, stream_changes
 from app.web.edge.auth import InAdmin, InCaller
@@ -33,6 +35,21 @@ def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
         view = queries.view_pool(session, get_pool(session, slug), now=now)
         training = get_training(services, session, view.pool, now)
     return PoolDetail.of_view(view, training)
+
+
+@router.delete("/{slug}", status_code=204, responses=responses(403, 404, 409))
+def delete_pool(
+    slug: Slug,
+    services: InServices,
+    admin: InAdmin,  # noqa: ARG001 (being admin is all)
+    now: Now,
+    confirm: Annotated[str, Query(description="The pool's slug once more, so that no slip deletes it.")],
+) -> None:
+    """Delete a pool for good: images, originals that no other pool has, answers with their history, rounds and models.
+
+    It answers when all is gone. The pool is out of sight at once; nobody else waits meanwhile.
+    """
+    deleting.delete_pool(services.database, slug, confirm=confirm, now=now)
 
 
 @router.get("/{slug}/rounds", responses=responses(404))
@@ -80,12 +97,20 @@ def export_labels(
     services: InServices,
     admin: InAdmin,  # noqa: ARG001 (being admin is all)
     format: Annotated[export.Format, Query()] = "csv",
+    validation: Annotated[int, Query(ge=0, le=99, description="Of a hundred, how many to validate.")] = 0,
+    test: Annotated[int, Query(ge=0, le=99, description="Of a hundred, how many to test.")] = 0,
+    seed: Annotated[int, Query(ge=0, le=MAX_SEED, description="The same splits in the same way.")] = 0,
 ) -> StreamingResponse:
-    """Labels with value, source, annotator, time, round and confidence; npz carries the images too."""
+    """Labels with class, source, annotator, time, round, confidence and how the image was asked; npz carries the images
+    too. `folders` is a zip with a folder for each class, `hf` the same as Hugging Face's `datasets` reads it.
+
+    With `validation` or `test` each label has its split. An image keeps its split when more labels come.
+    """
+    splits = Splits(validation, test, seed) if validation or test else None
     with services.database.read() as session:
         pool = get_pool(session, slug)
-    headers = {"Content-Disposition": f'attachment; filename="{slug}.{format}"'}
-    body = export.stream(services.database, pool, format)
+    body = export.stream(services.database, pool, format, splits)
+    headers = attachment(export.file_name(pool, format))
     return StreamingResponse(body, media_type=export.MEDIA_TYPES[format], headers=headers)
 
 

@@ -10,7 +10,7 @@ from app.features import Preparation
 from app.labeling import AnswerResult, AskResult
 from app.learning.names import LearnerName, Strategy
 from app.leases import LeasedImage
-from app.models import AskedBy, EventKind, Round, Source
+from app.models import AskedBy, EventKind, Pool, Round, Source, TestedOn
 from app.queries import PoolView
 from app.training_status import Status, Training
 from app.web.edge.image_urls import image_url
@@ -69,8 +69,9 @@ class AccuracyOut(BaseModel):
 class RoundOut(BaseModel):
     """One training of a pool's model. `test` counts images that neither training nor stopping has seen.
 
-    It is null for a moment after the round is announced. Both are null where there are no such images. `asked_by` says
-    how the images are chosen that are asked next: `chance` until the learner has looked at the pool.
+    It is null for a moment after the round is announced. Both are null where there are no such images. `tested_on` says
+    what `test` counts: `test` images, or answers that were asked by `chance`, which no model learned from. `asked_by`
+    says how the images are chosen that are asked next: `chance` until the learner has looked at the pool.
     """
 
     number: int
@@ -78,6 +79,7 @@ class RoundOut(BaseModel):
     asked_by: AskedBy
     validation: AccuracyOut | None
     test: AccuracyOut | None
+    tested_on: TestedOn | None
     steps: int
     fit_ms: float
     rank_ms: float
@@ -91,6 +93,7 @@ class RoundOut(BaseModel):
             asked_by=round_.asked_by,
             validation=_count(round_.validation_correct, round_.validation_total),
             test=_count(round_.test_correct, round_.test_total),
+            tested_on=round_.tested_on,
             steps=round_.steps,
             fit_ms=round(round_.fit_ms, 2),
             rank_ms=round(round_.rank_ms, 2),
@@ -103,7 +106,11 @@ def _count(correct: int | None, total: int) -> AccuracyOut | None:
 
 
 class PoolOut(BaseModel):
-    """What a pool is. `learner` is what learns from its labels, `strategy` how it chooses what is asked next."""
+    """What a pool is. `learner` is what learns from its labels, `strategy` how it chooses what is asked next.
+
+    `class_order` has the classes to answer with, as indices into `classes`, in the order of their buttons; a class that
+    is missing there was merged into another. One question in `chance_every` is drawn by chance; null: none.
+    """
 
     slug: str
     name: str
@@ -111,6 +118,8 @@ class PoolOut(BaseModel):
     dataset_description: str
     dataset_sha256: str
     classes: list[str]
+    class_order: list[int]
+    chance_every: int | None
     height: int
     width: int
     channels: int
@@ -120,6 +129,14 @@ class PoolOut(BaseModel):
     created_at: dt.datetime
 
     model_config = ConfigDict(from_attributes=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def take_buttons(cls, pool: Any) -> Any:
+        """Of a pool whose order nobody has set, that of the buttons all the same."""
+        if not isinstance(pool, Pool):
+            return pool
+        return {name: getattr(pool, "buttons" if name == "class_order" else name) for name in PoolOut.model_fields}
 
 
 class CountsOut(BaseModel):
@@ -219,7 +236,7 @@ class LeasedImageOut(BaseModel):
         return cls(
             image_id=image.image_id,
             position=image.position,
-            url=image_url(image.image_id, image.sha256),
+            url=image_url(image.image_id, image.sha256, is_own=image.name is not None),
             confidence=image.confidence,
             prediction=image.prediction,
             asked_by=image.asked_by,

@@ -13,7 +13,9 @@ from app.db import Database
 from app.feed import Feed
 from app.live import Live
 from app.models import Pool
+from app.pictures import Decoders
 from app.pools import SLUG, Pools
+from app.predicting import Predictors
 from app.rounds import NewestRound
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
@@ -42,6 +44,8 @@ class Services:
     login_throttle: LoginThrottle
     pace: Pace
     metrics: Metrics
+    decoders: Decoders
+    predictors: Predictors
 
 
 # Coroutines: FastAPI would send a plain function to a thread, which takes longer than the function.

@@ -1,9 +1,12 @@
 """Addresses of images. An address names its content, so a browser may keep the picture for ever."""
 
 
-def image_url(image_id: int, sha256: str) -> str:
-    """Where the picture is. The version keeps another database's image 17 out of the browser's cache."""
-    return f"/images/{image_id}.png?v={image_version(sha256)}"
+def image_url(image_id: int, sha256: str, *, is_own: bool = False) -> str:
+    """Where the picture is: what the learner sees, or a preview of the original of an image of one's own.
+
+    The version keeps another database's image 17 out of the browser's cache.
+    """
+    return f"/images/{image_id}.{'webp' if is_own else 'png'}?v={image_version(sha256)}"
 
 
 def image_version(sha256: str) -> str:

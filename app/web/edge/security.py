@@ -28,6 +28,9 @@ CHART_PATHS = ("/oracle", "/docs")
 SMALL_BODY_BYTES = 65_536  # 1,000 ids, or the login form with a password of 1,000 characters beyond ASCII
 MAX_PARTS = 10_000  # of a body: 1,000 labels have 4,000
 _BULK_PATH = re.compile(r"/api/v1/pools/[^/]+/labels")
+PREDICTED_BYTES = 64_000_000  # images to predict; they are in memory while that is done
+# Their parts are files: the one streams them to disk, the other reads them itself.
+_UPLOAD_PATH = re.compile(r"/api/v1/pools/[^/]+/(images|predict)")
 
 
 WRONG_HOST = "This server does not answer to the name {!r}. If it should, add the name to INKLING_ALLOWED_HOSTS."
@@ -44,7 +47,7 @@ class BodyTooLarge(HTTPException):
         super().__init__(
             413,
             f"The body is larger than {limit:,} bytes, the most that this address takes. Send it in parts; "
-            "INKLING_MAX_BODY_BYTES raises the limit for labels.",
+            "INKLING_MAX_BODY_BYTES raises the limit for labels, INKLING_MAX_UPLOAD_BYTES that for images.",
         )
 
 
@@ -63,6 +66,7 @@ class Security:
         named = (settings.host, *settings.allowed_hosts)
         self._hosts = {"localhost", "127.0.0.1", "[::1]", *(_as_in_header(name) for name in named)}
         self._max_body_bytes = settings.max_body_bytes
+        self._max_upload_bytes = settings.max_upload_bytes
         self._small_body_bytes = min(SMALL_BODY_BYTES, settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,9 +86,13 @@ class Security:
             closing = {"Connection": "close"} if code == "AmbiguousLength" else None
             await problem_response(status, code, detail, headers=closing)(scope, receive, send_with_headers)
             return
-        await self._app(scope, _bounded(receive, self._body_limit(scope)), send_with_headers)
+        max_parts = None if _UPLOAD_PATH.fullmatch(scope["path"]) else MAX_PARTS
+        await self._app(scope, _bounded(receive, self._body_limit(scope), max_parts), send_with_headers)
 
     def _body_limit(self, scope: Scope) -> int:
+        if _UPLOAD_PATH.fullmatch(scope["path"]):
+            is_predicted = scope["path"].endswith("/predict")
+            return PREDICTED_BYTES if is_predicted else self._max_upload_bytes
         return self._max_body_bytes if _BULK_PATH.fullmatch(scope["path"]) else self._small_body_bytes
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
@@ -97,9 +105,12 @@ class Security:
             return 421, "WrongHost", WRONG_HOST.format(_without_port(host))
         if scope["method"] not in SAFE_METHODS and not _is_own_origin(headers, scope["scheme"], host):
             return 403, "ForeignOrigin", FOREIGN_ORIGIN
-        if headers.get("content-type", "").strip().lower().startswith("multipart/"):
-            # Its parts name their own character set, and some of those take minutes to decode.
-            return 415, "NoUploads", "Nothing here takes files. Send JSON to the API, and forms URL-encoded."
+        content_type = headers.get("content-type", "").strip().lower()
+        if content_type.startswith("multipart/"):
+            if not _UPLOAD_PATH.fullmatch(scope["path"]):
+                return 415, "NoUploads", "This address takes no files. Send JSON to the API, and forms URL-encoded."
+            if "charset" in content_type and scope["path"].endswith("/images"):  # some take minutes to decode
+                return 415, "NoUploads", "Send multipart/form-data without a character set; names are UTF-8."
         length, limit = headers.get("content-length", "0"), self._body_limit(scope)
         if length.isdigit() and length.isascii() and (len(length) > 18 or int(length) > limit):
             refusal = BodyTooLarge(limit)
@@ -107,8 +118,11 @@ class Security:
         return None
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """Limit a body without a length, with a wrong one, or of many parts. FastAPI passes these HTTPExceptions on."""
+def _bounded(receive: Receive, limit: int, max_parts: int | None) -> Receive:
+    """Limit a body without a length, with a wrong one, or of many parts. FastAPI passes these HTTPExceptions on.
+
+    Pictures have no parts: their bytes are not counted so.
+    """
     n_bytes = n_parts = 0
 
     async def bounded_receive() -> Message:
@@ -116,10 +130,10 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         message = await receive()
         body = message.get("body", b"")
         n_bytes += len(body)
-        n_parts += sum(map(body.count, (b"[", b"{", b",", b"&")))
+        n_parts += 0 if max_parts is None else sum(map(body.count, (b"[", b"{", b",", b"&")))
         if n_bytes > limit:
             raise BodyTooLarge(limit)
-        if n_parts > MAX_PARTS:
+        if max_parts is not None and n_parts > max_parts:
             raise BodyTooComplex
         return message
 
@@ -157,7 +171,7 @@ def _is_own_origin(headers: Headers, scheme: str, host: str) -> bool:
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:
     is_chart = any(path == prefix or path.startswith(f"{prefix}/") for prefix in CHART_PATHS)
-    headers["Content-Security-Policy"] = CHART_POLICY if is_chart else STRICT_POLICY
+    headers.setdefault("Content-Security-Policy", CHART_POLICY if is_chart else STRICT_POLICY)
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"

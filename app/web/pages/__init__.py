@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.web.pages import (
     answers,
+    bringing,
     docs,
     images,
     label,
@@ -14,8 +15,10 @@ from app.web.pages import (
     people,
     pools,
     service_worker,
+    taking,
 )
 
 router = APIRouter()
-for module in (login, docs, pools, label, answers, images, people, models, oracle, oracle_charts, service_worker):
+_POOLS = (pools, bringing, label, answers, images, people, models, taking)  # /pools/new before /pools/{slug}
+for module in (login, docs, *_POOLS, oracle, oracle_charts, service_worker):
     router.include_router(module.router)

@@ -129,7 +129,7 @@ def _build_page(
         return ImagePage(
             pool=pool,
             image=image,
-            url=image_url(image_id, image.sha256),
+            url=image_url(image_id, image.sha256, is_own=image.name is not None),
             events=shown,
             later=later,
             is_first_page=cursor is None,

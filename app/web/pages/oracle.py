@@ -12,11 +12,11 @@ from app.errors import NotFound, RunFinished, TooManyRuns
 from app.oracle import runs
 from app.oracle.bounds import bounds_of
 from app.oracle.experiments import TABLE
+from app.rendering import as_png
 from app.web.api.oracle_downloads import attachment, csv_response
 from app.web.api.run_schemas import sizes_for, with_sizes
 from app.web.edge.auth import get_admin
 from app.web.edge.deps import Cursor, InServices, Now, PathId, Services
-from app.web.edge.pictures import as_png
 from app.web.edge.templates import templates
 from app.web.pages.oracle_charts import RunIds
 from app.web.pages.oracle_comparison import MAX_RUNS, compare_runs

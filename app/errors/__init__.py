@@ -4,22 +4,67 @@ The class name is the API's `code`, so renaming one is a change of the API. A me
 of the case and the remedy; `context` holds the same for programs. `web/problems.py` turns them into HTTP.
 """
 
-from typing import Any, ClassVar
-
-
-class AppError(Exception):
-    """An expected failure: `status` is its HTTP status, `context` is JSON for programs.
-
-    `message` is all that a page shows. `hint` names the command or the request that helps; the API and the command line
-    add it, so `str(error)` is both.
-    """
-
-    status: ClassVar[int] = 400
-
-    def __init__(self, message: str, *, hint: str = "", **context: Any) -> None:
-        super().__init__(f"{message} {hint}".rstrip())
-        self.message = message
-        self.context = context
+from app.errors.base import AppError as AppError
+from app.errors.pictures import (
+    ArchiveTooBig as ArchiveTooBig,
+)
+from app.errors.pictures import (
+    DecodingTooHungry as DecodingTooHungry,
+)
+from app.errors.pictures import (
+    DecodingTooSlow as DecodingTooSlow,
+)
+from app.errors.pictures import (
+    EntryDamaged as EntryDamaged,
+)
+from app.errors.pictures import (
+    EntryEncrypted as EntryEncrypted,
+)
+from app.errors.pictures import (
+    FileChanged as FileChanged,
+)
+from app.errors.pictures import (
+    FileMissing as FileMissing,
+)
+from app.errors.pictures import (
+    FileUnreadable as FileUnreadable,
+)
+from app.errors.pictures import (
+    LabelMissing as LabelMissing,
+)
+from app.errors.pictures import (
+    LinkRefused as LinkRefused,
+)
+from app.errors.pictures import (
+    NameRefused as NameRefused,
+)
+from app.errors.pictures import (
+    NotAFile as NotAFile,
+)
+from app.errors.pictures import (
+    NotAPicture as NotAPicture,
+)
+from app.errors.pictures import (
+    PictureDamaged as PictureDamaged,
+)
+from app.errors.pictures import (
+    PictureEmpty as PictureEmpty,
+)
+from app.errors.pictures import (
+    PictureRefused as PictureRefused,
+)
+from app.errors.pictures import (
+    PictureTooBig as PictureTooBig,
+)
+from app.errors.pictures import (
+    PictureTooLarge as PictureTooLarge,
+)
+from app.errors.pictures import (
+    PictureUnsupported as PictureUnsupported,
+)
+from app.errors.pictures import (
+    RowDamaged as RowDamaged,
+)
 
 
 class NotFound(AppError):
@@ -68,6 +113,42 @@ class DatabaseUnavailable(AppError):
     """The database can be neither read nor written just now: the disk is full, or another process holds the file."""
 
     status = 503
+
+
+class ClassesInvalid(AppError):
+    """The classes of a pool are too few, too many, named twice, or have names that no button could show."""
+
+    status = 422
+
+
+class SizeInvalid(AppError):
+    """Images of this size cannot be learned from."""
+
+    status = 422
+
+
+class NothingSent(AppError):
+    """A request that is to bring files brings none."""
+
+    status = 422
+
+
+class PoolFull(AppError):
+    """The pool has as many images, or bytes of originals, as it may have."""
+
+    status = 409
+
+
+class PoolPaused(AppError):
+    """Whoever leads the pool has paused it: it asks nobody."""
+
+    status = 409
+
+
+class SplitFixed(AppError):
+    """The images of this split were there when training began, and stay as they are."""
+
+    status = 409
 
 
 class NotEnoughImages(AppError):
@@ -264,3 +345,21 @@ class TooManyModels(AppError):
     """The queue of models to train is full."""
 
     status = 429
+
+
+class SplitInvalid(AppError):
+    """The shares of a split leave nothing to train on, or are no shares."""
+
+    status = 422
+
+
+class ModelDamaged(AppError):
+    """The file of a trained model is not what was written."""
+
+    status = 422
+
+
+class UploadInvalid(AppError):
+    """What was sent is no multipart form with files, or has too many of them."""
+
+    status = 422
