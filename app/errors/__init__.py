@@ -363,3 +363,15 @@ class UploadInvalid(AppError):
     """What was sent is no multipart form with files, or has too many of them."""
 
     status = 422
+
+
+class WebhookInvalid(AppError):
+    """Nothing could be sent to the URL of a webhook, or it is to be told of nothing."""
+
+    status = 422
+
+
+class TooManyWebhooks(AppError):
+    """The pool has as many webhooks as it may have."""
+
+    status = 409

@@ -7,6 +7,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 
 from app.accuracy import Accuracy
 from app.features import Preparation
+from app.goals import GoalKind
 from app.labeling import AnswerResult, AskResult
 from app.learning.names import LearnerName, Strategy
 from app.leases import LeasedImage
@@ -181,10 +182,26 @@ class PreparationOut(BaseModel):
         return None if preparation is None else cls.model_validate(preparation)
 
 
+class GoalOut(BaseModel):
+    """A goal, and how far the pool is: `labels` counts answered images, `accuracy` is a share of right answers.
+
+    A share counts what the newest round is tested on, and is null before it is known. It reaches the goal with the
+    lower end of its 95 % `interval`. `reached_at` is when that was noticed first.
+    """
+
+    kind: GoalKind
+    goal: float
+    value: float | None
+    interval: tuple[float, float] | None
+    reached_at: dt.datetime | None
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 class PoolDetail(PoolOut):
     """A pool with its progress. `until_round` counts the labels that the next round still waits for.
 
-    `preparation` is null unless the learner has images to look at first.
+    `preparation` is null unless the learner has images to look at first. `goals` are those that leads have set.
     """
 
     counts: CountsOut
@@ -192,6 +209,7 @@ class PoolDetail(PoolOut):
     until_round: int
     training: TrainingOut
     preparation: PreparationOut | None
+    goals: list[GoalOut]
 
     @classmethod
     def of_view(cls, view: PoolView, training: Training) -> Self:
@@ -202,6 +220,7 @@ class PoolDetail(PoolOut):
             until_round=view.until_round,
             training=TrainingOut.model_validate(training),
             preparation=PreparationOut.of(view.preparation),
+            goals=[GoalOut.model_validate(goal) for goal in view.goals],
         )
 
 
