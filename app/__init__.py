@@ -40,8 +40,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
 A server is two processes. The web process serves people; the trainer fits models, and is restarted if it dies. They
 share the database: each tells the other in the table `change` what it has committed. What webhooks are to be told is
 written with what it tells of, by either process, and sent by the web process. Beside the database are the lock file,
-and the pipe with which the trainer notices that its server is gone. Long work, such as a learner's first look at a pool,
-the trainer gives to a child of its own, one at a time.
+and the pipe with which the trainer notices that its server is gone. Long work, such as a learner's first look at a
+pool, the trainer gives to a child of its own, one at a time.
 
 A learner is `softmax`, the paper's, which learns from pixels; or `graph`, which looks at all images of a pool first.
 Until it has, images are asked by chance; then a round is due, even without a label.

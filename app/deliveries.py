@@ -137,6 +137,21 @@ def list_deliveries(
     return page_of(session.scalars(query.limit(limit + 1)).all(), limit, lambda delivery: delivery.id)
 
 
+def list_last(session: Session, webhooks: Sequence[Webhook], n: int) -> dict[int, list[Delivery]]:
+    """The last `n` deliveries of each of these webhooks, newest first, by webhook."""
+    place = func.row_number().over(partition_by=Delivery.webhook_id, order_by=Delivery.id.desc())
+    placed = (
+        select(Delivery.id, place.label("place"))
+        .where(Delivery.webhook_id.in_([webhook.id for webhook in webhooks]))
+        .subquery()
+    )
+    query = select(Delivery).join(placed, placed.c.id == Delivery.id).where(placed.c.place <= n)
+    last: dict[int, list[Delivery]] = {webhook.id: [] for webhook in webhooks}
+    for delivery in session.scalars(query.order_by(Delivery.id.desc())):
+        last[delivery.webhook_id].append(delivery)
+    return last
+
+
 def send_again(session: Session, webhook: Webhook, delivery_id: int, *, now: dt.datetime) -> Delivery:
     """Send a delivery now, under the same id, whatever became of it; its attempts are counted from 0.
 

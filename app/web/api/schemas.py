@@ -7,13 +7,13 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 
 from app.accuracy import Accuracy
 from app.features import Preparation
-from app.goals import GoalKind
 from app.labeling import AnswerResult, AskResult
 from app.learning.names import LearnerName, Strategy
 from app.leases import LeasedImage
 from app.models import AskedBy, EventKind, Pool, Round, Source, TestedOn
 from app.queries import PoolView
 from app.training_status import Status, Training
+from app.web.api.goal_schemas import GoalOut
 from app.web.edge.image_urls import image_url
 
 T = TypeVar("T")
@@ -180,22 +180,6 @@ class PreparationOut(BaseModel):
     @classmethod
     def of(cls, preparation: Preparation | None) -> Self | None:
         return None if preparation is None else cls.model_validate(preparation)
-
-
-class GoalOut(BaseModel):
-    """A goal, and how far the pool is: `labels` counts answered images, `accuracy` is a share of right answers.
-
-    A share counts what the newest round is tested on, and is null before it is known. It reaches the goal with the
-    lower end of its 95 % `interval`. `reached_at` is when that was noticed first.
-    """
-
-    kind: GoalKind
-    goal: float
-    value: float | None
-    interval: tuple[float, float] | None
-    reached_at: dt.datetime | None
-
-    model_config = ConfigDict(from_attributes=True)
 
 
 class PoolDetail(PoolOut):

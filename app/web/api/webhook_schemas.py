@@ -24,7 +24,7 @@ class WebhookChangeIn(Strict):
     """What is to change; what is left out stays. While a webhook is paused, what happens is kept and sent later."""
 
     url: Url = ""
-    events: Events = []
+    events: Events = Field(default_factory=list)
     is_paused: bool = False
 
 

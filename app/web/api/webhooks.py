@@ -16,10 +16,11 @@ router = APIRouter(
 
 
 @router.get("")
-def list_webhooks(slug: Slug, services: InServices) -> list[WebhookOut]:
+def list_webhooks(slug: Slug, services: InServices) -> Page[WebhookOut]:
     """All webhooks of the pool; there are twenty at most."""
     with services.database.read() as session:
-        return [WebhookOut.of(each) for each in webhooks.list_webhooks(session, get_pool(session, slug))]
+        found = webhooks.list_webhooks(session, get_pool(session, slug))
+    return Page(items=[WebhookOut.of(each) for each in found], next=None)
 
 
 @router.post("", status_code=201, responses=responses(409))
