@@ -23,7 +23,8 @@ COUNTED = ("human", "oracle", "model")
 def may_be_reached(pool: Pool, newest: NewestRound, n_labeled: int = 0) -> bool:
     """Whether a number of labels may be reached that is waited for, `n_labeled` images having got one since `newest`.
 
-    The pool may be a moment old: a goal that was set in this moment is noticed with the next answer or round.
+    Labels of models are not known here: whoever writes such labels calls `notice`. The pool may be a moment old: a goal
+    that was set in this moment is noticed with the next answer or round.
     """
     at_most = newest.n_labels + newest.n_new + n_labeled
     is_goal_near = pool.goal_labels is not None and pool.labels_reached_at is None and at_most >= pool.goal_labels
