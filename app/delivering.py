@@ -77,13 +77,14 @@ class Deliverer:
         )
 
     def _attempt(self, claimed: Claimed) -> None:
-        reason = posting.post(
-            claimed.url,
-            self._make_headers(claimed),
-            claimed.body,
-            allow_private=self._allow_private,
-            seconds=self._seconds,
-        )
+        headers = self._make_headers(claimed)
+        try:
+            reason = posting.post(
+                claimed.url, headers, claimed.body, allow_private=self._allow_private, seconds=self._seconds
+            )
+        except Exception:  # a job's boundary: as any failure it is tried again, and in the end given up
+            logger.exception("webhook %d: delivery %d could not be sent", claimed.webhook_id, claimed.id)
+            reason = "It could not be sent; the server’s log says why."
         now = self._clock()
         if reason is None:
             self._database.write_together(lambda session: deliveries.record_success(session, claimed, now=now))

@@ -21,7 +21,7 @@ MAX_SECONDS = 10.0
 MAX_HEAD_BYTES = 16_384  # of the answer
 MAX_READ_BYTES = 65_536  # what is longer is not read to its end
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address in its last 32 bits
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -87,10 +87,11 @@ def post(
         status = _exchange(parse(url), headers, body, allow_private, seconds)
     except TimeoutError:
         return f"No answer came within {seconds:g} s."
+    except ssl.SSLError as error:  # some of these are ValueErrors, too
+        reason = str(getattr(error, "verify_message", "") or error.reason or "TLS failed")
+        return f"No safe connection: {reason.rstrip('.')}."
     except (Refused, ValueError) as error:
         return str(error)
-    except ssl.SSLError as error:
-        return f"No safe connection: {getattr(error, 'verify_message', '') or error.reason or 'TLS failed'}."
     except h11.RemoteProtocolError:
         return "What came was no answer of HTTP."
     except OSError as error:

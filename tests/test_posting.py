@@ -11,7 +11,7 @@ import pytest
 
 from app import posting
 
-from .factories.receiving import HANG, receiving
+from .factories.receiving import CERTIFICATE, HANG, receiving
 
 
 @contextmanager
@@ -122,6 +122,18 @@ def test_a_receiver_without_tls_is_not_spoken_to_in_the_clear() -> None:
     assert reason.startswith("No safe connection")
 
 
+def test_a_receiver_is_who_its_certificate_says_or_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiving(is_safe=True) as receiver:
+        assert str(post(receiver.url)).startswith("No safe connection: self")
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        other = post(receiver.url.replace("localhost", "127.0.0.1"))
+        assert other == "No safe connection: IP address mismatch, certificate is not valid for '127.0.0.1'."
+        assert receiver.received == []
+        assert post(receiver.url) is None
+
+    assert len(receiver.received) == 1
+
+
 @pytest.mark.parametrize(
     ("address", "always", "private"),
     [
@@ -202,6 +214,9 @@ def test_a_name_that_leads_elsewhere_when_it_is_asked_again_is_asked_once(monkey
         "http://ex\u00e4mple.org/",
         "http://[fe80::1%25eth0]/",
         "http://a\\b/",
+        "http://a..b/",
+        f"http://{'a' * 64}.example/",
+        f"http://{'a.' * 130}example/",
         "",
     ],
 )

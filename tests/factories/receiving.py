@@ -1,13 +1,16 @@
 """A receiver of webhooks: a real server that fails, hangs, redirects and comes back as a test says."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+CERTIFICATE = Path(__file__).with_name("localhost.pem")  # with its key: it is for localhost, and for tests alone
 HANG = 0  # as an answer: none comes until the test is over
 
 
@@ -41,8 +44,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """A receiver at an address of this machine."""
+def receiving(*, is_safe: bool = False) -> Iterator[Receiver]:
+    """A receiver at an address of this machine. If it `is_safe` it speaks TLS, by CERTIFICATE, as localhost."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -65,9 +68,14 @@ def receiving() -> Iterator[Receiver]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if is_safe:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
+        origin = "https://localhost" if is_safe else "http://127.0.0.1"
+        receiver.url = f"{origin}:{server.server_port}/hook"
         try:
             yield receiver
         finally:
