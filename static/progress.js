@@ -258,7 +258,6 @@ function describe({ tested_on: testedOn, ...results }, split) {
 /** @param {Round} round */
 function describeFit(round) {
   if (!round.n_labels) return "–";
-  const time = `${round.fit_ms.toFixed(1)} ms`;
-  if (round.validation) return `${time}, ${plural(round.steps, "step")}`;
-  return round.steps ? `${time}, ${plural(round.steps, "step")}: as many as serve labeled images left out` : time;
+  const fit = `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}`;
+  return round.validation || round.steps === 1 ? fit : `${fit}: as many as serve labeled images left out`;
 }
