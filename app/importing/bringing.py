@@ -8,13 +8,13 @@ from itertools import islice
 from typing import Literal
 
 from app import labeling
-from app.adding import NewImage, add_images
+from app.adding import NewImage, Quota, add_images
 from app.db import Database
 from app.errors import LabelMissing, PictureRefused
 from app.importing.images import make_image
 from app.labeling import GivenLabel
 from app.models import Annotator, Pool, Split
-from app.own_pools import mark_filled
+from app.own_pools import mark_filled, start_rounds
 from app.pictures import Decoders
 from app.sources import Item, Source
 
@@ -65,6 +65,7 @@ def import_source(
     *,
     split: Split = "pool",
     use: LabelUse = "none",
+    quota: Quota,
     clock: Callable[[], dt.datetime],
     show: Callable[[int], None] = lambda _: None,
 ) -> Report:
@@ -75,7 +76,7 @@ def import_source(
 
     Raises:
         DataSetInvalid, ArchiveTooBig: of the source as a whole.
-        SplitFixed: as `add_images`.
+        PoolFull, SplitFixed: as `add_images`.
         PictureRefused: of an image never; it is in the report.
     """
     report, indexes = Report(), {name: index for index, name in enumerate(pool.classes)}
@@ -91,7 +92,7 @@ def import_source(
     for chunk in _chunks(found):
         new = [(item, image) for item, image in chunk if isinstance(image, NewImage)]
         with database.write() as session:
-            added = add_images(session, pool, [image for _, image in new], split=split, now=clock())
+            added = add_images(session, pool, [image for _, image in new], split=split, quota=quota, now=clock())
         for (item, _), outcome in zip(new, added, strict=True):
             report.n_added += outcome.is_new
             report.n_twice += not outcome.is_new
@@ -108,23 +109,21 @@ def import_source(
 def open_pool(
     database: Database, pool: Pool, annotator_name: str, standing: Mapping[int, int], *, now: dt.datetime
 ) -> None:
-    """Let everybody see a pool that is filled, with the labels that stand, or not at all: in one transaction.
+    """Give a filled pool the labels that stand, and then let everybody see it.
 
     Raises: NameInvalid or NameTaken, as `labeling.ensure_annotator`.
     """
     with database.write() as session:
+        start_rounds(session, pool, now=now)
+    answer_all(database, pool, annotator_name, standing, now=now)
+    with database.write() as session:
         mark_filled(session, pool, now=now)
-        filled = session.get_one(Pool, pool.id)
-        if standing:
-            annotator = labeling.ensure_annotator(session, annotator_name, now=now)
-            for some in _parts(standing):
-                labeling.answer(session, filled, annotator, some, now=now)
 
 
 def answer_all(
     database: Database, pool: Pool, annotator_name: str, standing: Mapping[int, int], *, now: dt.datetime
 ) -> None:
-    """Give an open pool's images the labels that stand, some at a time.
+    """Give images of a pool the labels that stand, some at a time, so that others can write in between.
 
     Raises: as `open_pool`.
     """
