@@ -174,6 +174,7 @@ def order_classes(session: Session, pool: Pool, order: Sequence[int]) -> Pool:
 
 def start_rounds(session: Session, pool: Pool, *, now: dt.datetime) -> None:
     """Store round 0 of a pool whose test and validation images are all there: from now on labels can be stored."""
+    pool = session.get_one(Pool, pool.id)
     validation: LabeledImages = read_known(session, pool, "validation")
     insert_round_0(session, pool, validation, read_known(session, pool, "test"), now=now)
 

@@ -34,8 +34,8 @@ class PoolIn(Strict):
     colours: bool = Field(default=True, description="Whether colours tell anything; false makes all images grey.")
     learner: LearnerName = Field(
         default="graph",
-        description="`graph` looks at all images first. `softmax` is the paper's; without validation images it takes as "
-        "many steps as serve labeled images that are left out in turn.",
+        description="`graph` looks at all images first. `softmax` is the paper's; without validation images it takes "
+        "as many steps as serve labeled images that are left out in turn.",
     )
     strategy: Strategy = "least_confidence"
     batch_size: int = Field(default=10, ge=1, le=1000, description="New labels that make a round due.")
