@@ -20,7 +20,7 @@ from app.cli.console import get_settings, notes, open_database, screen
 from app.db import Database
 from app.errors import ClassesInvalid
 from app.importing import LabelUse, Report
-from app.models import LOCAL, Pool, Split
+from app.models import Pool, Split
 from app.own_pools import OwnPoolSpec, create_pool
 from app.pictures import Decoders
 from app.pools import get_pool
@@ -98,7 +98,7 @@ def create_from_source(
             reports = {split: bring(other, split, "truth") for split, other in further.items()}
             report = reports["pool"] = bring(source, "pool", use, n_items)
             if report.n_added:
-                importing.open_pool(database, pool, labels.by or LOCAL, report.image_labels, now=_now())
+                importing.open_pool(database, pool, report.standing, by=labels.by, now=_now())
         except BaseException:  # an interrupt, too
             deleting.discard(database, pool)
             raise
@@ -121,7 +121,7 @@ def add_from_source(slug: str, path: Path, labels: LabelOptions) -> None:
         pool = get_pool(session, slug)
     with _progress() as progress, Decoders(_count_processors()) as decoders:
         report = _bring(database, pool, decoders, progress, quota, source, "pool", use, _survey(source)[0])
-        importing.answer_all(database, pool, labels.by or LOCAL, report.image_labels, now=_now())
+        importing.answer_all(database, pool, report.standing, by=labels.by, now=_now())
     _tell({"pool": report})
     if not report.n_added:
         _end_with_nothing()
