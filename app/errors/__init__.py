@@ -6,6 +6,9 @@ of the case and the remedy; `context` holds the same for programs. `web/problems
 
 from app.errors.base import AppError as AppError
 from app.errors.pictures import (
+    ArchiveRefused as ArchiveRefused,
+)
+from app.errors.pictures import (
     ArchiveTooBig as ArchiveTooBig,
 )
 from app.errors.pictures import (

@@ -4,13 +4,13 @@ import datetime as dt
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from app.adding import NewImage, Quota, add_images
 from app.db import Database
-from app.errors import ClassesInvalid, DataSetInvalid, PictureRefused
+from app.errors import ArchiveRefused, ArchiveTooBig, ClassesInvalid, DataSetInvalid, PictureRefused
 from app.importing.images import make_image
 from app.models import Pool, Split
 from app.pictures import Decoders
@@ -112,6 +112,11 @@ def _unpack(upload: Upload) -> Iterator[Item]:
         with path.open("wb") as file:
             shutil.copyfileobj(upload.file, file)
         try:
-            yield from open_source(path, UNPACKED)
-        except DataSetInvalid as error:
-            yield Item(upload.name, refused=PictureRefused(error.message.replace(str(path), upload.name)))
+            source = open_source(path, UNPACKED)
+            for _ in source:  # unpacked to its end before anything is added: nothing of a bomb is to stay
+                pass
+        except (DataSetInvalid, ArchiveTooBig) as error:
+            yield Item(upload.name, refused=ArchiveRefused(error.message.replace(str(path), upload.name)))
+        else:
+            for item in source:  # what is wrong with the archive bears its name
+                yield replace(item, name=upload.name) if item.name == path.name else item
