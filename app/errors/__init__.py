@@ -124,6 +124,12 @@ class ClassesInvalid(AppError):
     status = 422
 
 
+class SettingInvalid(AppError):
+    """A setting of a pool is not what it can be."""
+
+    status = 422
+
+
 class SizeInvalid(AppError):
     """Images of this size cannot be learned from."""
 

@@ -39,8 +39,8 @@ class StandingLabel:
     """A label that is to stand: the index of its class, and who gave it and when, if the source says so."""
 
     value: int
-    annotator: str | None
-    given_at: dt.datetime | None
+    annotator: str | None = None
+    given_at: dt.datetime | None = None
 
 
 @dataclass(slots=True)

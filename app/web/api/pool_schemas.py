@@ -79,13 +79,17 @@ class ClassOrderIn(Strict):
 
 
 class PlacedOut(BaseModel):
-    """What became of one file: `added`; `known`, because the pool has the same bytes; or `refused`, and why."""
+    """What became of one file: `added`; `known`, because the pool has the same bytes; or `refused`, and why.
+
+    `label` is the class that its folder gave it, if folders were to name classes.
+    """
 
     name: str
     status: Literal["added", "known", "refused"]
     image_id: int | None
     code: str | None
     reason: str | None
+    label: str | None
 
 
 class UploadOut(BaseModel):
