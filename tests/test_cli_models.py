@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("_logging_as_before", "_settings")
 def _settings(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands find the database of the test, and train for a moment."""
     monkeypatch.setenv("INKLING_DATABASE_URL", url_of(database.path))
-    monkeypatch.setattr("app.learning.network.LEAST_SEEN", 2000)
+    monkeypatch.setattr("app.learning.network.LEAST_SEEN", 200)
     monkeypatch.setattr("app.learning.network.EPOCHS", 1)
     monkeypatch.setattr(screen, "width", 150)  # else that of the terminal in which the module was imported first
 

@@ -33,7 +33,7 @@ tensorflow = pytest.mark.tensorflow
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty steps are enough for patterns, and progress is stored at once."""
     monkeypatch.setattr(network, "EPOCHS", 2)
-    monkeypatch.setattr(network, "LEAST_SEEN", 40 * network.BATCH)
+    monkeypatch.setattr(network, "LEAST_SEEN", 4 * network.BATCH)
     monkeypatch.setattr(model_training, "BEAT_SECONDS", 0.01)
 
 
@@ -167,7 +167,7 @@ def test_without_any_such_image_no_accuracy_is_claimed(database: Database, ada: 
 def test_a_stop_ends_the_training_and_leaves_nothing_half(
     database: Database, pool: Pool, ada: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(network, "LEAST_SEEN", 10_000_000)
+    monkeypatch.setattr(network, "LEAST_SEEN", 1_000_000)
     monkeypatch.setattr(network, "MOST_SEEN", 10_000_000)
     label(database, pool, ada, 20)
     model_id = request(database, pool)

@@ -18,7 +18,7 @@ from app.learning.learner import Classes, Float32, Images, OnStep, TrainingDiver
 
 BATCH = 64
 EPOCHS = 16
-LEAST_SEEN, MOST_SEEN = 20_000, 240_000  # copies: more epochs for a small pool, fewer for a large one
+LEAST_SEEN, MOST_SEEN = 2000, 240_000  # copies, a class and in all: more epochs for a small pool, fewer for a large one
 GIVEN = 2.0  # how much a given label counts beside one of the machine
 DOUBTED = 0.3  # this share of the machine's labels, the least sure ones, counts for less
 LEFT_OUT = -1  # as the class of an image: nothing is learned from it
@@ -61,7 +61,7 @@ def train(images: Images, targets: Targets, n_classes: int, *, seed: int, on_ste
     if not len(kept):
         raise ValueError("there is no image to learn from")
     x, wanted = _with_channels(images), np.eye(n_classes, dtype=np.float32)
-    n_steps = _count_steps(len(kept))
+    n_steps = _count_steps(len(kept), n_classes)
     on_step("loading TensorFlow", 0.0)
     network = _keras_half().Network(*x.shape[1:], n_classes, n_steps=n_steps, seed=seed)
     rng = np.random.default_rng(seed)
@@ -96,8 +96,8 @@ def _with_channels(images: Images) -> Images:
     return images[..., None] if images.ndim == 3 else images  # (N, H, W) -> (N, H, W, 1)
 
 
-def _count_steps(n_images: int) -> int:
-    n_seen = min(max(EPOCHS * n_images, LEAST_SEEN), MOST_SEEN)
+def _count_steps(n_images: int, n_classes: int) -> int:
+    n_seen = min(max(EPOCHS * n_images, LEAST_SEEN * n_classes), MOST_SEEN)
     return -(-n_seen // min(BATCH, n_images))
 
 

@@ -60,7 +60,7 @@ class Network:
         x = self._convolve(x, 32)
         x = self._convolve(x, 64, halved=True)  # (B, H/4, W/4, 64)
         x = self._convolve(x, 64)
-        x = self._dense(128, "relu")(keras.layers.Flatten()(x))
+        x = self._normalize(self._dense(128)(keras.layers.Flatten()(x)))  # (B, 128)
         x = keras.layers.Dropout(DROPOUT, seed=next(self._seeds))(x)
         logits = self._dense(n_classes)(x)  # (B, K)
         self._trained = keras.Model(pixels, logits)
@@ -100,11 +100,14 @@ class Network:
         x = keras.layers.Conv2D(n_filters, 3, padding="same", use_bias=False, kernel_initializer=start)(x)
         if halved:  # before the two below: a quarter of the numbers is left to them, and the result is nearly the same
             x = keras.layers.MaxPooling2D(2, padding="same")(x)
-        return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=MOMENTUM)(x))
+        return self._normalize(x)
 
-    def _dense(self, n_units: int, activation: str | None = None) -> Any:
-        start = keras.initializers.GlorotUniform(next(self._seeds))
-        return keras.layers.Dense(n_units, activation, kernel_initializer=start)
+    def _dense(self, n_units: int) -> Any:
+        return keras.layers.Dense(n_units, kernel_initializer=keras.initializers.GlorotUniform(next(self._seeds)))
+
+    def _normalize(self, x: Any) -> Any:
+        # Without it the first steps may leave units that no image activates: for coloured pictures it was all of them.
+        return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=MOMENTUM)(x))
 
 
 def predict(content: bytes, images: NDArray[np.uint8]) -> Float32:

@@ -45,7 +45,7 @@ def test_without_a_label_nothing_is_queued(client: TestClient) -> None:
 def test_a_model_that_is_trained_tells_its_accuracy_with_an_interval(
     client: TestClient, ada: Person, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.learning.network.LEAST_SEEN", 640)
+    monkeypatch.setattr("app.learning.network.LEAST_SEEN", 64)
     monkeypatch.setattr("app.learning.network.EPOCHS", 1)
     ada.lease_and_label(10)
     url = client.post(MODELS, json={}).headers["location"]

@@ -17,6 +17,7 @@ from tests.web.person import PEOPLE, POOL, Person
 ONLY_ADMINS_MAY = {
     ("GET", "/api/v1/pools/{slug}/export"),
     ("GET", "/pools/new"),
+    ("POST", "/pools/new"),
     ("GET", "/pools/{slug}/images"),
     ("POST", "/api/v1/pools"),
     ("PATCH", "/api/v1/pools/{slug}"),

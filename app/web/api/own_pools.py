@@ -10,6 +10,7 @@ from app import own_pools, queries
 from app.adding import Quota
 from app.errors import NothingSent
 from app.importing import LabelUse, Upload, take_uploads
+from app.models import Pool
 from app.own_pools import OwnPoolSpec
 from app.pools import get_pool
 from app.web.api.pool_schemas import (
@@ -135,6 +136,7 @@ async def add_images(
     What is no image is named and refused; the others stand. The same bytes twice are one image. They are asked once
     they are part of a round.
     """
+    pool = await run_in_threadpool(_read_pool, services, slug)
     async with request.form(max_files=FILES_A_REQUEST, max_fields=1) as form:
         files = [each for each in form.getlist("files") if isinstance(each, UploadFile)]
         if not files:
@@ -142,8 +144,6 @@ async def add_images(
         uploads = [Upload(each.filename or "", each.file) for each in files]
 
         def take() -> UploadOut:
-            with services.database.read() as session:
-                pool = get_pool(session, slug)
             placed = take_uploads(
                 services.database,
                 pool,
@@ -156,13 +156,17 @@ async def add_images(
                 quota=Quota(services.settings.max_pool_images, services.settings.max_pool_bytes),
                 now=now,
             )
-            with services.database.read() as session:
-                n_images = get_pool(session, slug).n_images
+            n_images = _read_pool(services, slug).n_images
             items = [PlacedOut(**each.as_dict()) for each in placed]
             counts = {status: sum(item.status == status for item in items) for status in ("added", "known", "refused")}
             return UploadOut(**counts, items=items, n_images=n_images)
 
         return await run_in_threadpool(take)
+
+
+def _read_pool(services: Services, slug: str) -> Pool:
+    with services.database.read() as session:
+        return get_pool(session, slug)
 
 
 def _view(services: Services, slug: str, now: Now) -> PoolDetail:

@@ -100,9 +100,9 @@ def predict(
     top: Annotated[int | None, Query(ge=1, le=1000, description="Only so many classes an image.")] = None,
 ) -> PredictionsOut:
     """Say which class each image has by the newest model. A file that is no picture is named, and the others count."""
-    files = read_files(request.headers.get("content-type", ""), body, max_files=MAX_IMAGES)
     with services.database.read() as session:
         predictor = services.predictors.get_newest(session, get_pool(session, slug))
+    files = read_files(request.headers.get("content-type", ""), body, max_files=MAX_IMAGES)
     return PredictionsOut(model_id=predictor.model_id, images=_predict(services, predictor, files, top))
 
 
