@@ -9,7 +9,7 @@ from types import FrameType
 import pytest
 from sqlalchemy import select, update
 
-from app import accounts
+from app import accounts, tokens
 from app.db import Database
 from app.errors import AccountDisabled, NameInvalid, NameTaken, NotFound, PasswordTooShort, WrongLogin
 from app.models import AccessToken, Annotator, AuditEntry, Pool, TokenKind
@@ -369,7 +369,7 @@ def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
     create_token(database, ada)
     create_token(database, ada, "session")
     with database.write() as session:
-        accounts.revoke_token(session, 1, now=NOW)
+        tokens.revoke_token(session, 1, now=NOW)
     set_disabled(database, True)
     set_disabled(database, False)
 
@@ -386,7 +386,7 @@ def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
 def test_the_secret_is_made_once_and_kept(database: Database) -> None:
     def read(_: int) -> str:
         with database.write() as session:
-            return accounts.ensure_secret(session)
+            return tokens.ensure_secret(session)
 
     secrets = race(4, read)
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner, Result
 
-from app import accounts
+from app import tokens
 from app.accuracy import Accuracy
 from app.cli import COMMANDS, app, console, load_command
 from app.cli.oracle import _as_table, _print_result
@@ -514,7 +514,7 @@ def test_a_token_is_shown_once_alone_on_stdout_and_revoked_by_its_id(path: Path)
         def is_in_force(days: int) -> bool:
             with database.read() as session:
                 return (
-                    accounts.find_token(session, plain, "api", now=dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+                    tokens.find_token(session, plain, "api", now=dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
                     is not None
                 )
 

@@ -269,6 +269,28 @@ class AccountDisabled(AppError):
     status = 409
 
 
+class LastAdmin(AppError):
+    """Without this account nobody would be an enabled admin."""
+
+    status = 409
+
+
+class NoAccountsYet(AppError):
+    """The server has no accounts, so there is nobody to invite others; the first one is made on its machine."""
+
+    status = 409
+
+
+class InvitationNotFound(NotFound):
+    """The link of an invitation is unknown, used, revoked or expired: which of them is not told."""
+
+
+class PasswordsDiffer(AppError):
+    """A password that was to be typed twice was typed in two ways."""
+
+    status = 422
+
+
 class NotLoggedIn(AppError):
     """The request has neither a session nor a token that is in force."""
 

@@ -1,9 +1,10 @@
 """The tables. The schema carries the guarantees: each CHECK is a rule, each index names the query it serves."""
 
-from app.models.accounts import AccessToken, Annotator, AuditEntry, ServerSecret
+from app.models.accounts import AccessToken, Annotator, AuditEntry, Invitation, ServerSecret
 from app.models.base import (
     LOCAL,
     ORACLE,
+    AccountRole,
     AskedBy,
     AutolabelStatus,
     Base,
@@ -26,6 +27,7 @@ __all__ = [
     "LOCAL",
     "ORACLE",
     "AccessToken",
+    "AccountRole",
     "Annotator",
     "Answer",
     "AskedBy",
@@ -40,6 +42,7 @@ __all__ = [
     "FeaturePart",
     "FeatureSet",
     "Image",
+    "Invitation",
     "Label",
     "LabelEvent",
     "Lease",

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app import accounts
+from app import accounts, tokens
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
@@ -146,7 +146,7 @@ def headers_of(app: FastAPI, caller: str) -> dict[str, str]:
     database: Database = app.state.services.database
     with database.write() as session:
         account = accounts.get_account(session, caller)
-        plain = accounts.create_token(session, account, "api", "script", now=dt.datetime.now(dt.UTC))
+        plain = tokens.create_token(session, account, "api", "script", now=dt.datetime.now(dt.UTC))
     return HOST | {"authorization": f"Bearer {plain}"}
 
 
