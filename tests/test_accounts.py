@@ -364,6 +364,7 @@ def test_whoever_is_refused_hears_the_same(database: Database) -> None:
 
 
 def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
+    add_account(database, "boss", role="admin")
     ada = add_account(database, "ada", role="admin")
     set_password(database)
     create_token(database, ada)
@@ -374,6 +375,7 @@ def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
     set_disabled(database, False)
 
     assert audited(database) == [
+        ("admin added", "boss"),
         ("admin added", "ada"),
         ("password set", "ada"),
         ("token created", "ada"),

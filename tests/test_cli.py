@@ -447,13 +447,17 @@ def test_users_are_listed_disabled_and_enabled() -> None:
 
 
 @pytest.mark.usefixtures("path")
-def test_whoever_shuts_the_last_admin_out_is_told_the_way_back() -> None:
+def test_the_last_admin_is_not_shut_out_before_there_is_another() -> None:
     add_user("ada", "--admin")
     add_user("ben")
 
-    assert "No enabled admin is left" not in run("user", "disable", "ben").stderr
-    last = run("user", "disable", "ada").stderr
-    assert "No enabled admin is left. Enable one with: inkling user enable NAME" in last
+    for words in (("disable", "ada"), ("role", "ada", "annotator")):
+        refused = run("user", *words)
+        assert refused.exit_code == 1
+        assert "ada is the last enabled admin" in refused.stderr
+        assert "inkling user role NAME admin" in refused.stderr
+    assert "“ben” is admin now." in run("user", "role", "ben", "admin").stdout
+    assert run("user", "disable", "ada").exit_code == 0
 
 
 def test_a_password_is_set_anew(path: Path) -> None:

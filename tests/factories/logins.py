@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app import accounts, tokens
 from app.db import Database
 from app.errors import WrongLogin
-from app.models import Annotator, AccountRole, TokenKind
+from app.models import AccountRole, Annotator, TokenKind
 from app.passwords import HashedPassword, hash_password
 
 from .making import NOW, after
@@ -90,5 +90,5 @@ def may_log_in(database: Database, password: str, name: str = "ada") -> bool:
 def everything_stored(database: Database) -> str:
     """All rows of all tables about people, as text."""
     with database.read() as session:
-        tables = ("annotator", "access_token", "audit_entry")
+        tables = ("annotator", "access_token", "invitation", "audit_entry")
         return "\n".join(str(row) for table in tables for row in session.execute(text(f"SELECT * FROM {table}")))
