@@ -165,7 +165,7 @@ def test_an_invitation_that_cannot_be_made_is_told(
 
 def test_everybody_has_tokens_and_an_admin_those_of_all(app: FastAPI, boss: TestClient, ada: TestClient) -> None:
     own = post(ada, "tokens", purpose="my script")
-    others = post(boss, "tokens", account="ada", days=30)
+    others = post(boss, "accounts/ada/tokens", days=30)
 
     assert (own["account"], own["purpose"], own["expires_at"]) == ("ada", "my script", None)
     assert with_token(app, own["token"]).get(f"{API}/me").json()["name"] == "ada"
@@ -185,8 +185,14 @@ def test_a_token_is_revoked_by_its_owner_or_an_admin(app: FastAPI, boss: TestCli
 
 
 def test_an_annotator_makes_no_token_for_another(ada: TestClient) -> None:
-    assert post(ada, "tokens", 403, account="boss")["code"] == "NotAllowed"
-    assert post(ada, "tokens", 201, account="ada")["account"] == "ada"
+    assert post(ada, "accounts/boss/tokens", 403)["code"] == "NotAllowed"
+    assert post(ada, "accounts/ada/tokens", 403)["code"] == "NotAllowed"
+
+
+def test_an_admin_makes_a_token_for_an_account_that_may_use_it(boss: TestClient, services: Services) -> None:
+    assert post(boss, "accounts/nobody/tokens", 404)["code"] == "NotFound"
+    set_disabled(services.database, True, "ada")
+    assert post(boss, "accounts/ada/tokens", 409)["code"] == "AccountDisabled"
 
 
 def test_what_is_done_over_the_api_is_written_down_with_who_did_it(boss: TestClient) -> None:
@@ -207,7 +213,7 @@ def test_a_server_without_accounts_has_nobody_to_invite_others(app: FastAPI, ser
     client = TestClient(app, base_url="http://localhost")
 
     assert items(client, "accounts") == items(client, "invitations") == items(client, "tokens") == []
-    for path in ("invitations", "tokens", "accounts/ada/password-link"):
+    for path in ("invitations", "tokens", "accounts/ada/password-link", "accounts/ada/tokens"):
         refused = post(client, path, 409)
         assert refused["code"] == "NoAccountsYet"
         assert "inkling user add NAME --admin" in refused["detail"]

@@ -52,6 +52,7 @@ ONLY_ADMINS_MAY = {
     ("GET", "/api/v1/accounts"),
     ("PATCH", "/api/v1/accounts/{name}"),
     ("POST", "/api/v1/accounts/{name}/password-link"),
+    ("POST", "/api/v1/accounts/{name}/tokens"),
     ("GET", "/api/v1/invitations"),
     ("POST", "/api/v1/invitations"),
     ("POST", "/api/v1/invitations/{invitation_id}/revoke"),

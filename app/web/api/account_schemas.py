@@ -78,9 +78,8 @@ class LinkOut(InvitationOut):
 
 
 class TokenIn(Strict):
-    """For which account and what for a token is to be."""
+    """What a token is to be for."""
 
-    account: AccountName | None = Field(default=None, description="Null: the caller's own. Others' are for admins.")
     purpose: Purpose = Field(default="script", description="What it is for, to tell tokens apart.")
     days: int | None = Field(default=None, ge=1, le=MAX_TOKEN_DAYS, description="Days until it expires; null: never.")
 

@@ -4,9 +4,10 @@ import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
+from sqlalchemy.orm import Session
 
 from app import accounts, invitations, tokens
-from app.errors import NotAllowed
+from app.audit import Actor
 from app.names import MAX_LENGTH
 from app.web.api.account_schemas import (
     AccountChangeIn,
@@ -102,20 +103,22 @@ def list_tokens(services: InServices, caller: InCaller) -> Page[TokenOut]:
     return Page(items=[TokenOut.of(token) for token in found], next=None)
 
 
-@router.post("/tokens", status_code=201, responses=responses(404, 409))
+@router.post("/tokens", status_code=201, responses=responses(409))
 def create_token(body: TokenIn, request: Request, services: InServices, caller: InCaller, now: Now) -> TokenMadeOut:
-    """Make a token, which acts as its account. `token` is shown this once."""
-    is_others = body.account not in (None, caller.name)
-    if is_others and not caller.is_admin:
-        raise NotAllowed(f"You are logged in as {caller.name}: leave `account` out.", name=caller.name)
-    lifetime = None if body.days is None else dt.timedelta(days=body.days)
+    """Make a token that acts as the caller. `token` is shown this once."""
     with services.database.write() as session:
-        actor = ensure_actor(session, request, caller, as_admin=is_others)
-        account = accounts.get_account(session, body.account or caller.name)
-        plain = tokens.create_token(session, account, "api", body.purpose, lifetime=lifetime, by=actor, now=now)
-        token = tokens.find_token(session, plain, "api", now=now)
-        assert token is not None
-        return TokenMadeOut.made(token, plain)
+        actor = ensure_actor(session, request, caller, as_admin=False)
+        return _make_token(session, caller.name, body, actor, now)
+
+
+@router.post("/accounts/{name}/tokens", status_code=201, responses=responses(404, 409))
+def create_token_for(
+    name: InName, body: TokenIn, request: Request, services: InServices, admin: InAdmin, now: Now
+) -> TokenMadeOut:
+    """Make a token that acts as this account. `token` is shown this once."""
+    with services.database.write() as session:
+        actor = ensure_actor(session, request, admin, as_admin=True)
+        return _make_token(session, name, body, actor, now)
 
 
 @router.post("/tokens/{token_id}/revoke", responses=responses(404, 409))
@@ -125,3 +128,12 @@ def revoke_token(token_id: PathId, request: Request, services: InServices, calle
     with services.database.write() as session:
         actor = ensure_actor(session, request, caller, as_admin=caller.is_admin)
         return TokenOut.of(tokens.revoke_token(session, token_id, annotator_id=whose, by=actor, now=now))
+
+
+def _make_token(session: Session, name: str, body: TokenIn, actor: Actor, now: dt.datetime) -> TokenMadeOut:
+    lifetime = None if body.days is None else dt.timedelta(days=body.days)
+    account = accounts.get_account(session, name)
+    plain = tokens.create_token(session, account, "api", body.purpose, lifetime=lifetime, by=actor, now=now)
+    token = tokens.find_token(session, plain, "api", now=now)
+    assert token is not None
+    return TokenMadeOut.made(token, plain)
