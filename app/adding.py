@@ -103,12 +103,14 @@ def _check_quota(pool: Pool, quota: Quota, n_images: int, n_bytes: int) -> None:
         raise PoolFull(
             f"{pool.name} may hold {quota.max_images:,} images and has {pool.n_images:,}; {n_images:,} more do not "
             "fit.",
+            hint="Start another pool, or set INKLING_MAX_POOL_IMAGES higher.",
             max_images=quota.max_images,
         )
     if pool.n_bytes + n_bytes > quota.max_bytes:
         raise PoolFull(
             f"The originals in {pool.name} may take {quota.max_bytes:,} bytes and take {pool.n_bytes:,}; "
             f"{n_bytes:,} more do not fit.",
+            hint="Start another pool, or set INKLING_MAX_POOL_BYTES higher.",
             max_bytes=quota.max_bytes,
         )
 

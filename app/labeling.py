@@ -20,11 +20,15 @@ from app.names import check_name
 
 @dataclass(frozen=True, slots=True)
 class GivenLabel:
-    """A value that an annotator gives an image; a retry carries the `key` of the first try."""
+    """A value that an annotator gives an image; a retry carries the `key` of the first try.
+
+    `given_at` says when, if that was before it came here.
+    """
 
     image_id: int
     value: int
     key: str | None = None
+    given_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,7 @@ def _store(
     asked = [found[label.image_id] for label in given]
     asking.check_free(session, asked, annotator)
     answers = [
-        asking.make_event(image, annotator, "label", value=label.value, key=label.key, now=now)
+        asking.make_event(image, annotator, "label", value=label.value, key=label.key, now=label.given_at or now)
         for image, label in zip(asked, given, strict=True)
     ]
     labeled = [image.image_id for image in asked if image.event_id is not None]

@@ -82,6 +82,7 @@ def create_pool(session: Session, spec: OwnPoolSpec, *, filled: bool, now: dt.da
     session.add(pool)
     session.flush()
     if filled:
+        start_rounds(session, pool, now=now)
         mark_filled(session, pool, now=now)
     return pool
 
@@ -171,12 +172,17 @@ def order_classes(session: Session, pool: Pool, order: Sequence[int]) -> Pool:
     return pool
 
 
+def start_rounds(session: Session, pool: Pool, *, now: dt.datetime) -> None:
+    """Store round 0 of a pool whose test and validation images are all there: from now on labels can be stored."""
+    pool = session.get_one(Pool, pool.id)
+    validation: LabeledImages = read_known(session, pool, "validation")
+    insert_round_0(session, pool, validation, read_known(session, pool, "test"), now=now)
+
+
 def mark_filled(session: Session, pool: Pool, *, now: dt.datetime) -> None:
-    """From now on the pool is there for all. Further images may come later."""
+    """From now on the pool, which has round 0, is there for all. Further images may come later."""
     filled = session.get_one(Pool, pool.id)
     filled.filled_at = filled.grown_at = now
-    validation: LabeledImages = read_known(session, filled, "validation")
-    insert_round_0(session, filled, validation, read_known(session, filled, "test"), now=now)
     note(session, Change("pool", filled.id))
     if filled.n_images:
         note(session, Change("due", filled.id))

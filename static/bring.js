@@ -1,8 +1,10 @@
 /**
- * Makes a pool and brings its images: a few files a request, so that a bar moves, a lost connection costs little, and
+ * Brings images to a pool: a few files a request, so that a bar moves, a lost connection costs little, and
  * what is refused is named at once. A file that was sent before the line broke is known to the server, and comes once.
  *
- * @typedef {{ name: string, status: "added" | "known" | "refused", image_id: number | null, reason: string | null }} Placed
+ * @typedef {{ name: string, status: "added" | "known" | "refused", image_id: number | null, reason: string | null,
+ *   label: string | null }} Placed
+ * @typedef {{ file: File, path: string }} Found a file and its path, with the folders in which it came
  */
 import { ApiError, request } from "./api.js";
 import { Connection } from "./connection.js";
@@ -17,16 +19,16 @@ const NAMES_SHOWN = 500;
 
 const place = findIn(document, "[data-bring]");
 const connection = new Connection();
-let slug = place.dataset.slug ?? "";
+const slug = place.dataset.slug ?? "";
 
 class Bringing {
-  /** @type {File[]} */
+  /** @type {Found[]} */
   #queue = [];
   #isRunning = false;
   #isCancelled = false;
-  #n = { added: 0, known: 0, refused: 0, sent: 0, all: 0 };
+  #n = { added: 0, known: 0, refused: 0, labeled: 0, sent: 0, all: 0 };
 
-  /** @param {File[]} files */
+  /** @param {Found[]} files */
   async add(files) {
     this.#queue.push(...files);
     this.#n.all += files.length;
@@ -51,25 +53,26 @@ class Bringing {
     const files = [];
     let nBytes = 0;
     while (this.#queue.length > 0 && files.length < FILES_A_REQUEST) {
-      nBytes += this.#queue[0].size;
+      nBytes += this.#queue[0].file.size;
       if (files.length > 0 && nBytes > BYTES_A_REQUEST) break;
-      files.push(/** @type {File} */ (this.#queue.shift()));
+      files.push(/** @type {Found} */ (this.#queue.shift()));
     }
     return files;
   }
 
-  /** @param {File[]} files */
+  /** @param {Found[]} files */
   async #send(files) {
     const body = new FormData();
-    for (const file of files) body.append("files", file, file.webkitRelativePath || file.name);
+    for (const { file, path } of files) body.append("files", file, path);
+    const folders = /** @type {HTMLSelectElement} */ (findIn(place, "[data-folders]")).value;
     try {
       const { items } = await connection.persist(() =>
-        request("POST", `/api/v1/pools/${slug}/images`, body, UPLOAD_MS)
+        request("POST", `/api/v1/pools/${slug}/images?folders=${folders}`, body, UPLOAD_MS)
       );
       this.#note(items);
     } catch (error) {
       const reason = error instanceof ApiError ? error.message : String(error);
-      this.#note(files.map(({ name }) => ({ name, status: "refused", image_id: null, reason })));
+      this.#note(files.map(({ path }) => ({ name: path, status: "refused", image_id: null, reason, label: null })));
     }
     this.#n.sent += files.length;
     this.#show();
@@ -79,19 +82,21 @@ class Bringing {
   #note(items) {
     for (const item of items) {
       this.#n[item.status] += 1;
+      if (item.label !== null) this.#n.labeled += 1;
       if (item.status === "added") showThumb(item);
       if (item.status === "refused") showRefused(item);
     }
   }
 
   #show() {
-    const { added, known, refused, sent, all } = this.#n;
+    const { added, known, refused, labeled, sent, all } = this.#n;
     findIn(place, "[data-sending]").hidden = !this.#isRunning;
     const bar = /** @type {HTMLProgressElement} */ (findIn(place, "[data-bar]"));
     bar.value = all === 0 ? 0 : sent / all;
     const parts = [
       this.#isRunning && `${count(sent)} of ${plural(all, "file")} sent`,
       `${plural(added, "image")} added`,
+      labeled > 0 && `${count(labeled)} with a class by their folder`,
       known > 0 && `${count(known)} already there`,
       refused > 0 && `${count(refused)} refused`,
       this.#isCancelled && "the rest was cancelled",
@@ -124,12 +129,15 @@ function showRefused({ name, reason }) {
 /**
  * All files below what was dropped.
  * @param {FileSystemEntry} entry
- * @returns {Promise<File[]>}
+ * @returns {Promise<Found[]>}
  */
 async function readEntry(entry) {
   if (entry.isFile) {
     const file = /** @type {FileSystemFileEntry} */ (entry);
-    return [await new Promise((resolve, reject) => file.file(resolve, reject))];
+    return [{
+      file: await new Promise((resolve, reject) => file.file(resolve, reject)),
+      path: entry.fullPath.slice(1),
+    }];
   }
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
   const found = [];
@@ -141,65 +149,13 @@ async function readEntry(entry) {
   }
 }
 
-/** @param {string} name */
-function asSlug(name) {
-  const plain = name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  return plain.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 64);
-}
-
-/** @param {HTMLFormElement} form */
-function offerForm(form) {
-  const { name, classes, colours, side, chance } = /** @type {any} */ (form.elements);
-  const shown = findIn(form, "[data-slug-shown]");
-  name.addEventListener("input", () => (shown.textContent = asSlug(name.value) || "…"));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const refusal = findIn(form, "[data-refusal]");
-    refusal.hidden = true;
-    const names = classes.value.split("\n").map((/** @type {string} */ line) => line.trim()).filter(Boolean);
-    try {
-      if (asSlug(name.value) === "") throw new ApiError({ detail: "Give the pool a name with a letter or a digit." });
-      if (names.length < 2) throw new ApiError({ detail: "Name two classes at least, one a line." });
-      const size = Number(side.value);
-      const pool = await request("POST", "/api/v1/pools", {
-        slug: asSlug(name.value),
-        name: name.value.trim(),
-        classes: names,
-        colours: colours.checked,
-        width: size,
-        height: size,
-        chance_every: chance.value === "" ? null : Number(chance.value),
-      });
-      begin(pool.slug, form);
-    } catch (error) {
-      refusal.textContent = error.message;
-      refusal.hidden = false;
-      refusal.scrollIntoView({ block: "nearest" });
-    }
-  });
-}
-
-/**
- * The pool is there: its images can come.
- * @param {string} made
- * @param {HTMLFormElement} form
- */
-function begin(made, form) {
-  slug = made;
-  for (const field of findAllIn(form, "input, textarea, button")) field.toggleAttribute("disabled", true);
-  const link = /** @type {HTMLAnchorElement} */ (findIn(place, "[data-label]"));
-  link.href = `/pools/${slug}/label`;
-  findIn(place, "[data-drop]").hidden = false;
-  findIn(place, "#images-title").focus();
-}
-
 function offerDrop() {
   const bringing = new Bringing();
   const zone = findIn(place, "[data-drop]");
   for (const field of findAllIn(zone, "[data-files], [data-folder]")) {
     const input = /** @type {HTMLInputElement} */ (field);
     input.addEventListener("change", () => {
-      bringing.add([...input.files ?? []]);
+      bringing.add([...input.files ?? []].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
       input.value = "";
     });
   }
@@ -222,7 +178,4 @@ function offerDrop() {
   });
 }
 
-/** @type {HTMLFormElement | null} */
-const form = document.querySelector("[data-form]");
-if (form !== null) offerForm(form);
 offerDrop();

@@ -131,7 +131,7 @@ export class Progress extends Emitter {
     this.#showChange(round, before);
     this.#set("round", count(round.number));
     this.#showAsked(round);
-    this.#set("fit", round.n_labels ? `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}` : "–");
+    this.#set("fit", describeFit(round));
     this.#find("curve").replaceChildren(makeSparkline(this.#rounds));
   }
 
@@ -253,4 +253,11 @@ export class Progress extends Emitter {
 function describe({ tested_on: testedOn, ...results }, split) {
   const accuracy = results[split];
   return accuracy ? ofHowMany(accuracy, split === "test" && testedOn === "chance" ? BY_CHANCE : "") : "";
+}
+
+/** @param {Round} round */
+function describeFit(round) {
+  if (!round.n_labels) return "–";
+  const fit = `${round.fit_ms.toFixed(1)} ms, ${plural(round.steps, "step")}`;
+  return round.validation || round.steps === 1 ? fit : `${fit}: as many as serve labeled images left out`;
 }

@@ -268,7 +268,21 @@ def test_a_bomb_in_the_middle_leaves_nothing(path: Path, tmp_path: Path) -> None
         assert [count(database, what) for what in (Pool, Image, Blob)] == [0] * 3
 
 
-def test_an_interrupt_leaves_nothing(path: Path, tmp_path: Path) -> None:
+def test_a_pool_may_not_hold_more_than_the_settings_say(
+    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INKLING_MAX_POOL_IMAGES", "11")
+    result = run("pool", "create", "bees", str(folder), columns=200)
+
+    assert result.exit_code == 1
+    assert "bees may hold 11 images and has 0; 12 more do not fit." in told(result.stderr)
+    assert "set INKLING_MAX_POOL_IMAGES higher" in told(result.stderr)
+    with opened(path) as database:
+        assert [count(database, what) for what in (Pool, Image, Blob)] == [0] * 3
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(path: Path, tmp_path: Path, ending: signal.Signals) -> None:
     (tmp_path / "many").mkdir()
     for index in range(3000):
         (tmp_path / "many" / f"{index}.png").write_bytes(encode(draw(seed=index)))
@@ -280,7 +294,7 @@ def test_an_interrupt_leaves_nothing(path: Path, tmp_path: Path) -> None:
             assert running.poll() is None
             assert time.monotonic() < until
             time.sleep(0.02)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(ending)
         running.communicate(timeout=60)
 
         assert running.returncode != 0

@@ -14,7 +14,7 @@ from app.db import Database
 from app.deleting import SILENT, discard_dead
 from app.errors import ClassesInvalid, NotFound, PoolFull, SizeInvalid, SlugTaken, SplitFixed
 from app.models import Annotator, Blob, Image, Label, LabelEvent, Lease, Pool, Round, Split
-from app.own_pools import OwnPoolSpec, create_pool, mark_filled
+from app.own_pools import OwnPoolSpec, create_pool, mark_filled, start_rounds
 from app.pools import get_pool
 from app.preparing import find_pools_to_prepare, prepare_pool
 from app.queries import list_pools
@@ -104,6 +104,7 @@ def test_a_pool_that_is_being_filled_is_seen_by_nobody_until_it_is(database: Dat
     with pytest.raises(SlugTaken):
         make(database)
     with database.write() as session:
+        start_rounds(session, pool, now=NOW)
         mark_filled(session, pool, now=NOW)
     first = newest_round(database, read(database))
     assert (first.number, first.n_images, first.n_classes) == (0, 2, 3)

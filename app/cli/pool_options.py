@@ -78,7 +78,10 @@ Standing = Annotated[
     bool, typer.Option("--standing", help="The labels stand, as answers that were given.", rich_help_panel=OF_SOURCE)
 ]
 By = Annotated[
-    str | None, typer.Option(help="Whose answers these are; “local” if left out.", rich_help_panel=OF_SOURCE)
+    str | None,
+    typer.Option(
+        help="Whose answers these are; as the source says, or “local”, if left out.", rich_help_panel=OF_SOURCE
+    ),
 ]
 Test = Annotated[Path | None, typer.Option(help="A source of labeled images to test on.", rich_help_panel=OF_SOURCE)]
 Validation = Annotated[

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import re
+import signal
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +15,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import deleting, importing
-from app.cli.console import notes, open_database, screen
+from app.adding import Quota
+from app.cli.console import get_settings, notes, open_database, screen
 from app.db import Database
 from app.errors import ClassesInvalid
 from app.importing import LabelUse, Report
-from app.models import LOCAL, Pool, Split
+from app.models import Pool, Split
 from app.own_pools import OwnPoolSpec, create_pool
 from app.pictures import Decoders
 from app.pools import get_pool
@@ -78,9 +80,10 @@ def create_from_source(
 ) -> None:
     """Make a pool of the images in a source, with test and validation images of others; nothing, if none is added."""
     use, size = labels.use, _parse_size(options.size)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # as an interrupt: nothing is to stay
     source = labels.apply(open_source(path))
     further = {split: open_source(other) for split, other in others.items() if other is not None}
-    database = open_database()
+    database, quota = _open()
     with _progress() as progress, Decoders(_count_processors()) as decoders:
         counting = progress.add_task(f"looking at {source.description}", total=None)
         n_items, found = _survey(source)
@@ -91,11 +94,11 @@ def create_from_source(
         with database.write() as session:
             pool = create_pool(session, spec, filled=False, now=_now())
         try:
-            bring = partial(_bring, database, pool, decoders, progress)
+            bring = partial(_bring, database, pool, decoders, progress, quota)
             reports = {split: bring(other, split, "truth") for split, other in further.items()}
             report = reports["pool"] = bring(source, "pool", use, n_items)
             if report.n_added:
-                importing.open_pool(database, pool, labels.by or LOCAL, report.image_labels, now=_now())
+                importing.open_pool(database, pool, report.standing, by=labels.by, now=_now())
         except BaseException:  # an interrupt, too
             deleting.discard(database, pool)
             raise
@@ -113,15 +116,21 @@ def add_from_source(slug: str, path: Path, labels: LabelOptions) -> None:
     """Add the images of a source to a pool that is there. What was added before a failure stays."""
     use = labels.use
     source = labels.apply(open_source(path))
-    database = open_database()
+    database, quota = _open()
     with database.read() as session:
         pool = get_pool(session, slug)
     with _progress() as progress, Decoders(_count_processors()) as decoders:
-        report = _bring(database, pool, decoders, progress, source, "pool", use, _survey(source)[0])
-        importing.answer_all(database, pool, labels.by or LOCAL, report.image_labels, now=_now())
+        report = _bring(database, pool, decoders, progress, quota, source, "pool", use, _survey(source)[0])
+        importing.answer_all(database, pool, report.standing, by=labels.by, now=_now())
     _tell({"pool": report})
     if not report.n_added:
         _end_with_nothing()
+
+
+def _open() -> tuple[Database, Quota]:
+    """The database, and how much a pool in it may hold."""
+    settings = get_settings()
+    return open_database(settings), Quota(settings.max_pool_images, settings.max_pool_bytes)
 
 
 def _bring(
@@ -129,6 +138,7 @@ def _bring(
     pool: Pool,
     decoders: Decoders,
     progress: Progress,
+    quota: Quota,
     source: Source,
     split: Split,
     use: LabelUse,
@@ -142,6 +152,7 @@ def _bring(
         decoders,
         split=split,
         use=use,
+        quota=quota,
         clock=_now,
         show=lambda n_done: progress.update(bar, completed=n_done),
     )

@@ -6,6 +6,9 @@ of the case and the remedy; `context` holds the same for programs. `web/problems
 
 from app.errors.base import AppError as AppError
 from app.errors.pictures import (
+    ArchiveRefused as ArchiveRefused,
+)
+from app.errors.pictures import (
     ArchiveTooBig as ArchiveTooBig,
 )
 from app.errors.pictures import (
@@ -117,6 +120,12 @@ class DatabaseUnavailable(AppError):
 
 class ClassesInvalid(AppError):
     """The classes of a pool are too few, too many, named twice, or have names that no button could show."""
+
+    status = 422
+
+
+class SettingInvalid(AppError):
+    """A setting of a pool is not what it can be."""
 
     status = 422
 

@@ -75,6 +75,10 @@ class EntryDamaged(PictureRefused):
     """An entry of an archive cannot be unpacked."""
 
 
+class ArchiveRefused(PictureRefused):
+    """An archive that was sent cannot be read, or unpacks to more than is allowed; nothing of it is kept."""
+
+
 class RowDamaged(PictureRefused):
     """A line of a list is not what it should be."""
 

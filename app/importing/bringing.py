@@ -1,20 +1,20 @@
 """Bring the images of a source into a pool: decoded ahead, stored in chunks, and each accounted for."""
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
 from app import labeling
-from app.adding import NewImage, add_images
+from app.adding import NewImage, Quota, add_images
 from app.db import Database
 from app.errors import LabelMissing, PictureRefused
 from app.importing.images import make_image
 from app.labeling import GivenLabel
-from app.models import Annotator, Pool, Split
-from app.own_pools import mark_filled
+from app.models import LOCAL, Pool, Split
+from app.own_pools import mark_filled, start_rounds
 from app.pictures import Decoders
 from app.sources import Item, Source
 
@@ -34,19 +34,27 @@ class Refusals:
     names: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class StandingLabel:
+    """A label that is to stand: the index of its class, and who gave it and when, if the source says so."""
+
+    value: int
+    annotator: str | None = None
+    given_at: dt.datetime | None = None
+
+
 @dataclass(slots=True)
 class Report:
     """What became of the items of a source.
 
-    `image_labels` are the labels that are to stand: image and index of the class. `unknown_labels` counts those that
-    are no class of the pool.
+    `standing` are the labels that are to stand, by image. `unknown_labels` counts those that are no class of the pool.
     """
 
     n_added: int = 0
     n_twice: int = 0
     refused: dict[str, Refusals] = field(default_factory=dict)
     unknown_labels: Counter[str] = field(default_factory=Counter)
-    image_labels: dict[int, int] = field(default_factory=dict)
+    standing: dict[int, StandingLabel] = field(default_factory=dict)
 
     def refuse(self, name: str, refusal: PictureRefused) -> None:
         """Count one that is not taken in."""
@@ -65,6 +73,7 @@ def import_source(
     *,
     split: Split = "pool",
     use: LabelUse = "none",
+    quota: Quota,
     clock: Callable[[], dt.datetime],
     show: Callable[[int], None] = lambda _: None,
 ) -> Report:
@@ -75,7 +84,7 @@ def import_source(
 
     Raises:
         DataSetInvalid, ArchiveTooBig: of the source as a whole.
-        SplitFixed: as `add_images`.
+        PoolFull, SplitFixed: as `add_images`.
         PictureRefused: of an image never; it is in the report.
     """
     report, indexes = Report(), {name: index for index, name in enumerate(pool.classes)}
@@ -91,12 +100,12 @@ def import_source(
     for chunk in _chunks(found):
         new = [(item, image) for item, image in chunk if isinstance(image, NewImage)]
         with database.write() as session:
-            added = add_images(session, pool, [image for _, image in new], split=split, now=clock())
+            added = add_images(session, pool, [image for _, image in new], split=split, quota=quota, now=clock())
         for (item, _), outcome in zip(new, added, strict=True):
             report.n_added += outcome.is_new
             report.n_twice += not outcome.is_new
             if outcome.is_new and use != "none":
-                _note_label(report, outcome.image_id, _clean(item.label), indexes, use)
+                _note_label(report, outcome.image_id, item, indexes, use)
         for item, outcome_ in chunk:
             if isinstance(outcome_, PictureRefused):
                 report.refuse(item.name, outcome_)
@@ -106,38 +115,38 @@ def import_source(
 
 
 def open_pool(
-    database: Database, pool: Pool, annotator_name: str, standing: Mapping[int, int], *, now: dt.datetime
+    database: Database, pool: Pool, standing: Mapping[int, StandingLabel], *, by: str | None, now: dt.datetime
 ) -> None:
-    """Let everybody see a pool that is filled, with the labels that stand, or not at all: in one transaction.
+    """Give a filled pool the labels that stand, and then let everybody see it.
 
     Raises: NameInvalid or NameTaken, as `labeling.ensure_annotator`.
     """
     with database.write() as session:
+        start_rounds(session, pool, now=now)
+    answer_all(database, pool, standing, by=by, now=now)
+    with database.write() as session:
         mark_filled(session, pool, now=now)
-        filled = session.get_one(Pool, pool.id)
-        if standing:
-            annotator = labeling.ensure_annotator(session, annotator_name, now=now)
-            for some in _parts(standing):
-                labeling.answer(session, filled, annotator, some, now=now)
 
 
 def answer_all(
-    database: Database, pool: Pool, annotator_name: str, standing: Mapping[int, int], *, now: dt.datetime
+    database: Database, pool: Pool, standing: Mapping[int, StandingLabel], *, by: str | None, now: dt.datetime
 ) -> None:
-    """Give an open pool's images the labels that stand, some at a time.
+    """Give images of a pool the labels that stand, some at a time, so that others can write in between.
+
+    They count as answers of `by`, or else of whom the source names, or else of the annotator without a name.
 
     Raises: as `open_pool`.
     """
-    for some in _parts(standing):
-        with database.write() as session:
-            annotator: Annotator = labeling.ensure_annotator(session, annotator_name, now=now)
-            labeling.answer(session, pool, annotator, some, now=now)
-
-
-def _parts(standing: Mapping[int, int]) -> Iterator[list[GivenLabel]]:
     labels = iter(standing.items())
-    while some := [GivenLabel(image_id, value) for image_id, value in islice(labels, CHUNK)]:
-        yield some
+    while some := list(islice(labels, CHUNK)):
+        by_name = defaultdict[str, list[GivenLabel]](list)
+        for image_id, label in some:
+            given = GivenLabel(image_id, label.value, given_at=label.given_at)
+            by_name[by or label.annotator or LOCAL].append(given)
+        with database.write() as session:
+            for name, given_by_one in by_name.items():
+                annotator = labeling.ensure_annotator(session, name, now=now)
+                labeling.answer(session, pool, annotator, given_by_one, now=now)
 
 
 Outcome = tuple[Item, NewImage | PictureRefused]
@@ -155,11 +164,12 @@ def _chunks(found: Iterator[Outcome]) -> Iterator[list[Outcome]]:
         yield chunk
 
 
-def _note_label(report: Report, image_id: int, label: str, indexes: Mapping[str, int], use: LabelUse) -> None:
+def _note_label(report: Report, image_id: int, item: Item, indexes: Mapping[str, int], use: LabelUse) -> None:
+    label = _clean(item.label)
     if label and label not in indexes:
         report.unknown_labels[label] += 1
     elif label and use == "standing":
-        report.image_labels[image_id] = indexes[label]
+        report.standing[image_id] = StandingLabel(indexes[label], item.annotator, item.labeled_at)
 
 
 def _clean(label: str | None) -> str:

@@ -37,6 +37,7 @@ from app.learning.learner import (
     predict_rest,
 )
 from app.learning.names import Strategy
+from app.learning.softmax_steps import count_steps
 from app.learning.strategies import Batch
 
 if TYPE_CHECKING:
@@ -147,17 +148,23 @@ class SoftmaxRegression:
         The weights in the new state are the best ones; Adam's moments are those of the last step. The order of the
         labels decides the last bits of the result, and the run is chaotic: callers give a fixed order.
 
-        Differs from the source: without validation images the labeled ones take their place, so that a fit ends
-        ten steps after it gets them all right; their count says nothing of the model and is left out.
+        Differs from the source: without validation images a fit starts from nothing, and its number of steps is what
+        serves labeled images that are left out, see `softmax_steps`.
         """
         before = self._read(state)
         x, y = _flat(pool.images)[positions], values.astype(np.int32)  # (n, D), (n,)
-        stop_x, stop_y = (_flat(validation.images), validation.truth.astype(np.int32)) if len(validation) else (x, y)
-        correct, steps, arrays = self._graph.fit(list(before.arrays()), x, y, stop_x, stop_y)
+        correct: int | None = None
+        if len(validation):
+            stop_x, stop_y = _flat(validation.images), validation.truth.astype(np.int32)
+            right, steps, arrays = self._graph.fit(list(before.arrays()), x, y, stop_x, stop_y)
+            correct = int(right)
+        else:
+            steps = count_steps(x, values, self._shape[0])
+            arrays = self._graph.descend(list(State.zeros(*self._shape).arrays()), x, y, steps)
         after = State(*(array.numpy() for array in arrays))
         if not after.is_finite():
             raise TrainingDiverged(f"the fit on {len(positions)} labels ended in NaN or infinity")
-        return Fit(after.to_bytes(), int(steps), int(correct) if len(validation) else None)
+        return Fit(after.to_bytes(), int(steps), correct)
 
     def predict(self, state: bytes, pool: PoolImages, positions: Positions) -> Float32:
         """Class probabilities (n, K). The last bits depend on how many images are predicted together."""

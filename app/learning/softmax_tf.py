@@ -36,6 +36,9 @@ class Graph:
         labels = tf.TensorSpec((None,), tf.int32)
         state = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
         self.fit = tf.function(self._fit, input_signature=[state, images, labels, images, labels])
+        self.descend = tf.function(
+            self._descend_for, input_signature=[state, images, labels, tf.TensorSpec((), tf.int32)]
+        )
         self.predict = tf.function(self._predict, input_signature=[*state[:2], images])
 
     def _scale(self, images: Any) -> Any:
@@ -49,8 +52,7 @@ class Graph:
         self, state: Any, images: Any, labels: Any, validation_images: Any, validation_labels: Any
     ) -> tuple[Any, Any, list[Any]]:
         """Right answers on validation, steps taken, and the state after them."""
-        for variable, value in zip(self._variables, state, strict=True):
-            variable.assign(tf.transpose(value))  # (K, D) -> (D, K)
+        self._load(state)
         weights, bias, *rest = self._variables
         x = self._scale(images)  # (N, D)
         # (D, N), once: each step would transpose it again. As bytes, which are a quarter of the floats to move.
@@ -78,6 +80,22 @@ class Graph:
         # The moments stay where the last step left them; only the weights go back.
         after = [best_weights, best_bias, *(variable.read_value() for variable in rest)]
         return best, steps, [tf.transpose(array) for array in after]  # (D, K) -> (K, D)
+
+    def _descend_for(self, state: list[Any], images: Any, labels: Any, n_steps: Any) -> list[Any]:
+        """The state after so many steps."""
+        self._load(state)
+        x, x_transposed = self._scale(images), self._scale(tf.transpose(images))  # (N, D), (D, N)
+
+        def step(n_done: Any) -> tuple[Any]:
+            self._descend(x, x_transposed, labels)
+            return (n_done + 1,)
+
+        tf.while_loop(lambda n_done: n_done < n_steps, step, (0,))
+        return [tf.transpose(variable.read_value()) for variable in self._variables]  # (D, K) -> (K, D)
+
+    def _load(self, state: list[Any]) -> None:
+        for variable, value in zip(self._variables, state, strict=True):
+            variable.assign(tf.transpose(value))  # (K, D) -> (D, K)
 
     def _descend(self, x: Any, x_transposed: Any, labels: Any) -> None:
         """One step of Adam on the whole labeled set: x (N, D) and the same (D, N)."""

@@ -1,5 +1,6 @@
 """What a source yields, the names that are allowed in it, and how much of it is taken."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +21,16 @@ CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}  # what systems leave in fold
 class Item:
     """One image of a source: the bytes of a file, or pixels uint8 (H, W) or (H, W, 3), or why there is neither.
 
-    `name` is relative to the source, with "/" between its parts. `label` is what the source says of its class.
+    `name` is relative to the source, with "/" between its parts. `label` is what the source says of its class,
+    `annotator` who says so, and `labeled_at` since when.
     """
 
     name: str
     content: bytes | None = None
     pixels: NDArray[np.uint8] | None = None
     label: str | None = None
+    annotator: str | None = None
+    labeled_at: dt.datetime | None = None
     refused: PictureRefused | None = None
 
     @property

@@ -1,6 +1,7 @@
 """Lists as CSV or JSON lines: of paths, or of names with labels."""
 
 import csv
+import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from app.sources.item import Item, SourceLimits, clean_name, show_name
 
 NAMES = ("path", "file", "file_name", "filename", "image", "name")
 LABELS = ("label", "class", "value")
+ANNOTATOR, TIME = "annotator", "created_at"  # as an export calls them
 CSV_ENDINGS, JSON_ENDINGS = (".csv", ".tsv"), (".jsonl", ".ndjson")
 ENDINGS = (*CSV_ENDINGS, *JSON_ENDINGS)
 MAX_LINE = 100_000  # characters
@@ -26,9 +28,21 @@ class Columns:
 
     name: str
     label: str | None
+    annotator: str | None
+    time: str | None
 
 
-Row = tuple[str, str | None] | PictureRefused  # name and label, or why there are none
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A name and, if the list says so, its label, who gave it, and when."""
+
+    name: str
+    label: str | None
+    annotator: str | None
+    labeled_at: dt.datetime | None
+
+
+Row = Listed | PictureRefused  # or why there is none
 
 
 def read_list(path: Path) -> Iterator[Row]:
@@ -64,7 +78,7 @@ class ListSource:
 
     def labels(self) -> Iterator[str | None]:
         """By the list alone."""
-        return (row[1] for row in read_list(self._path) if not isinstance(row, PictureRefused))
+        return (row.label for row in read_list(self._path) if not isinstance(row, PictureRefused))
 
     def __iter__(self) -> Iterator[Item]:
         """
@@ -76,14 +90,13 @@ class ListSource:
             if isinstance(row, PictureRefused):
                 yield Item(f"{self._path.name}, row {number:,}", refused=row)
                 continue
-            raw, label = row
             try:
-                name = clean_name(raw)
-                content = read_file(real_root, raw, self._limits)
+                name = clean_name(row.name)
+                content = read_file(real_root, row.name, self._limits)
             except PictureRefused as error:
-                yield Item(show_name(raw), refused=error)
+                yield Item(show_name(row.name), refused=error)
             else:
-                yield Item(name, content, label=label)
+                yield Item(name, content, label=row.label, annotator=row.annotator, labeled_at=row.labeled_at)
 
 
 def _lines(file: IO[str]) -> Iterator[str]:
@@ -103,7 +116,8 @@ def _choose(found: list[str]) -> Columns:
     name = next((spelled[each] for each in NAMES if each in spelled), None)
     if name is None:
         raise ValueError(f"it has no column of names but {', '.join(found[:10]) or 'nothing'}")
-    return Columns(name, next((spelled[each] for each in LABELS if each in spelled), None))
+    label = next((spelled[each] for each in LABELS if each in spelled), None)
+    return Columns(name, label, spelled.get(ANNOTATOR), spelled.get(TIME))
 
 
 def _read_csv(file: IO[str]) -> Iterator[Row]:
@@ -144,4 +158,13 @@ def _take(row: dict[str, Any], columns: Columns) -> Row:
         return RowDamaged(f"“{columns.name}” is missing. Correct the line.")
     if isinstance(label, (dict, list, bool)):
         return RowDamaged(f"“{columns.label}” is neither a text nor a number. Correct the line.")
-    return name, None if label is None or label == "" else str(label)
+    annotator, time = (row.get(column) or None if column else None for column in (columns.annotator, columns.time))
+    try:
+        labeled_at = None if time is None else dt.datetime.fromisoformat(time)
+    except (TypeError, ValueError):
+        labeled_at = None
+    if time is not None and (labeled_at is None or labeled_at.tzinfo is None):
+        return RowDamaged(f"“{columns.time}” is no time with its zone, as 2026-05-01T12:00:00+00:00. Correct the line.")
+    if not isinstance(annotator, str | None):
+        return RowDamaged(f"“{columns.annotator}” is no name. Correct the line.")
+    return Listed(name, None if label is None or label == "" else str(label), annotator, labeled_at)

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def made(page: Page, server: Server, pool_numbers: Iterator[int]) -> str:
     page.get_by_label("Name").fill(f"Käfer {number}")
     page.get_by_label("Classes, one a line").fill("bee\n wasp \n\nfly")
     page.get_by_role("button", name="Make the pool").click()
-    expect(page.get_by_role("heading", name="2. The images")).to_be_focused()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Add images to Käfer {number}")
     return f"kafer-{number}"
 
 
@@ -49,6 +50,17 @@ def test_files_become_a_pool_that_is_labeled_at_once(page: Page, server: Server,
     opened = LabelPage(page, server.url, made)
     expect(opened.tiles).to_have_count(10)
     expect(opened.pad.get_by_role("button", name=re.compile("wasp"))).to_be_enabled()
+
+
+def test_a_folder_of_class_folders_brings_its_labels(page: Page, server: Server, made: str, tmp_path: Path) -> None:
+    for number, kind in enumerate(["bee", "bee", "wasp", "moth"]):
+        (tmp_path / "insects" / kind).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "insects" / kind / f"{number}.png").write_bytes(draw(number)["buffer"])
+    page.get_by_label("A folder that is called like a class").select_option("standing")
+    page.get_by_label("Choose a folder").set_input_files(tmp_path / "insects")
+    expect(page.locator("[data-status]")).to_have_text("4 images added, 3 with a class by their folder.")
+    page.get_by_role("link", name="Label them").click()
+    expect(LabelPage(page, server.url, made).tiles).to_have_count(1)  # the moth is left to ask
 
 
 def test_a_lost_connection_costs_nothing(page: Page, made: str, complaints: Complaints) -> None:
@@ -75,6 +87,7 @@ def test_what_cannot_be_a_pool_is_said_and_nothing_is_lost(page: Page, server: S
     page.get_by_label("Classes, one a line").fill("bee\nwasp")
     make.click()
     expect(refusal).to_contain_text("There is a pool digits already.")
+    expect(refusal).to_be_focused()
     expect(page.get_by_label("Classes, one a line")).to_have_value("bee\nwasp")
 
 
@@ -94,7 +107,7 @@ def test_further_images_are_added_by_keyboard(page: Page, server: Server, made: 
 def test_the_page_is_accessible_and_fits(open_page: OpenPage, server: Server, theme: str, size: str) -> None:
     page = open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce")
     page.goto(f"{server.url}/pools/new")
-    page.get_by_text("More").click()
+    page.get_by_text("Further settings").click()
     check(page)
     width = SIZES[size]["width"]
     assert page.evaluate("document.documentElement.scrollWidth") == width

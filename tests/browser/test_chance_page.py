@@ -48,8 +48,8 @@ def store_round(database: Database, slug: str, correct: int, total: int) -> None
 def test_before_any_round_the_panel_says_when_the_accuracy_is_known(
     page: Page, server: Server, database: Database
 ) -> None:
-    add_own_pool(database, slug="new")
-    opened = LabelPage(page, server.url, "new")
+    add_own_pool(database, slug="fresh")
+    opened = LabelPage(page, server.url, "fresh")
     page.goto(opened.url)
     expect(opened.shown("test-note")).to_have_text("known as soon as a round has answers asked by chance")
     expect(page.get_by_text(f"Tested on {BY_CHANCE}.")).to_be_visible()

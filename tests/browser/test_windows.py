@@ -128,7 +128,10 @@ def test_nothing_is_cut_off_at_the_side_for_an_admin_with_all_links(
     opened = LabelPage(context.new_page(), guarded.url, make_guarded_pool())
     opened.open()
     assert opened.page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
-    expect(opened.page.get_by_role("link", name="Audit")).to_be_in_viewport(ratio=1)
+    opened.page.get_by_role("button", name="More", exact=True).click()
+    for name in ("Take away", "Models", "People", "Audit"):
+        expect(opened.page.get_by_role("link", name=name, exact=True)).to_be_in_viewport(ratio=1)
+    opened.page.keyboard.press("Escape")
     expect(opened.pad).to_be_in_viewport(ratio=1)
 
 

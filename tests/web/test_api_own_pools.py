@@ -1,6 +1,7 @@
 """Pools of one's own over HTTP: made, set up, filled with files good and bad, and shown."""
 
 import io
+import json
 import zipfile
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image as Picture
+from sqlalchemy import select
 
+from app.models import Image
 from app.web.edge.deps import Services
 from tests.factories import add_account
 from tests.web.clients import as_person
@@ -97,6 +100,39 @@ def test_an_archive_is_unpacked_and_names_its_faults(bees: TestClient) -> None:
     assert found["3.txt"][0] == "refused"
     assert found["broken.zip"][0] == "refused"
     assert body["n_images"] == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_folders_name_classes_if_the_request_says_so(bees: TestClient, packed: bool) -> None:
+    def add(first: int, folders: str) -> list[tuple[str, str | None]]:
+        files = {f"{kind}/{first}.png": draw(first + n) for n, kind in enumerate(("bee", "fly", "moth"))}
+        files |= {f"{first}.png": draw(first + 3)}
+        body = send(bees, {f"{first}.zip": pack(files)} if packed else files, folders=folders).json()
+        assert body["added"] == 4
+        return [(item["name"], item["label"]) for item in body["items"]]
+
+    assert {label for _, label in add(0, "none")} == {None}
+    for first, folders in ((10, "truth"), (20, "standing")):
+        assert set(add(first, folders)) == {
+            (f"bee/{first}.png", "bee"),
+            (f"fly/{first}.png", "fly"),
+            (f"moth/{first}.png", None),
+            (f"{first}.png", None),
+        }
+    labels = bees.get(f"{BEES}/export?format=jsonl").text.splitlines()
+    assert {(row["name"], row["class"], row["annotator"]) for row in map(json.loads, labels)} == {
+        ("bee/20.png", "bee", "local"),
+        ("fly/20.png", "fly", "local"),
+    }
+    wrong = send(bees, {"a.png": draw(99)}, folders="maybe")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "InvalidRequest")
+
+
+def test_folders_that_are_the_truth_say_it_to_nobody(bees: TestClient, services: Services) -> None:
+    send(bees, {"bee/0.png": draw(0), "fly/1.png": draw(1), "2.png": draw(2)}, folders="truth")
+    with services.database.read() as session:
+        found = dict(session.execute(select(Image.name, Image.truth).where(Image.name.is_not(None))).all())
+    assert found == {"bee/0.png": 0, "fly/1.png": 2, "2.png": None}
 
 
 def test_people_see_a_preview_and_leads_get_the_original(bees: TestClient) -> None:

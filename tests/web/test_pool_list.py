@@ -127,7 +127,7 @@ def test_an_archived_pool_is_neither_listed_nor_first(client: TestClient, servic
 
 
 def test_the_labeling_page_leads_to_the_other_pools(client: TestClient, services: Services) -> None:
-    assert "popover" not in client.get("/pools/digits/label").text
+    assert "pool-switcher" not in client.get("/pools/digits/label").text
     add_pool(services.database, slug="other", name="Other")
 
     page = client.get("/pools/digits/label").text

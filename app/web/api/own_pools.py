@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from app import own_pools, queries
 from app.adding import Quota
 from app.errors import NothingSent
-from app.importing import Upload, take_uploads
+from app.importing import LabelUse, Upload, take_uploads
 from app.own_pools import OwnPoolSpec
 from app.pools import get_pool
 from app.web.api.pool_schemas import (
@@ -23,7 +23,7 @@ from app.web.api.pool_schemas import (
     UploadOut,
 )
 from app.web.api.schemas import PoolDetail
-from app.web.edge.auth import get_admin
+from app.web.edge.auth import InAdmin, get_admin
 from app.web.edge.deps import InServices, Now, Services, Slug, get_training
 from app.web.edge.problems import responses
 
@@ -116,11 +116,19 @@ async def add_images(
     slug: Slug,
     request: Request,
     services: InServices,
+    caller: InAdmin,
     now: Now,
     is_test: Annotated[bool, Query(description="Whether they test the model instead of being labeled.")] = False,
     class_name: Annotated[
         str | None, Query(alias="class", max_length=100, description="The known class of all of them.")
     ] = None,
+    folders: Annotated[
+        LabelUse,
+        Query(
+            description="What the folder just above a file says, as in `bee/017.jpg`: nothing; its known truth, which "
+            "people do not see; or a label that stands, as an answer of the caller."
+        ),
+    ] = "none",
 ) -> UploadOut:
     """Add images: PNG, JPEG, WebP, TIFF, BMP, GIF, or zip and tar archives of them, as parts `files`.
 
@@ -143,6 +151,8 @@ async def add_images(
                 services.decoders,
                 split="test" if is_test else "pool",
                 class_name=class_name,
+                folders=folders,
+                by=caller.name,
                 quota=Quota(services.settings.max_pool_images, services.settings.max_pool_bytes),
                 now=now,
             )

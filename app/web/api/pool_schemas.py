@@ -32,7 +32,11 @@ class PoolIn(Strict):
     width: int = Field(default=32, ge=SIDES[0], le=SIDES[-1])
     height: int = Field(default=32, ge=SIDES[0], le=SIDES[-1])
     colours: bool = Field(default=True, description="Whether colours tell anything; false makes all images grey.")
-    learner: LearnerName = "graph"
+    learner: LearnerName = Field(
+        default="graph",
+        description="`graph` looks at all images first. `softmax` is the paper's; without validation images it takes "
+        "as many steps as serve labeled images that are left out in turn.",
+    )
     strategy: Strategy = "least_confidence"
     batch_size: int = Field(default=10, ge=1, le=1000, description="New labels that make a round due.")
     chance_every: int | None = Field(
@@ -75,13 +79,17 @@ class ClassOrderIn(Strict):
 
 
 class PlacedOut(BaseModel):
-    """What became of one file: `added`; `known`, because the pool has the same bytes; or `refused`, and why."""
+    """What became of one file: `added`; `known`, because the pool has the same bytes; or `refused`, and why.
+
+    `label` is the class that its folder gave it, if folders were to name classes.
+    """
 
     name: str
     status: Literal["added", "known", "refused"]
     image_id: int | None
     code: str | None
     reason: str | None
+    label: str | None
 
 
 class UploadOut(BaseModel):
