@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import tokens
 from app.audit import COMMAND, Actor, record_audit
 from app.changes import Change, note
-from app.errors import LastAdmin, NameTaken, NotAllowed, NotFound, WrongLogin
+from app.errors import LastAdmin, NameTaken, NoAccountsYet, NotAllowed, NotFound, WrongLogin
 from app.models import ORACLE, AccountRole, Annotator, Invitation, Lease
 from app.names import check_name, looks_like, normalize
 from app.passwords import HashedPassword, is_right
@@ -24,6 +24,18 @@ _ENABLED_ADMINS = select(Annotator.id).where(
 def has_accounts(session: Session) -> bool:
     """Whether there is an account, disabled or not: from the first one on every request needs a session or a token."""
     return session.connection().scalar(_ANY_ACCOUNT) is not None
+
+
+def ensure_accounts(session: Session) -> None:
+    """
+    Raises:
+        NoAccountsYet: nobody may be let in, and no token be made, before there is an account to act for.
+    """
+    if not has_accounts(session):
+        raise NoAccountsYet(
+            "This server has no accounts yet. The first admin is made on its machine, and can invite others.",
+            hint="The command is: inkling user add NAME --admin",
+        )
 
 
 def list_accounts(session: Session) -> Sequence[Annotator]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import accounts
 from app.audit import COMMAND, Actor, record_audit
-from app.errors import InvitationNotFound, NameTaken, NoAccountsYet, NotFound
+from app.errors import InvitationNotFound, NameTaken, NotFound
 from app.models import AccountRole, Annotator, Invitation
 from app.passwords import HashedPassword
 from app.tokens import digest, ensure_enabled, new_token
@@ -38,15 +38,11 @@ def invite(
     """Make a link for a new account; without a name the person chooses it. An older link for the name is revoked.
 
     Raises:
-        NoAccountsYet: the first account is made on the server's machine.
+        NoAccountsYet: from `accounts.ensure_accounts`.
         NameInvalid
         NameTaken: there is an account of this name or one that looks like it.
     """
-    if not accounts.has_accounts(session):
-        raise NoAccountsYet(
-            "This server has no accounts yet. The first admin is made on its machine, and can invite others.",
-            hint="The command is: inkling user add NAME --admin",
-        )
+    accounts.ensure_accounts(session)
     if name is not None:
         name = accounts.check_new_name(session, name)
         _withdraw(session, Invitation.name == name, now=now)

@@ -243,14 +243,17 @@ def test_an_open_server_says_how_to_get_accounts(open_client: TestClient) -> Non
 
 
 def test_nobody_takes_an_open_server_over(open_client: TestClient, services: Services) -> None:
+    invited = send(open_client, "invitations", name="eve", role="admin")
+    assert (invited.status_code, "This server has no accounts yet." in invited.text) == (409, True)
     for what, form in (
-        ("invitations", {"name": "eve", "role": "admin"}),
-        ("tokens", {"name": "ada", "purpose": "x"}),
-        ("role", {"name": "ada", "role": "admin"}),
-        ("password-link", {"name": "ada"}),
+        ("tokens", {"purpose": "x"}),
+        ("role", {"role": "admin"}),
+        ("state", {"is_disabled": "no"}),
+        ("password-link", {}),
     ):
-        refused = send(open_client, what, **form)
-        assert (refused.status_code, "This server has no accounts yet." in refused.text) == (409, True)
+        refused = send(open_client, what, name="ada", **form)
+        assert (refused.status_code, "There is no account ada." in refused.text) == (404, True)
+    assert open_client.post("/account/tokens", data={"purpose": "x"}).status_code == 409
     with services.database.read() as session:
         assert not accounts.has_accounts(session)
 

@@ -213,8 +213,10 @@ def test_a_server_without_accounts_has_nobody_to_invite_others(app: FastAPI, ser
     client = TestClient(app, base_url="http://localhost")
 
     assert items(client, "accounts") == items(client, "invitations") == items(client, "tokens") == []
-    for path in ("invitations", "tokens", "accounts/ada/password-link", "accounts/ada/tokens"):
+    for path in ("invitations", "tokens"):
         refused = post(client, path, 409)
         assert refused["code"] == "NoAccountsYet"
         assert "inkling user add NAME --admin" in refused["detail"]
-    assert change(client, "ada", role="admin").json()["code"] == "NoAccountsYet"
+    for path in ("accounts/ada/password-link", "accounts/ada/tokens", "invitations/1/revoke", "tokens/1/revoke"):
+        assert post(client, path, 404)["code"] == "NotFound"
+    assert change(client, "ada", role="admin").json()["code"] == "NotFound"

@@ -85,7 +85,7 @@ def invite(body: InvitationIn, request: Request, services: InServices, admin: In
         return LinkOut.made(made, own_url(request, made.path))
 
 
-@router.post("/invitations/{invitation_id}/revoke", responses=responses(404, 409))
+@router.post("/invitations/{invitation_id}/revoke", responses=responses(404))
 def revoke_invitation(
     invitation_id: PathId, request: Request, services: InServices, admin: InAdmin, now: Now
 ) -> InvitationOut:
@@ -107,6 +107,7 @@ def list_tokens(services: InServices, caller: InCaller) -> Page[TokenOut]:
 def create_token(body: TokenIn, request: Request, services: InServices, caller: InCaller, now: Now) -> TokenMadeOut:
     """Make a token that acts as the caller. `token` is shown this once."""
     with services.database.write() as session:
+        accounts.ensure_accounts(session)
         actor = ensure_actor(session, request, caller, as_admin=False)
         return _make_token(session, caller.name, body, actor, now)
 
@@ -121,7 +122,7 @@ def create_token_for(
         return _make_token(session, name, body, actor, now)
 
 
-@router.post("/tokens/{token_id}/revoke", responses=responses(404, 409))
+@router.post("/tokens/{token_id}/revoke", responses=responses(404))
 def revoke_token(token_id: PathId, request: Request, services: InServices, caller: InCaller, now: Now) -> TokenOut:
     """End a token at once. Those of others are for admins."""
     whose = None if caller.is_admin else caller.annotator_id

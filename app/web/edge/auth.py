@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from app import accounts, labeling
 from app.audit import Actor
-from app.errors import NoAccountsYet, NotAllowed, NotLoggedIn
+from app.errors import NotAllowed, NotLoggedIn
 from app.logs import request_id
 from app.models import LOCAL, Annotator
 from app.web.edge.deps import InServices, Now, Services
@@ -70,16 +70,11 @@ def ensure_actor(session: Session, connection: HTTPConnection, caller: Caller, *
     """The caller for the audit, checked again in the transaction in which they act on an account.
 
     Raises:
-        NoAccountsYet: the server has no accounts to act on.
         NotAllowed: the caller was disabled meanwhile, or only admins may do this and they are none any more.
     """
-    if caller.annotator_id is None:
-        raise NoAccountsYet(
-            "This server has no accounts yet. The first admin is made on its machine.",
-            hint="The command is: inkling user add NAME --admin",
-        )
-    account = accounts.ensure_may(session, caller.annotator_id, as_admin=as_admin)
-    return Actor(account.id, account.name, address_of(connection), request_id.get())
+    if caller.annotator_id is not None:
+        accounts.ensure_may(session, caller.annotator_id, as_admin=as_admin)
+    return Actor(caller.annotator_id, caller.name, address_of(connection), request_id.get())
 
 
 def address_of(connection: HTTPConnection) -> str:

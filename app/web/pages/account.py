@@ -100,6 +100,7 @@ def change_password(form: InPassword, request: Request, services: InServices, ca
 def create_token(form: InToken, request: Request, services: InServices, caller: InCaller, now: Now) -> Response:
     """Make a token that acts as the caller, and show it."""
     with services.database.write() as session:
+        accounts.ensure_accounts(session)
         by = ensure_actor(session, request, caller, as_admin=False)
         account = session.get_one(Annotator, by.annotator_id)
         page = make_token(session, account, form.purpose, form.days, back="/account", by=by, now=now)
