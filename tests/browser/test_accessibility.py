@@ -151,6 +151,18 @@ def test_the_pages_about_accounts_are_accessible_and_fit_the_window(
     check_fitting(guest, width)
 
 
+@in_every_theme
+@in_every_form
+def test_a_server_without_accounts_says_accessibly_how_to_get_them(
+    open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
+) -> None:
+    page = open_page(color_scheme=theme, viewport=SIZES[size])
+    for path in ("/accounts", f"/pools/{make_pool()}/people"):
+        page.goto(f"{server.url}{path}")
+        expect(page.get_by_text("inkling user add NAME --admin")).to_be_visible()
+        check_fitting(page, SIZES[size]["width"])
+
+
 def check_fitting(page: Page, width: int) -> None:
     """axe, and nothing beside the window's edge."""
     check(page)
