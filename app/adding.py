@@ -89,6 +89,7 @@ def add_images(
         _insert(session, pool, split, new)
         if split == "pool":
             pool.n_images += len(new)
+            pool.finished_at = None
         pool.n_bytes += n_bytes
     pool.grown_at = now
     session.flush()

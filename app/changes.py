@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-ChangeKind = Literal["labels", "due", "round", "leases", "training", "oracle", "pool", "features", "model"]
+ChangeKind = Literal["labels", "due", "round", "leases", "training", "oracle", "pool", "features", "model", "delivery"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Change:
 
     "pool": the pool itself has more images, more classes or another name. "oracle": a run was requested, in no pool.
     "features": what is learned of the pool's images has come further. "model": so has a model to take away.
+    "delivery": a webhook is to be told something now.
     """
 
     kind: ChangeKind

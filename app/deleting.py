@@ -25,7 +25,7 @@ SILENT = dt.timedelta(minutes=2)  # a command that says nothing for so long is d
 PAUSE_SECONDS = 0.003  # after a bite: the lock within a process knows no turns
 _TRIGGER = "label_event_refuses_delete"
 # What refers to others goes before what it refers to.
-_BY_POOL = ("lease", "answer", "label", "skip")
+_BY_POOL = ("webhook", "lease", "answer", "label", "skip")
 _BEHIND = ("autolabel", "failed_round", "round", "trained_model")
 _SOME = "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE pool_id = :pool LIMIT :n)"
 _RANKED = (
@@ -35,6 +35,10 @@ _RANKED = (
 _PARTS = (
     "DELETE FROM feature_part WHERE rowid IN (SELECT feature_part.rowid FROM feature_part "
     "JOIN feature_set ON feature_set.id = feature_set_id WHERE pool_id = :pool LIMIT :n)"
+)
+_DELIVERIES = (
+    "DELETE FROM delivery WHERE id IN (SELECT delivery.id FROM delivery "
+    "JOIN webhook ON webhook.id = webhook_id WHERE pool_id = :pool LIMIT :n)"
 )
 # By pool, for the index of originals begins with it.
 _UNUSED = text(
@@ -129,7 +133,8 @@ def delete_some(session: Session, pool_id: int) -> int:
 
 
 def _delete_folded(session: Session, pool_id: int) -> int:
-    for statement, count in (*((_SOME.format(table=table), ROWS) for table in _BY_POOL), (_RANKED, ROUNDS)):
+    by_pool = [_SOME.format(table=table) for table in _BY_POOL]
+    for statement, count in (*((each, ROWS) for each in (_DELIVERIES, *by_pool)), (_RANKED, ROUNDS)):
         if n_deleted := _run(session, statement, pool_id, count):
             return n_deleted
     return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from app import asking, events, labels, leases, rounds
+from app import asking, events, labels, leases, milestones, rounds
 from app.asking import AskedImage
 from app.changes import Change, note
 from app.errors import DuplicateImage, DuplicateKey, NameTaken, PoolPaused, TruthUnknown
@@ -132,6 +132,8 @@ def answer(
         note(session, Change("labels", pool.id))
     if new and until_round == 0:
         note(session, Change("due", pool.id))
+    if new and milestones.may_be_reached(pool, newest, n_labeled):
+        milestones.notice(session, pool, now=now)
     return AnswerResult(given_events, until_round, n_replayed=len(given) - len(new))
 
 

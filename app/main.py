@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from app import datasets, deleting, first_pools
 from app.datasets import DataSet
 from app.db import Database
+from app.delivering import Deliverer
 from app.feed import Feed
 from app.limits import DECODERS, THREADS
 from app.live import Live
@@ -53,7 +54,9 @@ def create_app(
     deleting.discard_dead(database, now=dt.datetime.now(dt.UTC))
     first_pools.ensure_first(database, settings, load_data or partial(datasets.load, settings))
     live, pools = Live(database), Pools()
-    live.listen(pools.hear)
+    deliverer = Deliverer(database, allow_private=settings.webhooks_private)
+    for listener in (pools.hear, deliverer.hear):
+        live.listen(listener)
     services = Services(
         settings=settings,
         database=database,
@@ -68,6 +71,7 @@ def create_app(
         metrics=Metrics(database),
         decoders=Decoders(DECODERS),
         predictors=Predictors(),
+        deliverer=deliverer,
     )
     app = FastAPI(
         title="Inkling",
@@ -96,11 +100,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     services.feed.start()
+    services.deliverer.start()
     if services.supervisor is not None:
         services.supervisor.start()
     yield
     if services.supervisor is not None:
         services.supervisor.stop()
+    services.deliverer.stop()
     services.feed.stop()
     services.decoders.close()
     services.database.close()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import features
 from app.accuracy import Accuracy
 from app.features import Preparation
+from app.goals import Goal, view_goals
 from app.learning.names import PREPARING
 from app.models import IS_FILLED, Annotator, FailedRound, FeatureSet, Label, Lease, Pool, Round, Source
 from app.paging import page_of
@@ -44,6 +45,12 @@ class PoolOverview:
     @property
     def n_labeled(self) -> int:
         return self.n_human + self.n_oracle + self.n_model
+
+    @property
+    def goals(self) -> list[Goal]:
+        """How far the pool is to each of its goals."""
+        tested = self.accuracy if self.is_on_test else None
+        return view_goals(self.pool, self.n_human + self.n_oracle, tested)
 
     @property
     def is_finished(self) -> bool:

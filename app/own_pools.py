@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app import milestones
 from app.changes import Change, note
 from app.errors import ClassesInvalid, NotFound, SizeInvalid
 from app.learning.learner import LabeledImages
@@ -110,8 +111,10 @@ def check_classes(names: Sequence[str]) -> list[str]:
     return classes
 
 
-def change_pool(session: Session, pool: Pool, **values: Any) -> Pool:
+def change_pool(session: Session, pool: Pool, *, now: dt.datetime, **values: Any) -> Pool:
     """Set these columns: `name`, `description`, `guideline`, goals, `archived_at`, `paused_at`.
+
+    Another goal may be reached again, and is noticed at once if it is reached already.
 
     Raises:
         NameInvalid
@@ -119,9 +122,16 @@ def change_pool(session: Session, pool: Pool, **values: Any) -> Pool:
     pool = session.get_one(Pool, pool.id)
     if "name" in values:
         check_name(values["name"])
+    new_goals = [goal for goal in ("labels", "accuracy") if f"goal_{goal}" in values]
+    new_goals = [goal for goal in new_goals if getattr(pool, f"goal_{goal}") != values[f"goal_{goal}"]]
     for name, value in values.items():
         setattr(pool, name, value)
+    for goal in new_goals:
+        setattr(pool, f"{goal}_reached_at", None)
     note(session, Change("pool", pool.id))
+    if new_goals:
+        session.flush()
+        milestones.notice(session, pool, now=now)
     return pool
 
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session, undefer
 
-from app import events, features, rounds
+from app import events, features, milestones, rounds
 from app.errors import NotFound
 from app.events import EVENTS, LabelEventView
 from app.features import Preparation
+from app.goals import Goal, view_goals
 from app.models import (
     IS_FILLED,
     Annotator,
@@ -61,12 +62,11 @@ class PoolView:
     newest: Round
     until_round: int
     preparation: Preparation | None
+    goals: Sequence[Goal]
 
 
 def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
-    by_source = dict(
-        session.execute(select(Label.source, func.count()).where(Label.pool_id == pool.id).group_by(Label.source)).all()
-    )
+    by_source = milestones.count_labels(session, pool)
     held = (
         session.scalar(
             select(func.count(Lease.image_id.distinct())).where(Lease.pool_id == pool.id, Lease.expires_at > now)
@@ -75,14 +75,16 @@ def view_pool(session: Session, pool: Pool, *, now: dt.datetime) -> PoolView:
     )
     counts = Counts(
         images=pool.n_images,
-        human=by_source.get("human", 0),
-        oracle=by_source.get("oracle", 0),
-        model=by_source.get("model", 0),
+        human=by_source["human"],
+        oracle=by_source["oracle"],
+        model=by_source["model"],
         held=held,
     )
     until_round = rounds.get_newest(session, pool).until_due(pool)
     preparation = features.find_preparation(session, pool, now=now)
-    return PoolView(pool, counts, rounds.get_newest_round(session, pool), until_round, preparation)
+    measured = rounds.find_measured(session, pool) if pool.goal_accuracy is not None else None
+    goals = view_goals(pool, counts.human + counts.oracle, milestones.measure(measured) if measured else None)
+    return PoolView(pool, counts, rounds.get_newest_round(session, pool), until_round, preparation, goals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class Outcome:
     prediction: NDArray[np.int64] | None
     numerics: str
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether nothing is left to be counted."""
+        return self.test_total == 0 or self.test_correct is not None
+
     def ranked(self) -> list[tuple[int, float | None, int | None]]:
         """Image, confidence and prediction by rank, as they are stored."""
         unknown = [None] * len(self.ranking)
@@ -94,7 +99,8 @@ class Outcome:
 class NewestRound:
     """A pool's newest round; `n_new` current labels by people or the oracle came after it.
 
-    `asked_by` says how its ranking came about, `feature_set_id` what its learner knew of the images.
+    `asked_by` says how its ranking came about, `feature_set_id` what its learner knew of the images, `n_labels` how
+    many labels it learned from. Some of those may be taken back by now, so there are `n_labels + n_new` at most.
     """
 
     id: int
@@ -102,6 +108,7 @@ class NewestRound:
     last_event_id: int
     asked_by: AskedBy
     feature_set_id: int | None
+    n_labels: int
     n_new: int
 
     def until_due(self, pool: Pool) -> int:
@@ -116,7 +123,13 @@ _N_NEW = (
     .scalar_subquery()
 )
 _NEWEST = _NEWEST_ROUND.with_only_columns(
-    Round.id, Round.number, Round.last_event_id, Round.asked_by, Round.feature_set_id, _N_NEW.label("n_new")
+    Round.id,
+    Round.number,
+    Round.last_event_id,
+    Round.asked_by,
+    Round.feature_set_id,
+    Round.n_labels,
+    _N_NEW.label("n_new"),
 )
 # Into the table, not the class: the next ask waits for these rows, and Core takes a third less time.
 _INSERT_RANKED = insert(cast(Table, RankedImage.__table__))
@@ -210,6 +223,12 @@ def read_ranks(session: Session, newest: NewestRound, image_ids: Sequence[int]) 
     return {row.image_id: (row.rank, row.confidence) for row in rows}
 
 
+def find_measured(session: Session, pool: Pool) -> Round | None:
+    """The newest round that has learned from labels and whose right answers on what it is tested on are counted."""
+    is_measured = (Round.n_labels > 0, Round.test_total > 0, Round.test_correct.is_not(None))
+    return session.scalar(_NEWEST_ROUND.where(*is_measured), {"pool_id": pool.id})
+
+
 def find_uncounted(session: Session, *, but: Sequence[int] = ()) -> Round | None:
     """The newest round whose right answers on the test images are not counted yet, with its state.
 
@@ -221,11 +240,12 @@ def find_uncounted(session: Session, *, but: Sequence[int] = ()) -> Round | None
     return session.scalar(query.options(undefer(Round.state)))
 
 
-def record_test(session: Session, round_id: int, correct: int) -> None:
+def record_test(session: Session, round_id: int, correct: int) -> Round:
     """Store a round's right answers on the test images, and announce the round again."""
     counted = session.get_one(Round, round_id)
     counted.test_correct = correct
     note(session, Change("round", counted.pool_id, counted.number))
+    return counted
 
 
 def store(

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Addresses of reverse proxies whose X-Forwarded-For and -Proto are believed, as a JSON list.",
     )
+    webhooks_private: bool = Field(
+        default=False, description="Whether webhooks may lead to this machine and into private networks."
+    )
     session_days: int = Field(default=14, ge=1, le=365, description="How long a login lasts.")
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs for people, or one JSON object a line."

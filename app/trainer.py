@@ -3,12 +3,12 @@
 import datetime as dt
 import logging
 import time
-from functools import cache, partial
+from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import features, opinions, rounds
+from app import features, milestones, opinions, rounds
 from app.changes import Change, note
 from app.db import Database, Write
 from app.errors import FeaturesDamaged
@@ -96,7 +96,12 @@ class Trainer:
             logger.exception("%s: the test images of round %d could not be counted", pool.slug, uncounted.number)
             self._count_at[pool.id] = time.monotonic() + self._retry_seconds
             return False
-        self._write(lambda session: rounds.record_test(session, uncounted.id, correct))
+
+        def record(session: Session) -> None:
+            counted = rounds.record_test(session, uncounted.id, correct)
+            milestones.notice_round(session, counted, now=dt.datetime.now(dt.UTC))
+
+        self._write(record)
         return True
 
     def _train(
@@ -105,15 +110,17 @@ class Trainer:
         prepared = self._load(pool, set_id)
         state = go_on_from(prepared, previous.state, previous.n_classes)
         outcome = train(prepared, state, training, opinion, number=previous.number + 1)
-        store = partial(
-            rounds.store,
-            previous=previous,
-            training=training,
-            outcome=outcome,
-            feature_set_id=set_id,
-            trained_model_id=opinion.trained_model_id if opinion else None,
-            now=dt.datetime.now(dt.UTC),
-        )
+        now = dt.datetime.now(dt.UTC)
+
+        def store(session: Session) -> bool:
+            model_id = opinion.trained_model_id if opinion else None
+            is_first = rounds.store(
+                session, previous, training, outcome, feature_set_id=set_id, trained_model_id=model_id, now=now
+            )
+            if is_first and outcome.is_counted:  # else that waits until its test images are counted
+                milestones.notice_round(session, rounds.get_newest_round(session, pool), now=now)
+            return is_first
+
         if self._write(store):
             right = f"{outcome.validation_correct}/{outcome.validation_total} right on validation, "
             logger.info(

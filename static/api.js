@@ -10,9 +10,11 @@
  * @typedef {{ status: "absent" | "loading" | "idle" | "running" | "failed", message: string | null }} Training
  * @typedef {{ n_images: number, n_all: number, step: string, share: number,
  *   seconds_left: number | null }} Preparation
+ * @typedef {{ kind: "labels" | "accuracy", goal: number, value: number | null, interval: [number, number] | null,
+ *   reached_at: string | null }} Goal
  * @typedef {{ slug: string, created_at: string, classes: string[], class_order: number[], chance_every: number | null,
  *   batch_size: number, counts: Counts, round: Round, until_round: number, training: Training,
- *   preparation: Preparation | null }} Pool
+ *   preparation: Preparation | null, goals: Goal[] }} Pool
  * @typedef {{ image_id: number, url: string, prediction: number | null, confidence: number | null,
  *   asked_by: AskedBy }} Leased
  * @typedef {{ unlabeled: number, with_others: number, skipped: number, next_free_at: string | null }} Shortage

@@ -1,7 +1,7 @@
 /**
  * The labeling page, put together. Needs [data-label-page] with the pool as JSON in data-pool, the name in
  * data-annotator, data-lease-seconds; inside it [data-work] (see tiles.js and shortage.js), [data-model] (see
- * progress.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], the
+ * progress.js), [data-goals] (see goals.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], the
  * dialogs [data-keys] with [data-characters-switch], and [data-flag-dialog] (see flag.js). The buttons of the pad have
  * their keys in data-key. A form [data-logout] may stand anywhere. Not every pool offers [data-zoom] (see zoom.js),
  * [data-find] with [data-finder] (see finder.js), and [data-guide] with [data-guideline].
@@ -17,6 +17,7 @@ import { findAllIn, findIn } from "./find.js";
 import { Finder } from "./finder.js";
 import { makeFlagDialog } from "./flag.js";
 import { plural } from "./format.js";
+import { GoalsView } from "./goals.js";
 import { Held } from "./held.js";
 import { Labeling } from "./labeling.js";
 import { Leases } from "./leases.js";
@@ -69,6 +70,7 @@ const view = new TilesView(find("[data-work]"), pool);
 const shortage = new ShortageView(find("[data-work]"));
 const progress = new Progress({ place: page, notices, api, connection });
 const preparation = new PreparationView(notices);
+const goals = new GoalsView(find("[data-goals]"), notices);
 const held = new Held({ store: new Store(shelf("held")), offline: new Offline(), outbox, leaseSeconds });
 const asking = new Asking({
   api,
@@ -95,6 +97,7 @@ view.on("answer", answer);
 view.on("select", (tile) => labeling.select(tile));
 progress.on("pool", (pool) => {
   preparation.show(pool);
+  goals.show(pool);
   asking.learn(pool);
 });
 asking.on("asked", ({ round }) => {

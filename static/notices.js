@@ -20,6 +20,7 @@ const SUBJECTS = [
   "loading",
   "stale",
   "round",
+  "goal",
 ];
 
 export class Notices {

@@ -15,6 +15,7 @@ from app.models import Annotator, Base, Blob, Image, LabelEvent, Pool
 from app.pools import get_pool
 
 from .factories.acts import ask, ask_and_answer, undo
+from .factories.hooked import add_webhook, send_test
 from .factories.making import NOW, add_pool, add_round
 from .factories.stored import check_whole, image_ids
 from .factories.trained import add_model
@@ -48,6 +49,7 @@ def both(database: Database, ada: Annotator) -> tuple[Pool, Pool]:
         add_round(database, pool, image_ids(database, pool, [40, 41]))
         ask(database, pool, ada, 3)
         add_model(database, pool)
+        send_test(database, add_webhook(database, pool))
         give_original(database, pool, 0, SHARED)
     give_original(database, pools[0], 1, OWN)
     return pools
@@ -63,7 +65,8 @@ def test_nothing_of_the_pool_is_left_and_all_of_the_others_is(database: Database
         assert get_pool(session, "stays").id == both[1].id
         with pytest.raises(NotFound):
             get_pool(session, "goes")
-    twice = ("pool", "image", "label_event", "answer", "label", "lease", "round", "ranked_image", "trained_model")
+    twice = ["pool", "image", "label_event", "answer", "label", "lease", "round", "ranked_image", "trained_model"]
+    twice += ["webhook", "delivery"]
     assert {name: after[name] for name in twice} == {name: before[name] // 2 for name in twice}
     check_whole(database)
 

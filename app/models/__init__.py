@@ -8,7 +8,9 @@ from app.models.base import (
     AskedBy,
     AutolabelStatus,
     Base,
+    DeliveryStatus,
     EventKind,
+    HookEvent,
     Role,
     RunStatus,
     Source,
@@ -21,10 +23,12 @@ from app.models.base import (
 from app.models.labels import Answer, Autolabel, Label, LabelEvent, Lease, Skip
 from app.models.pools import IS_FILLED, Blob, FeaturePart, FeatureSet, Image, Pool
 from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainedModel, TrainerStatus
+from app.models.webhooks import MAX_URL_LENGTH, Delivery, Webhook
 
 __all__ = [
     "IS_FILLED",
     "LOCAL",
+    "MAX_URL_LENGTH",
     "ORACLE",
     "AccessToken",
     "AccountRole",
@@ -37,10 +41,13 @@ __all__ = [
     "Base",
     "Blob",
     "ChangeRow",
+    "Delivery",
+    "DeliveryStatus",
     "EventKind",
     "FailedRound",
     "FeaturePart",
     "FeatureSet",
+    "HookEvent",
     "Image",
     "Invitation",
     "Label",
@@ -62,4 +69,5 @@ __all__ = [
     "TrainerState",
     "TrainerStatus",
     "UtcDateTime",
+    "Webhook",
 ]

@@ -23,6 +23,8 @@ LOCAL = "local"  # the annotator of requests that name none, on a server without
 RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 TrainerState = Literal["loading", "ready"]
 TestedOn = Literal["test", "chance"]
+HookEvent = Literal["round_stored", "goal_reached", "pool_finished", "test"]
+DeliveryStatus = Literal["waiting", "delivered", "given_up"]
 
 
 def one_of(column: str, values: str) -> CheckConstraint:
@@ -74,4 +76,6 @@ class Base(DeclarativeBase):
         RunStatus: String(10),
         TrainerState: String(10),
         TestedOn: String(10),
+        HookEvent: String(20),
+        DeliveryStatus: String(10),
     }

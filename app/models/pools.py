@@ -55,6 +55,10 @@ class Pool(Base):
     guideline: Mapped[str | None] = mapped_column(String(20_000))
     goal_labels: Mapped[int | None]
     goal_accuracy: Mapped[float | None]
+    # When each was noticed, which is once; another goal, or further images, may be reached again.
+    labels_reached_at: Mapped[dt.datetime | None]
+    accuracy_reached_at: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]
     filled_at: Mapped[dt.datetime | None]  # null: a command is filling it; nobody sees it until it is done
     grown_at: Mapped[dt.datetime | None]  # when images were added last; while it is filled, that of the last sign
     paused_at: Mapped[dt.datetime | None]

@@ -211,6 +211,35 @@ def test_what_can_be_taken_away_is_accessible_and_downloaded(
 
 @in_every_theme
 @in_every_form
+def test_webhooks_are_accessible_with_and_without_deliveries(
+    open_page: OpenPage, server: Server, make_pool: MakePool, complaints: Complaints, theme: str, size: str
+) -> None:
+    complaints.may_requests_fail = True  # a form that is refused is a page with status 422
+    page = open_page(color_scheme=theme, viewport=SIZES[size])
+    page.goto(f"{server.url}/pools/{make_pool()}/webhooks")
+    expect(page.get_by_text("No webhooks yet.")).to_be_visible()
+    check(page)
+    page.get_by_label("URL of the receiver").fill("ftp://receiver.example/hook")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("http:// or https://")
+    check(page)
+    page.get_by_label("URL of the receiver").fill(f"http://127.0.0.1:1/{'a-long-path-' * 12}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Its secret is shown this once")
+    page.get_by_role("button", name="Send a test to webhook").click()
+    while page.get_by_text("given up").count() == 0:  # it is sent in a moment; the page has no script that shows it
+        page.reload()
+    page.get_by_text("Delete… webhook").click()
+    expect(page.get_by_role("button", name="Delete it for good")).to_be_visible()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
+    page.get_by_role("button", name="Pause webhook").click()
+    expect(page.get_by_text("paused", exact=True)).to_be_visible()
+    check(page)
+
+
+@in_every_theme
+@in_every_form
 def test_waiting_for_others_and_flagging_are_accessible(
     open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends
 
-from app.web.api import accounts, images, labeling, models, oracle_runs, own_pools, people, pools, predicting
+from app.web.api import accounts, images, labeling, models, oracle_runs, own_pools, people, pools, predicting, webhooks
 from app.web.edge.auth import get_caller
 from app.web.edge.problems import responses
 
@@ -16,3 +16,4 @@ router.include_router(accounts.router, dependencies=[Depends(get_caller)])
 router.include_router(models.router, dependencies=[Depends(get_caller)])
 router.include_router(predicting.router, dependencies=[Depends(get_caller)])
 router.include_router(oracle_runs.router, dependencies=[Depends(get_caller)])
+router.include_router(webhooks.router, dependencies=[Depends(get_caller)])

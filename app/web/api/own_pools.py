@@ -77,7 +77,7 @@ def change_pool(slug: Slug, body: PoolChangeIn, services: InServices, now: Now) 
         if f"is_{name}" in given:
             given[f"{name}_at"] = now if given.pop(f"is_{name}") else None
     with services.database.write() as session:
-        return PoolSettingsOut.of(own_pools.change_pool(session, get_pool(session, slug), **given))
+        return PoolSettingsOut.of(own_pools.change_pool(session, get_pool(session, slug), now=now, **given))
 
 
 @router.get("/{slug}/settings", responses=responses(404))

@@ -13,6 +13,7 @@ from app.leases import LeasedImage
 from app.models import AskedBy, EventKind, Pool, Round, Source, TestedOn
 from app.queries import PoolView
 from app.training_status import Status, Training
+from app.web.api.goal_schemas import GoalOut
 from app.web.edge.image_urls import image_url
 
 T = TypeVar("T")
@@ -184,7 +185,7 @@ class PreparationOut(BaseModel):
 class PoolDetail(PoolOut):
     """A pool with its progress. `until_round` counts the labels that the next round still waits for.
 
-    `preparation` is null unless the learner has images to look at first.
+    `preparation` is null unless the learner has images to look at first. `goals` are those that leads have set.
     """
 
     counts: CountsOut
@@ -192,6 +193,7 @@ class PoolDetail(PoolOut):
     until_round: int
     training: TrainingOut
     preparation: PreparationOut | None
+    goals: list[GoalOut]
 
     @classmethod
     def of_view(cls, view: PoolView, training: Training) -> Self:
@@ -202,6 +204,7 @@ class PoolDetail(PoolOut):
             until_round=view.until_round,
             training=TrainingOut.model_validate(training),
             preparation=PreparationOut.of(view.preparation),
+            goals=[GoalOut.model_validate(goal) for goal in view.goals],
         )
 
 

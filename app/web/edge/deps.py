@@ -10,6 +10,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 
 from app.db import Database
+from app.delivering import Deliverer
 from app.feed import Feed
 from app.live import Live
 from app.models import Pool
@@ -46,6 +47,7 @@ class Services:
     metrics: Metrics
     decoders: Decoders
     predictors: Predictors
+    deliverer: Deliverer
 
 
 # Coroutines: FastAPI would send a plain function to a thread, which takes longer than the function.

@@ -19,9 +19,10 @@ from app.web.pages import (
     pools,
     service_worker,
     taking,
+    webhooks,
 )
 
 router = APIRouter()
-_POOLS = (pools, bringing, label, answers, images, people, models, taking)  # /pools/new before /pools/{slug}
+_POOLS = (pools, bringing, label, answers, images, people, models, taking, webhooks)  # /pools/new before /pools/{slug}
 for module in (login, join, account, accounts, docs, *_POOLS, oracle, oracle_charts, service_worker):
     router.include_router(module.router)
