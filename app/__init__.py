@@ -16,10 +16,12 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     standing, adding, own_pools,           their events say; images into a pool; pools of images that people bring;
     predicting                             trained models at work, and as files
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
-    history, training_status, model_cards  annotators; one image; the status of trainers; what is to be known of a model
+    history, training_status, model_cards, annotators; one image; the status of trainers; what is to be known of a
+    invitations                            model; links with which people set a password
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
     accounts, trained_models,              and when an act on it is refused; images; users who may log in; models to
     milestones, webhooks                   take away; rounds, goals and ends that are told of; who is told
+    tokens                                 for scripts, and sessions of browsers
     events, rounds, opinions, backup,      label events; is a round due, its training set, its outcome; what a trained
     audit, goals, deliveries               model says to it; copies; logins and changes of accounts; how far a pool is;
                                            what webhooks are to be told

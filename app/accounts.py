@@ -1,30 +1,23 @@
-"""Users and their credentials: passwords, tokens for scripts, sessions of browsers. Only hashes are stored."""
+"""Users: who may log in, with which role and password. Only the hashes of passwords are stored."""
 
 import datetime as dt
-import hashlib
-import secrets
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, CursorResult, bindparam, delete, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.orm import Session
 
-from app.audit import record_audit
+from app import tokens
+from app.audit import COMMAND, Actor, record_audit
 from app.changes import Change, note
-from app.errors import AccountDisabled, NameTaken, NotFound, WrongLogin
-from app.models import ORACLE, AccessToken, Annotator, Lease, Role, ServerSecret, TokenKind
+from app.errors import LastAdmin, NameTaken, NoAccountsYet, NotAllowed, NotFound, WrongLogin
+from app.models import ORACLE, AccountRole, Annotator, Invitation, Lease
 from app.names import check_name, looks_like, normalize
 from app.passwords import HashedPassword, is_right
 
-# Every request runs these. They are built once, because building one takes longer than running it.
+# Every request runs this until there is an account. It is built once, because building it takes longer than running it.
 _ANY_ACCOUNT = select(Annotator.id).where(Annotator.password_hash.is_not(None)).limit(1)
-_TOKEN = (
-    select(AccessToken)
-    .where(
-        AccessToken.sha256 == bindparam("sha256"),
-        AccessToken.kind == bindparam("kind"),
-        AccessToken.revoked_at.is_(None),
-    )
-    .options(joinedload(AccessToken.annotator, innerjoin=True))
+_ENABLED_ADMINS = select(Annotator.id).where(
+    Annotator.role == "admin", Annotator.password_hash.is_not(None), Annotator.is_disabled.is_(False)
 )
 
 
@@ -33,13 +26,55 @@ def has_accounts(session: Session) -> bool:
     return session.connection().scalar(_ANY_ACCOUNT) is not None
 
 
+def ensure_accounts(session: Session) -> None:
+    """
+    Raises:
+        NoAccountsYet: nobody may be let in, and no token be made, before there is an account to act for.
+    """
+    if not has_accounts(session):
+        raise NoAccountsYet(
+            "This server has no accounts yet. The first admin is made on its machine, and can invite others.",
+            hint="The command is: inkling user add NAME --admin",
+        )
+
+
 def list_accounts(session: Session) -> Sequence[Annotator]:
     """All accounts, by name."""
     return session.scalars(select(Annotator).where(Annotator.password_hash.is_not(None)).order_by(Annotator.name)).all()
 
 
-def add_account(session: Session, name: str, role: Role, password: HashedPassword, *, now: dt.datetime) -> Annotator:
+def add_account(
+    session: Session,
+    name: str,
+    role: AccountRole,
+    password: HashedPassword,
+    *,
+    now: dt.datetime,
+    by: Actor = COMMAND,
+) -> Annotator:
     """Create an account. An annotator who labeled under this name before keeps the labels.
+
+    Open invitations for this name are revoked.
+
+    Raises:
+        NameInvalid
+        NameTaken: there is such an account or one whose name looks like it, or the name is the oracle's.
+    """
+    name = check_new_name(session, name)
+    annotator = find_annotator(session, name)
+    if annotator is None:
+        annotator = Annotator(name=name, created_at=now)
+        session.add(annotator)
+    annotator.role = role
+    annotator.password_hash = password
+    session.flush()
+    _withdraw(session, Invitation.name == name, now=now)
+    record_audit(session, f"{role} added", name, by=by, now=now)
+    return annotator
+
+
+def check_new_name(session: Session, name: str) -> str:
+    """The name as an account would have it.
 
     Raises:
         NameInvalid
@@ -49,45 +84,62 @@ def add_account(session: Session, name: str, role: Role, password: HashedPasswor
     for taken in (ORACLE, *(account.name for account in list_accounts(session))):
         if looks_like(name, taken):
             raise NameTaken(f"There is an account {taken} already. Choose a name that looks different.", name=taken)
-    annotator = find_annotator(session, name)
-    if annotator is None:
-        annotator = Annotator(name=name, created_at=now)
-        session.add(annotator)
-    annotator.role = role
+    return name
+
+
+def set_password(
+    session: Session, name: str, password: HashedPassword, *, now: dt.datetime, by: Actor = COMMAND
+) -> Annotator:
+    """Set a new password, and revoke the sessions opened with the old one and the links that could set another.
+
+    Raises:
+        NotFound: there is no such account.
+    """
+    annotator = get_account(session, name)
     annotator.password_hash = password
-    session.flush()
-    record_audit(session, f"{role} added", name, now=now)
+    tokens.revoke_all(session, annotator, "session", now=now)
+    _withdraw(session, Invitation.annotator_id == annotator.id, now=now)
+    record_audit(session, "password set", annotator.name, by=by, now=now)
     return annotator
 
 
-def set_password(session: Session, name: str, password: HashedPassword, *, now: dt.datetime) -> None:
-    """Set a new password, and revoke the sessions opened with the old one.
+def set_role(session: Session, name: str, role: AccountRole, *, now: dt.datetime, by: Actor = COMMAND) -> Annotator:
+    """Make an admin of an annotator, or the other way round. The invitations that an admin made end with the role.
 
     Raises:
         NotFound: there is no such account.
+        LastAdmin: no other enabled admin would be left.
     """
     annotator = get_account(session, name)
-    annotator.password_hash = password
-    _revoke(session, AccessToken.annotator_id == annotator.id, AccessToken.kind == "session", now=now)
-    record_audit(session, "password set", annotator.name, now=now)
+    if annotator.role == role:
+        return annotator
+    if role != "admin":
+        _lose_admin(session, annotator, now=now)
+    annotator.role = role
+    record_audit(session, f"made {role}", annotator.name, by=by, now=now)
+    return annotator
 
 
-def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.datetime) -> None:
+def set_disabled(session: Session, name: str, is_disabled: bool, *, now: dt.datetime, by: Actor = COMMAND) -> Annotator:
     """Disable an account and free what it held, or enable a disabled one. Its sessions and tokens are revoked.
 
+    So are its links for a new password and the invitations that it made.
+
     Raises:
         NotFound: there is no such account.
+        LastAdmin: no other enabled admin would be left.
     """
     annotator = get_account(session, name)
-    if not is_disabled and not annotator.is_disabled:
-        return  # it is enabled already: its sessions go on
-    annotator.is_disabled = is_disabled
-    _revoke(session, AccessToken.annotator_id == annotator.id, now=now)
+    if is_disabled == annotator.is_disabled and not is_disabled:
+        return annotator  # it is enabled already: its sessions go on
     if is_disabled:
-        freed = delete(Lease).where(Lease.annotator_id == annotator.id).returning(Lease.pool_id)
-        for pool_id in set(session.scalars(freed)):
-            note(session, Change("leases", pool_id))  # others may wait for one of them
-    record_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, now=now)
+        _lose_admin(session, annotator, now=now)
+        _withdraw(session, Invitation.annotator_id == annotator.id, now=now)
+        _free_leases(session, annotator)
+    annotator.is_disabled = is_disabled
+    tokens.revoke_all(session, annotator, now=now)
+    record_audit(session, "account disabled" if is_disabled else "account enabled", annotator.name, by=by, now=now)
+    return annotator
 
 
 def get_account(session: Session, name: str) -> Annotator:
@@ -97,7 +149,19 @@ def get_account(session: Session, name: str) -> Annotator:
     """
     account = find_annotator(session, name)
     if account is None or account.password_hash is None:
-        raise NotFound(f"There is no account {name}. `inkling user list` shows them.", name=name)
+        raise NotFound(f"There is no account {name}.", hint="`inkling user list` shows them.", name=name)
+    return account
+
+
+def ensure_may(session: Session, account_id: int, *, as_admin: bool) -> Annotator:
+    """The account, read again in the transaction in which it acts: another may have changed it since it was identified.
+
+    Raises:
+        NotAllowed: it was disabled meanwhile, or only admins may do this and it is none any more.
+    """
+    account = session.get_one(Annotator, account_id, populate_existing=True)
+    if account.is_disabled or (as_admin and account.role != "admin"):
+        raise NotAllowed(f"The account {account.name} may not do this any more.", name=account.name)
     return account
 
 
@@ -133,104 +197,32 @@ def confirm(session: Session, checked: Annotator) -> Annotator:
     return current
 
 
-def create_token(
-    session: Session,
-    annotator: Annotator,
-    kind: TokenKind,
-    name: str,
-    *,
-    now: dt.datetime,
-    lifetime: dt.timedelta | None = None,
-) -> str:
-    """Create a token, in plain text. It cannot be shown again: only its hash is stored.
+def _lose_admin(session: Session, annotator: Annotator, *, now: dt.datetime) -> None:
+    """Before an account stops to be an enabled admin. Writers take turns, so no other admin is lost meanwhile.
 
     Raises:
-        AccountDisabled: a disabled account gets no token; enabling it would revoke the token again.
+        LastAdmin: it is the last one.
     """
-    if session.get_one(Annotator, annotator.id).is_disabled:
-        raise AccountDisabled(
-            f"The account {annotator.name} is disabled. Enable it first.",
-            hint=f"The command is: inkling user enable {annotator.name}",
+    if annotator.role != "admin" or annotator.is_disabled:
+        return
+    if session.scalar(_ENABLED_ADMINS.where(Annotator.id != annotator.id).limit(1)) is None:
+        raise LastAdmin(
+            f"{annotator.name} is the last enabled admin. Make another account an admin first.",
+            hint="The command is: inkling user role NAME admin",
             name=annotator.name,
         )
-    plain = secrets.token_urlsafe(32)
-    session.add(
-        AccessToken(
-            annotator_id=annotator.id,
-            kind=kind,
-            name=name,
-            sha256=_digest(plain),
-            created_at=now,
-            expires_at=None if lifetime is None else now + lifetime,
-        )
-    )
-    if kind == "api":
-        record_audit(session, "token created", annotator.name, now=now)
-    return plain
+    _withdraw(session, Invitation.inviter_id == annotator.id, now=now)
 
 
-def find_token(session: Session, plain: str, kind: TokenKind, *, now: dt.datetime) -> AccessToken | None:
-    """The token with its annotator; None if it is unknown, revoked or expired, or the account is disabled."""
-    token = session.scalar(_TOKEN, {"sha256": _digest(plain), "kind": kind})
-    if token is None or token.annotator.is_disabled or (token.expires_at is not None and token.expires_at <= now):
-        return None
-    return token
+def _withdraw(session: Session, which: ColumnElement[bool], *, now: dt.datetime) -> None:
+    is_open = Invitation.used_at.is_(None) & Invitation.revoked_at.is_(None)
+    session.execute(update(Invitation).where(is_open, which).values(revoked_at=now))
 
 
-def list_tokens(session: Session) -> Sequence[AccessToken]:
-    """The tokens of scripts that are in force, with their annotators."""
-    return session.scalars(
-        select(AccessToken)
-        .where(AccessToken.kind == "api", AccessToken.revoked_at.is_(None))
-        .options(joinedload(AccessToken.annotator, innerjoin=True))
-        .order_by(AccessToken.id)
-    ).all()
-
-
-def revoke_token(session: Session, token_id: int, *, now: dt.datetime) -> None:
-    """End a token at once.
-
-    Raises:
-        NotFound: there is no such token in force.
-    """
-    if not _revoke(session, AccessToken.id == token_id, AccessToken.kind == "api", now=now):
-        raise NotFound(f"There is no token {token_id} in force. `inkling token list` shows them.", token_id=token_id)
-    token = session.get_one(AccessToken, token_id)
-    record_audit(session, "token revoked", token.annotator.name, now=now)
-
-
-def end_session(session: Session, plain: str, *, now: dt.datetime) -> None:
-    """Log out: revoke this session's token."""
-    _revoke(session, AccessToken.sha256 == _digest(plain), AccessToken.kind == "session", now=now)
-
-
-def forget_ended_sessions(session: Session, *, now: dt.datetime) -> None:
-    """Delete the revoked and expired tokens of browsers."""
-    is_over = AccessToken.revoked_at.is_not(None) | (AccessToken.expires_at <= now)
-    session.execute(delete(AccessToken).where(AccessToken.kind == "session", is_over))
-
-
-def ensure_secret(session: Session) -> str:
-    """The key that signs cookies, created by the first call. Needs a session that may write."""
-    row = session.get(ServerSecret, 1)
-    if row is None:
-        row = ServerSecret(id=1, value=secrets.token_hex(32))
-        session.add(row)
-        session.flush()
-    return row.value
-
-
-def _revoke(session: Session, *which: ColumnElement[bool], now: dt.datetime) -> bool:
-    revoked = session.execute(
-        update(AccessToken).where(AccessToken.revoked_at.is_(None), *which).values(revoked_at=now)
-    )
-    assert isinstance(revoked, CursorResult)  # an UPDATE's result has a row count
-    return revoked.rowcount > 0
-
-
-def _digest(plain: str) -> str:
-    # A token is 256 random bits: a plain hash is enough, and quick enough for each request.
-    return hashlib.sha256(plain.encode()).hexdigest()
+def _free_leases(session: Session, annotator: Annotator) -> None:
+    freed = delete(Lease).where(Lease.annotator_id == annotator.id).returning(Lease.pool_id)
+    for pool_id in set(session.scalars(freed)):
+        note(session, Change("leases", pool_id))  # others may wait for one of them
 
 
 def _wrong_login() -> WrongLogin:

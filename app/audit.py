@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,17 +11,24 @@ from app.models import AuditEntry
 from app.paging import page_of
 
 
-def record_audit(
-    session: Session,
-    action: str,
-    name: str,
-    *,
-    now: dt.datetime,
-    address: str | None = None,
-    request_id: str | None = None,
-) -> None:
-    """Record an act of the user `name`, or an act on their account."""
-    session.add(AuditEntry(at=now, action=action, name=name[:64], address=address, request_id=request_id))
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, from which address, in which request. A command on the server's machine has none of them."""
+
+    annotator_id: int | None = None
+    name: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+
+COMMAND = Actor()
+
+
+def record_audit(session: Session, action: str, name: str, *, now: dt.datetime, by: Actor = COMMAND) -> None:
+    """Record a login of the user `name`, or what was done to their account."""
+    session.add(
+        AuditEntry(at=now, action=action, name=name[:64], actor=by.name, address=by.address, request_id=by.request_id)
+    )
 
 
 def list_audit(

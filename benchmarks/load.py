@@ -29,6 +29,7 @@ from app.db import Database
 from app.passwords import hash_password
 from app.pools import get_pool
 from app.settings import Settings
+from app.tokens import create_token
 from app.verify import verify_pool
 from benchmarks.annotators import Acknowledgement, Handout, Plan, Seen, label_together
 from benchmarks.finding import Finding, report, spread
@@ -92,7 +93,7 @@ def make_accounts(folder: Path, n_annotators: int) -> dict[str, str]:
         with database.write() as session:
             name = f"annotator-{number:03d}"
             account = accounts.add_account(session, name, "annotator", password, now=now)
-            tokens[name] = accounts.create_token(session, account, "api", "load", now=now)
+            tokens[name] = create_token(session, account, "api", "load", now=now)
     database.close()
     return tokens
 

@@ -37,12 +37,21 @@ worker.addEventListener("fetch", (/** @type {FetchEvent} */ event) => {
   const { origin, pathname } = new URL(request.url);
   const isNavigation = request.mode === "navigate";
   if (origin !== location.origin) return;
-  if (isNavigation && ["/login", "/logout"].includes(pathname)) event.waitUntil(evictAll());
+  if (isNavigation && changesUser(pathname)) event.waitUntil(evictAll());
   else if (request.method !== "GET") return;
   else if (isNavigation && isLabelPage(pathname)) event.respondWith(answerPage(event, pathname));
   else if (pathname.startsWith("/static/")) event.respondWith(answerPart(request));
   else if (pathname.startsWith("/images/")) event.respondWith(answerImage(request));
 });
+
+/**
+ * Whether another user may be logged in after this: by a password, or by the link of an invitation.
+ *
+ * @param {string} pathname
+ */
+function changesUser(pathname) {
+  return ["/login", "/logout"].includes(pathname) || pathname.startsWith("/join/");
+}
 
 /**
  * @param {FetchEvent} event

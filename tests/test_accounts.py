@@ -9,7 +9,7 @@ from types import FrameType
 import pytest
 from sqlalchemy import select, update
 
-from app import accounts
+from app import accounts, tokens
 from app.db import Database
 from app.errors import AccountDisabled, NameInvalid, NameTaken, NotFound, PasswordTooShort, WrongLogin
 from app.models import AccessToken, Annotator, AuditEntry, Pool, TokenKind
@@ -364,16 +364,18 @@ def test_whoever_is_refused_hears_the_same(database: Database) -> None:
 
 
 def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
+    add_account(database, "boss", role="admin")
     ada = add_account(database, "ada", role="admin")
     set_password(database)
     create_token(database, ada)
     create_token(database, ada, "session")
     with database.write() as session:
-        accounts.revoke_token(session, 1, now=NOW)
+        tokens.revoke_token(session, 1, now=NOW)
     set_disabled(database, True)
     set_disabled(database, False)
 
     assert audited(database) == [
+        ("admin added", "boss"),
         ("admin added", "ada"),
         ("password set", "ada"),
         ("token created", "ada"),
@@ -386,7 +388,7 @@ def test_what_is_done_to_accounts_is_written_down(database: Database) -> None:
 def test_the_secret_is_made_once_and_kept(database: Database) -> None:
     def read(_: int) -> str:
         with database.write() as session:
-            return accounts.ensure_secret(session)
+            return tokens.ensure_secret(session)
 
     secrets = race(4, read)
 

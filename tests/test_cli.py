@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner, Result
 
-from app import accounts
+from app import tokens
 from app.accuracy import Accuracy
 from app.cli import COMMANDS, app, console, load_command
 from app.cli.oracle import _as_table, _print_result
@@ -447,13 +447,17 @@ def test_users_are_listed_disabled_and_enabled() -> None:
 
 
 @pytest.mark.usefixtures("path")
-def test_whoever_shuts_the_last_admin_out_is_told_the_way_back() -> None:
+def test_the_last_admin_is_not_shut_out_before_there_is_another() -> None:
     add_user("ada", "--admin")
     add_user("ben")
 
-    assert "No enabled admin is left" not in run("user", "disable", "ben").stderr
-    last = run("user", "disable", "ada").stderr
-    assert "No enabled admin is left. Enable one with: inkling user enable NAME" in last
+    for words in (("disable", "ada"), ("role", "ada", "annotator")):
+        refused = run("user", *words)
+        assert refused.exit_code == 1
+        assert "ada is the last enabled admin" in refused.stderr
+        assert "inkling user role NAME admin" in refused.stderr
+    assert "“ben” is admin now." in run("user", "role", "ben", "admin").stdout
+    assert run("user", "disable", "ada").exit_code == 0
 
 
 def test_a_password_is_set_anew(path: Path) -> None:
@@ -514,7 +518,7 @@ def test_a_token_is_shown_once_alone_on_stdout_and_revoked_by_its_id(path: Path)
         def is_in_force(days: int) -> bool:
             with database.read() as session:
                 return (
-                    accounts.find_token(session, plain, "api", now=dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+                    tokens.find_token(session, plain, "api", now=dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
                     is not None
                 )
 

@@ -8,9 +8,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app import accounts
+from app import accounts, invitations, tokens
 from app.cli.console import failures_in_words, notes, open_database, screen
+from app.invitations import DAYS, MAX_DAYS, Made
 from app.logs import one_line
+from app.models import AccountRole
 from app.names import check_name
 from app.passwords import hash_password
 
@@ -18,6 +20,8 @@ user_app = typer.Typer(help="Accounts: who may log in.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens: what scripts show instead of a password.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The account's name.")]
+Url = Annotated[str, typer.Option(help="Where people reach the server, to print the whole link.")]
+Days = Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Days until the link expires.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
@@ -52,13 +56,10 @@ def list_users() -> None:
 
 @user_app.command("disable")
 def disable_user(name: Name) -> None:
-    """Disable an account at once; its labels stay."""
+    """Disable an account at once; its labels stay. The last enabled admin stays enabled."""
     with failures_in_words(), open_database().write() as session:
         accounts.set_disabled(session, name, True, now=_now())
-        has_admin = any(each.role == "admin" and not each.is_disabled for each in accounts.list_accounts(session))
     screen.print(f"Disabled “{name}”: sessions and tokens are revoked, held images are free.", highlight=False)
-    if not has_admin:
-        notes.print("No enabled admin is left. Enable one with: inkling user enable NAME")
 
 
 @user_app.command("enable")
@@ -69,10 +70,42 @@ def enable_user(name: Name) -> None:
     screen.print(f"Enabled “{name}”. Its tokens were revoked: create new ones.", highlight=False)
 
 
+@user_app.command("role")
+def set_role(name: Name, role: Annotated[AccountRole, typer.Argument(help="What the account is to be.")]) -> None:
+    """Make an admin of an annotator, or the other way round. The last enabled admin stays one."""
+    with failures_in_words(), open_database().write() as session:
+        account = accounts.set_role(session, name, role, now=_now())
+    screen.print(f"“{account.name}” is {account.role} now.", highlight=False)
+
+
+@user_app.command("invite")
+def invite(
+    name: Annotated[str | None, typer.Argument(help="The account's name; left out, the person chooses it.")] = None,
+    role: Annotated[AccountRole, typer.Option(help="What the account will be.")] = "annotator",
+    url: Url = "",
+    days: Days = DAYS,
+) -> None:
+    """Make a link with which somebody makes their account. It works once, and is shown once."""
+    with failures_in_words(), open_database().write() as session:
+        made = invitations.invite(session, name, role, days=days, now=_now())
+    _print_link(made, url)
+
+
 @user_app.command("password")
-def set_password(name: Name, password_stdin: FromStdin = False) -> None:
+def set_password(
+    name: Name,
+    password_stdin: FromStdin = False,
+    link: Annotated[bool, typer.Option("--link", help="Print a link for a new password instead.")] = False,
+    url: Url = "",
+    days: Days = DAYS,
+) -> None:
     """Set a new password; open sessions are revoked, and a wait after failed logins ends."""
     with failures_in_words():
+        if link:
+            with open_database().write() as session:
+                made = invitations.offer_password(session, name, days=days, now=_now())
+            _print_link(made, url)
+            return
         database, password = open_database(), hash_password(_read_password(password_stdin))
         with database.write() as session:
             accounts.set_password(session, name, password, now=_now())
@@ -89,7 +122,7 @@ def create_token(
     with failures_in_words(), open_database().write() as session:
         account = accounts.get_account(session, name)
         lifetime = dt.timedelta(days=days) if days is not None else None
-        plain = accounts.create_token(session, account, "api", purpose[:64], now=_now(), lifetime=lifetime)
+        plain = tokens.create_token(session, account, "api", purpose[:64], now=_now(), lifetime=lifetime)
     screen.print(plain, highlight=False, soft_wrap=True)
     notes.print("Keep it now: it is not shown again. Use it as  Authorization: Bearer <token>", highlight=False)
 
@@ -99,7 +132,7 @@ def list_tokens() -> None:
     """The tokens in force."""
     with failures_in_words(), open_database().read() as session:
         shown = Table("id", "account", "for", "created", "expires")
-        for token in accounts.list_tokens(session):
+        for token in tokens.list_tokens(session):
             expires = f"{token.expires_at:%Y-%m-%d}" if token.expires_at else "never"
             shown.add_row(
                 str(token.id),
@@ -115,8 +148,14 @@ def list_tokens() -> None:
 def revoke_token(token_id: Annotated[int, typer.Argument(help="Its id, as `inkling token list` shows it.")]) -> None:
     """Revoke a token at once."""
     with failures_in_words(), open_database().write() as session:
-        accounts.revoke_token(session, token_id, now=_now())
+        tokens.revoke_token(session, token_id, now=_now())
     screen.print(f"Revoked token {token_id}.", highlight=False)
+
+
+def _print_link(made: Made, url: str) -> None:
+    screen.print(f"{url.rstrip('/')}{made.path}", highlight=False, soft_wrap=True, markup=False)
+    until = f"{made.invitation.expires_at:%Y-%m-%d %H:%M}"
+    notes.print(f"Send it now: it is not shown again. It works once, until {until} UTC.", highlight=False)
 
 
 def _read_password(from_stdin: bool) -> str:

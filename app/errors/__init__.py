@@ -4,6 +4,45 @@ The class name is the API's `code`, so renaming one is a change of the API. A me
 of the case and the remedy; `context` holds the same for programs. `web/problems.py` turns them into HTTP.
 """
 
+from app.errors.accounts import (
+    AccountDisabled as AccountDisabled,
+)
+from app.errors.accounts import (
+    LastAdmin as LastAdmin,
+)
+from app.errors.accounts import (
+    NameInvalid as NameInvalid,
+)
+from app.errors.accounts import (
+    NameTaken as NameTaken,
+)
+from app.errors.accounts import (
+    NoAccounts as NoAccounts,
+)
+from app.errors.accounts import (
+    NoAccountsYet as NoAccountsYet,
+)
+from app.errors.accounts import (
+    NotAllowed as NotAllowed,
+)
+from app.errors.accounts import (
+    NotLoggedIn as NotLoggedIn,
+)
+from app.errors.accounts import (
+    PasswordsDiffer as PasswordsDiffer,
+)
+from app.errors.accounts import (
+    PasswordTooShort as PasswordTooShort,
+)
+from app.errors.accounts import (
+    TooManyAttempts as TooManyAttempts,
+)
+from app.errors.accounts import (
+    TooManyLogins as TooManyLogins,
+)
+from app.errors.accounts import (
+    WrongLogin as WrongLogin,
+)
 from app.errors.base import AppError as AppError
 from app.errors.pictures import (
     ArchiveRefused as ArchiveRefused,
@@ -218,18 +257,6 @@ class NothingToUndo(AppError):
     status = 409
 
 
-class NameTaken(AppError):
-    """There is an account of this name or one that looks like it, or the name belongs to another role."""
-
-    status = 409
-
-
-class NameInvalid(AppError):
-    """The name has characters that are not allowed, or could be mistaken for another name."""
-
-    status = 422
-
-
 class RunFinished(AppError):
     """The oracle run has ended and cannot be stopped."""
 
@@ -260,52 +287,8 @@ class CannotListen(AppError):
     status = 503
 
 
-class PasswordTooShort(AppError):
-    """The password is too easy to guess."""
-
-    status = 422
-
-
-class WrongLogin(AppError):
-    """No such account, a wrong password, or a disabled account: which of them is not told."""
-
-    status = 401
-
-
-class AccountDisabled(AppError):
-    """A disabled account gets no tokens."""
-
-    status = 409
-
-
-class NotLoggedIn(AppError):
-    """The request has neither a session nor a token that is in force."""
-
-    status = 401
-
-
-class NotAllowed(AppError):
-    """The account's role does not include this."""
-
-    status = 403
-
-
-class TooManyAttempts(AppError):
-    """Too many failed logins; the context says how many seconds to wait."""
-
-    status = 429
-
-
-class TooManyLogins(AppError):
-    """More logins come at once than passwords can be checked; the context says how many seconds to wait."""
-
-    status = 503
-
-
-class NoAccounts(AppError):
-    """The server would be reachable from other machines, and there is no account."""
-
-    status = 503
+class InvitationNotFound(NotFound):
+    """The link of an invitation is unknown, used, revoked or expired: which of them is not told."""
 
 
 class AlreadySkipped(AppError):

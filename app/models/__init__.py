@@ -1,9 +1,10 @@
 """The tables. The schema carries the guarantees: each CHECK is a rule, each index names the query it serves."""
 
-from app.models.accounts import AccessToken, Annotator, AuditEntry, ServerSecret
+from app.models.accounts import AccessToken, Annotator, AuditEntry, Invitation, ServerSecret
 from app.models.base import (
     LOCAL,
     ORACLE,
+    AccountRole,
     AskedBy,
     AutolabelStatus,
     Base,
@@ -30,6 +31,7 @@ __all__ = [
     "MAX_URL_LENGTH",
     "ORACLE",
     "AccessToken",
+    "AccountRole",
     "Annotator",
     "Answer",
     "AskedBy",
@@ -47,6 +49,7 @@ __all__ = [
     "FeatureSet",
     "HookEvent",
     "Image",
+    "Invitation",
     "Label",
     "LabelEvent",
     "Lease",

@@ -11,6 +11,7 @@ from sqlalchemy.types import String, TypeDecorator
 from app.learning.names import LearnerName, Strategy
 
 Split = Literal["pool", "validation", "test"]
+AccountRole = Literal["admin", "annotator"]
 Role = Literal["admin", "annotator", "oracle"]
 EventKind = Literal["label", "change", "skip", "flag", "undo"]
 TokenKind = Literal["session", "api"]
@@ -63,6 +64,7 @@ class Base(DeclarativeBase):
         list[str]: JSON,
         list[int]: JSON,
         Split: String(10),
+        AccountRole: String(10),
         Role: String(10),
         EventKind: String(10),
         TokenKind: String(10),

@@ -6,7 +6,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app import accounts
 from app.db import Database
-from app.models import Role
+from app.models import AccountRole
 from app.passwords import hash_password
 
 from .server import Server
@@ -22,7 +22,7 @@ class GuardedServer:
         self.database = Database(server.database_url)
         self._hashed = hash_password(PASSWORD)
 
-    def add(self, name: str, role: Role = "annotator") -> None:
+    def add(self, name: str, role: AccountRole = "annotator") -> None:
         """An account."""
         with self.database.write() as session:
             accounts.add_account(session, name, role, self._hashed, now=dt.datetime.now(dt.UTC))

@@ -110,12 +110,70 @@ def test_the_login_and_the_pages_about_people_are_accessible_and_fit_the_window(
     check_at(page, f"{guarded.url}/audit", SIZES[size]["width"])
 
 
-def check_at(page: Page, url: str, width: int) -> None:
+@in_every_theme
+@in_every_form
+def test_the_pages_about_accounts_are_accessible_and_fit_the_window(
+    open_page: OpenPage, guarded: GuardedServer, complaints: Complaints, theme: str, size: str
+) -> None:
+    complaints.may_requests_fail = True
+    page, guest = (open_page(color_scheme=theme, viewport=SIZES[size], reduced_motion="reduce") for _ in range(2))
+    width = SIZES[size]["width"]
+    page.goto(f"{guarded.url}/login?next=/accounts")
+    fill_in(page, "ada")
+    page.get_by_label("Name", exact=True).fill("ben")
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    check_fitting(page, width)
+    page.get_by_label("Name", exact=True).fill("")
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()
+    check_fitting(page, width)
+    link = page.get_by_label("Link").input_value()
+    page.get_by_role("link", name="Done").click()
+    for where in ("accounts", "account"):
+        page.goto(f"{guarded.url}/{where}")
+        page.get_by_label("For", exact=True).fill(f"nightly export {theme} {size}")
+        page.get_by_role("button", name="Make a token").click()
+        check_fitting(page, width)
+        page.get_by_role("link", name="Done").click()
+        expect(page.get_by_text(f"nightly export {theme} {size}").first).to_be_visible()
+        check_fitting(page, width)
+
+    guest.goto(link)
+    guest.get_by_label("Name").fill("ben")
+    for label in ("Password", "Password again"):
+        guest.get_by_label(label, exact=True).fill("a password of mine")
+    guest.get_by_role("button", name="Join").click()
+    expect(guest.get_by_role("alert")).to_be_visible()
+    check_fitting(guest, width)
+    guest.goto(link[:-1])
+    expect(guest.get_by_role("heading", name="This link opens nothing")).to_be_visible()
+    check_fitting(guest, width)
+
+
+@in_every_theme
+@in_every_form
+def test_a_server_without_accounts_says_accessibly_how_to_get_them(
+    open_page: OpenPage, server: Server, make_pool: MakePool, theme: str, size: str
+) -> None:
+    page = open_page(color_scheme=theme, viewport=SIZES[size])
+    for path in ("/accounts", f"/pools/{make_pool()}/people"):
+        page.goto(f"{server.url}{path}")
+        expect(page.get_by_text("inkling user add NAME --admin")).to_be_visible()
+        check_fitting(page, SIZES[size]["width"])
+
+
+def check_fitting(page: Page, width: int) -> None:
     """axe, and nothing beside the window's edge."""
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width, page.url
+
+
+def check_at(page: Page, url: str, width: int) -> None:
+    """The same of a page for ada."""
     page.goto(url)
     expect(page.get_by_title("Logged in as ada")).to_be_visible()
-    check(page)
-    assert page.evaluate("document.documentElement.scrollWidth") == width, url
+    check_fitting(page, width)
 
 
 def add_failed_round(guarded: GuardedServer, opened: LabelPage) -> None:

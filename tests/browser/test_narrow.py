@@ -90,6 +90,32 @@ def test_the_pages_about_people_fit_with_long_names_and_remarks(
         check(phone)
 
 
+def test_the_pages_about_accounts_fit_with_long_names(
+    phone: Page, guarded: GuardedServer, complaints: Complaints
+) -> None:
+    complaints.may_requests_fail = True
+    name = f"{phone.viewport_size and phone.viewport_size['width']}-of-{LONG}"[:64]
+    guarded.add(name, "admin")
+    phone.goto(f"{guarded.url}/login?next=/accounts")
+    fill_in(phone, name)
+    phone.get_by_label("Name", exact=True).fill(f"x{name}"[:64])
+    phone.get_by_role("button", name="Make a link").click()
+    link = phone.get_by_label("Link").input_value()
+    check(phone)
+    for where in ("accounts", "account"):
+        phone.goto(f"{guarded.url}/{where}")
+        phone.get_by_label("For", exact=True).fill("m" * 64)
+        phone.get_by_role("button", name="Make a token").click()
+        check(phone)
+        phone.goto(f"{guarded.url}/{where}")
+        check(phone)
+    phone.goto(link)
+    expect(phone.get_by_text(f"{name} is logged in here")).to_be_visible()
+    check(phone)
+    phone.goto(link[:-1] + "!")
+    check(phone)
+
+
 def test_a_finger_hits_everything_in_the_documentation_of_the_api(phone: Page, server: Server) -> None:
     phone.goto(f"{server.url}/docs")
     expect(phone.get_by_role("heading", name="Inkling")).to_be_visible()

@@ -1,5 +1,6 @@
 """The labeling page is loaded while the server cannot be reached: it shows what it held, and nobody else's."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from app.db import Database
 from app.models import LabelEvent
 from app.web.edge.assets import static_url
 
+from ..factories.invited import invite
 from .accounts import GuardedServer, fill_in, log_in
 from .conftest import Complaints, MakePool
 from .label_page import LabelPage
@@ -314,6 +316,17 @@ def test_a_kept_page_is_gone_after_its_person_logged_out(
     go_offline(context)
     with pytest.raises(Error, match="ERR_"):
         page.goto(opened.url)
+
+
+def test_a_kept_page_is_gone_once_somebody_opens_the_link_of_an_invitation_here(
+    context: BrowserContext, open_kept: OpenKept, guarded: GuardedServer, make_guarded_pool: MakePool
+) -> None:
+    log_in(context, guarded.url, "ben")
+    opened = open_kept(guarded, make_guarded_pool())
+    page = context.new_page()
+    page.goto(f"{guarded.url}/join/{invite(guarded.database, None, now=dt.datetime.now(dt.UTC))}")
+    expect(page.get_by_text("ben is logged in here, and is logged out when you go on.")).to_be_visible()
+    wait_until(opened.page, IS_FORGOTTEN)
 
 
 def test_a_kept_page_is_never_shown_to_the_next_person(

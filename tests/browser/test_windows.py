@@ -129,7 +129,7 @@ def test_nothing_is_cut_off_at_the_side_for_an_admin_with_all_links(
     opened.open()
     assert opened.page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
     opened.page.get_by_role("button", name="More", exact=True).click()
-    for name in ("Take away", "Models", "Webhooks", "People", "Audit"):
+    for name in ("Take away", "Models", "Webhooks", "People", "Accounts", "Audit"):
         expect(opened.page.get_by_role("link", name=name, exact=True)).to_be_in_viewport(ratio=1)
     opened.page.keyboard.press("Escape")
     expect(opened.pad).to_be_in_viewport(ratio=1)

@@ -5,6 +5,7 @@ A test that needs little takes it from here; one that needs much names the theme
 
 from .acts import *  # noqa: F403
 from .files import *  # noqa: F403
+from .invited import *  # noqa: F403
 from .logins import *  # noqa: F403
 from .making import *  # noqa: F403
 from .stored import *  # noqa: F403

@@ -5,10 +5,10 @@ from functools import cache
 
 from sqlalchemy import text
 
-from app import accounts
+from app import accounts, tokens
 from app.db import Database
 from app.errors import WrongLogin
-from app.models import Annotator, Role, TokenKind
+from app.models import AccountRole, Annotator, TokenKind
 from app.passwords import HashedPassword, hash_password
 
 from .making import NOW, after
@@ -26,7 +26,7 @@ def add_account(
     database: Database,
     name: str = "ada",
     *,
-    role: Role = "annotator",
+    role: AccountRole = "annotator",
     password: str = PASSWORD,
     now: dt.datetime = NOW,
 ) -> Annotator:
@@ -62,13 +62,13 @@ def create_token(
 ) -> str:
     """A token, or a browser's session, as plain text."""
     with database.write() as session:
-        return accounts.create_token(session, annotator, kind, name, now=now, lifetime=lifetime)
+        return tokens.create_token(session, annotator, kind, name, now=now, lifetime=lifetime)
 
 
 def owner_of(database: Database, plain: str, kind: TokenKind = "api", *, seconds: float = 0) -> str | None:
     """Whose token it is while it is in force."""
     with database.read() as session:
-        token = accounts.find_token(session, plain, kind, now=after(seconds))
+        token = tokens.find_token(session, plain, kind, now=after(seconds))
         return None if token is None else token.annotator.name
 
 
@@ -90,5 +90,5 @@ def may_log_in(database: Database, password: str, name: str = "ada") -> bool:
 def everything_stored(database: Database) -> str:
     """All rows of all tables about people, as text."""
     with database.read() as session:
-        tables = ("annotator", "access_token", "audit_entry")
+        tables = ("annotator", "access_token", "invitation", "audit_entry")
         return "\n".join(str(row) for table in tables for row in session.execute(text(f"SELECT * FROM {table}")))

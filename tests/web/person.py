@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from app.models import Role
+from app.models import AccountRole
 
 POOL = "/api/v1/pools/digits"
 
-PEOPLE: dict[str, Role] = {"boss": "admin", "ada": "annotator", "ben": "annotator"}
+PEOPLE: dict[str, AccountRole] = {"boss": "admin", "ada": "annotator", "ben": "annotator"}
 
 Json = dict[str, Any]
 

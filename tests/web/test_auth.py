@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
 
-from app import accounts
+from app import accounts, tokens
 from app.models import Label, LabelEvent, Lease
 from app.settings import Settings
 from app.web.edge.deps import Services, get_now
@@ -19,7 +19,16 @@ from tests.factories.logins import add_account
 from tests.web.clients import STREAMS, URL, browser, fill, log_in, routes_of, status_of, token_of, with_token
 from tests.web.person import POOL, Person
 
-ANYBODY_MAY = {"/healthz", "/readyz", "/login", "/logout", "/docs", "/worker.js", "/api/v1/openapi.json"}
+ANYBODY_MAY = {
+    "/healthz",
+    "/readyz",
+    "/login",
+    "/logout",
+    "/docs",
+    "/worker.js",
+    "/api/v1/openapi.json",
+    "/join/{token}",
+}
 
 
 @pytest.fixture
@@ -198,7 +207,7 @@ def test_a_token_ends_when_it_expires_is_revoked_or_its_account_is_disabled(app:
 
     now = dt.datetime.now(dt.UTC)
     with services.database.write() as session:
-        accounts.revoke_token(session, 2, now=now)
+        tokens.revoke_token(session, 2, now=now)
         accounts.set_disabled(session, "ben", True, now=now)
     assert [status_of(client) for client in clients] == [200, 401, 401]
     app.dependency_overrides[get_now] = lambda: now + day

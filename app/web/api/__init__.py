@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends
 
-from app.web.api import images, labeling, models, oracle_runs, own_pools, people, pools, predicting, webhooks
+from app.web.api import accounts, images, labeling, models, oracle_runs, own_pools, people, pools, predicting, webhooks
 from app.web.edge.auth import get_caller
 from app.web.edge.problems import responses
 
@@ -12,6 +12,7 @@ router.include_router(own_pools.router, dependencies=[Depends(get_caller)])
 router.include_router(images.api_router)
 router.include_router(labeling.router)  # finds its caller itself, in the transaction in which the caller acts
 router.include_router(people.router, dependencies=[Depends(get_caller)])
+router.include_router(accounts.router, dependencies=[Depends(get_caller)])
 router.include_router(models.router, dependencies=[Depends(get_caller)])
 router.include_router(predicting.router, dependencies=[Depends(get_caller)])
 router.include_router(oracle_runs.router, dependencies=[Depends(get_caller)])

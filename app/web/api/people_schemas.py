@@ -60,12 +60,13 @@ class CallerOut(BaseModel):
 
 
 class AuditEntryOut(BaseModel):
-    """A login, a failed login, or a change of an account."""
+    """A login, a failed login, or a change of an account. `actor` did it; null: a login, or a command."""
 
     id: int
     at: dt.datetime
     action: str
     name: str
+    actor: str | None
     address: str | None
     request_id: str | None
 

@@ -9,8 +9,10 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from app import labeling
+from app import accounts, labeling
+from app.audit import Actor
 from app.errors import NotAllowed, NotLoggedIn
+from app.logs import request_id
 from app.models import LOCAL, Annotator
 from app.web.edge.deps import InServices, Now, Services
 from app.web.edge.gate import Caller, Credentials
@@ -62,6 +64,22 @@ def get_admin(caller: InCaller) -> Caller:
 
 
 InAdmin = Annotated[Caller, Depends(get_admin)]
+
+
+def ensure_actor(session: Session, connection: HTTPConnection, caller: Caller, *, as_admin: bool) -> Actor:
+    """The caller for the audit, checked again in the transaction in which they act on an account.
+
+    Raises:
+        NotAllowed: the caller was disabled meanwhile, or only admins may do this and they are none any more.
+    """
+    if caller.annotator_id is not None:
+        accounts.ensure_may(session, caller.annotator_id, as_admin=as_admin)
+    return Actor(caller.annotator_id, caller.name, address_of(connection), request_id.get())
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where the request comes from."""
+    return connection.client.host if connection.client else "unknown"
 
 
 def identify_annotator(

@@ -8,7 +8,7 @@ from itsdangerous import BadSignature, TimestampSigner
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from app import accounts
+from app import accounts, tokens
 from app.db import Database
 from app.errors import NotLoggedIn
 from app.models import LOCAL, Annotator, Role, TokenKind
@@ -46,7 +46,7 @@ class Gate:
         self._database = database
         self._lifetime = dt.timedelta(days=settings.session_days)
         with database.write() as session:
-            self._signer = TimestampSigner(accounts.ensure_secret(session), salt="inkling.session")
+            self._signer = TimestampSigner(tokens.ensure_secret(session), salt="inkling.session")
         self._is_closed = False
 
     def read_credentials(self, connection: HTTPConnection) -> Credentials:
@@ -72,7 +72,7 @@ class Gate:
             NotLoggedIn: accounts exist, and the credentials are not in force.
         """
         if credentials.kind is not None:
-            token = accounts.find_token(session, credentials.plain, credentials.kind, now=now)
+            token = tokens.find_token(session, credentials.plain, credentials.kind, now=now)
             if token is not None:
                 return Caller(token.annotator_id, token.annotator.name, token.annotator.role)
         if credentials.kind == "api" or self._has_closed(
@@ -107,8 +107,8 @@ class Gate:
             WrongLogin: since the check the account was disabled or given another password.
         """
         annotator = accounts.confirm(session, annotator)
-        accounts.forget_ended_sessions(session, now=now)
-        plain = accounts.create_token(session, annotator, "session", "browser", now=now, lifetime=self._lifetime)
+        tokens.forget_ended_sessions(session, now=now)
+        plain = tokens.create_token(session, annotator, "session", "browser", now=now, lifetime=self._lifetime)
         response.set_cookie(
             COOKIE,
             self._signer.sign(plain).decode(),
@@ -124,7 +124,7 @@ class Gate:
         """Log out: revoke the token, so that copies of the cookie are invalid, too."""
         plain = self._unsign(connection.cookies.get(COOKIE))
         if plain is not None:
-            accounts.end_session(session, plain, now=now)
+            tokens.end_session(session, plain, now=now)
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
 
     def _unsign(self, cookie: str | None) -> str | None:

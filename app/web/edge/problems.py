@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, DatabaseUnavailable, NotLoggedIn
+from app.invitations import JOIN_PATH
 from app.web.edge.templates import templates
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,11 @@ def _respond(
     return problem_response(status, code, detail, context)
 
 
+def _to_be_logged(path: str) -> str:
+    """The path, without the token of an invitation."""
+    return f"{JOIN_PATH}…" if path.startswith(JOIN_PATH) else path
+
+
 def _path_with_query(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
@@ -105,7 +111,7 @@ def _wants_page(request: Request) -> bool:
 def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
     if isinstance(error, DatabaseUnavailable):
-        logger.error("%s %s: %s", request.method, request.url.path, error)
+        logger.error("%s %s: %s", request.method, _to_be_logged(request.url.path), error)
     if isinstance(error, NotLoggedIn) and request.method == "GET" and _wants_page(request):
         return RedirectResponse(f"/login?{urlencode({'next': _path_with_query(request)})}", 303)
     response = _respond(request, error.status, type(error).__name__, str(error), error.context, on_page=error.message)
@@ -177,6 +183,6 @@ class BugGuard:
         except Exception:
             if scope["type"] != "http" or has_started:
                 raise
-            logger.exception("%s %r failed", scope["method"], scope["path"])
+            logger.exception("%s %r failed", scope["method"], _to_be_logged(scope["path"]))
             detail = "Something went wrong here; it is in the server's log."
             await _respond(Request(scope), 500, "InternalError", detail)(scope, receive, send)

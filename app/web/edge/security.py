@@ -7,8 +7,10 @@ import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.invitations import JOIN_PATH
 from app.settings import Settings
 from app.web.edge.problems import problem_response
 
@@ -146,6 +148,11 @@ def own_path(path: str) -> str:
     return path if is_own else "/"
 
 
+def own_url(connection: HTTPConnection, path: str) -> str:
+    """The path as an address to be sent to somebody, with the name by which this request reached the server."""
+    return f"{connection.url.scheme}://{connection.url.netloc}{path}"
+
+
 def _as_in_header(host: str) -> str:
     """As a browser writes it: an IPv6 address in brackets, names in lower case."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host.lower()
@@ -173,7 +180,8 @@ def _add_headers(headers: MutableHeaders, path: str) -> None:
     is_chart = any(path == prefix or path.startswith(f"{prefix}/") for prefix in CHART_PATHS)
     headers.setdefault("Content-Security-Policy", CHART_POLICY if is_chart else STRICT_POLICY)
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "same-origin"
+    # Of a link with a token not even this server is told the path: proxies log what they are told.
+    headers["Referrer-Policy"] = "strict-origin" if path.startswith(JOIN_PATH) else "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers.setdefault("Cache-Control", "no-store")

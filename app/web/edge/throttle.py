@@ -32,7 +32,7 @@ _Key = tuple[str, ...]  # one of _LIMITS, and what it is counted by
 class Attempt:
     """One attempt to log in. A new password begins new counts of its account, whichever process has set it."""
 
-    name: str  # the account's, or what was typed if there is no such account
+    name: str | None  # the account's, or what was typed if there is no such account; None: the attempt opens a link
     password_hash: str | None
     address: str
     at: dt.datetime
@@ -88,11 +88,13 @@ class LoginThrottle:
         """Forget an attempt that succeeded, and the failures of its source at its account."""
         source = source_of(attempt.address)
         with self._lock:
-            of_source, of_both, *rest = self._keys(attempt)
-            self._failures.pop(of_both, None)
-            for key in (of_source, *rest):
+            of_source, *of_account = self._keys(attempt)
+            for key in (of_source, *of_account[1:]):
                 if attempt.at in self._failures.get(key, ()):
                     self._failures[key].remove(attempt.at)
+            if attempt.name is None:
+                return
+            self._failures.pop(of_account[0], None)
             self._own[attempt.name, source] = None
             self._own.move_to_end((attempt.name, source))
             if len(self._own) > MAX_REMEMBERED:
@@ -100,6 +102,8 @@ class LoginThrottle:
 
     def _keys(self, attempt: Attempt) -> list[_Key]:
         source = source_of(attempt.address)
+        if attempt.name is None:
+            return [("source", source)]
         account = (attempt.name, attempt.password_hash or "")
         keys: list[_Key] = [("source", source), ("account and source", *account, source)]
         return keys if (attempt.name, source) in self._own else [*keys, ("account", *account)]

@@ -3,10 +3,13 @@
 from fastapi import APIRouter
 
 from app.web.pages import (
+    account,
+    accounts,
     answers,
     bringing,
     docs,
     images,
+    join,
     label,
     login,
     models,
@@ -21,5 +24,5 @@ from app.web.pages import (
 
 router = APIRouter()
 _POOLS = (pools, bringing, label, answers, images, people, models, taking, webhooks)  # /pools/new before /pools/{slug}
-for module in (login, docs, *_POOLS, oracle, oracle_charts, service_worker):
+for module in (login, join, account, accounts, docs, *_POOLS, oracle, oracle_charts, service_worker):
     router.include_router(module.router)

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import accounts, audit
+from app.audit import Actor
 from app.errors import AppError, TooManyAttempts, TooManyLogins, WrongLogin
 from app.logs import request_id
+from app.web.edge.auth import address_of
 from app.web.edge.deps import InServices, Now, Services
 from app.web.edge.problems import retry_after
 from app.web.edge.security import own_path
@@ -60,15 +62,15 @@ def log_in(
     if services.gate.is_open():
         return RedirectResponse("/", 303)
     typed = LoginForm(name, password, own_path(next))
-    address = request.client.host if request.client else "unknown"
+    address = address_of(request)
     try:
         return _log_in(request, services, typed, address, now)
     except (WrongLogin, TooManyAttempts, TooManyLogins) as error:
         logger.warning("login of %s from %s failed: %s", name, address, type(error).__name__)
         if isinstance(error, WrongLogin):
             with services.database.write() as session:
-                current = request_id.get()
-                audit.record_audit(session, "login failed", name, now=now, address=address, request_id=current)
+                by = Actor(address=address, request_id=request_id.get())
+                audit.record_audit(session, "login failed", name, by=by, now=now)
         return _show_again(request, typed, error)
 
 
@@ -96,7 +98,8 @@ def _log_in(request: Request, services: Services, typed: LoginForm, address: str
     with services.database.write() as session:
         services.gate.end_session(session, request, response, now=now)
         services.gate.open_session(session, annotator, response, is_https=request.url.scheme == "https", now=now)
-        audit.record_audit(session, "login", name, now=now, address=address, request_id=request_id.get())
+        by = Actor(address=address, request_id=request_id.get())
+        audit.record_audit(session, "login", name, by=by, now=now)
     throttle.succeed(attempt)
     logger.info("%s logged in from %s", name, address, extra={"annotator": name, "address": address})
     return response

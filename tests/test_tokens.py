@@ -6,7 +6,7 @@ import hashlib
 import pytest
 from sqlalchemy import select
 
-from app import accounts
+from app import tokens
 from app.db import Database
 from app.errors import NotFound
 from app.models import AccessToken
@@ -59,7 +59,7 @@ def test_a_revoked_token_is_worth_nothing_and_the_others_stay(database: Database
     first, second = create_token(database, ada), create_token(database, ada)
 
     with database.write() as session:
-        accounts.revoke_token(session, 1, now=NOW)
+        tokens.revoke_token(session, 1, now=NOW)
 
     assert owner_of(database, first) is None
     assert owner_of(database, second) == "ada"
@@ -71,11 +71,11 @@ def test_only_a_scripts_token_in_force_can_be_revoked(database: Database, which:
     create_token(database, ada, "session" if which == "session" else "api")
     if which == "revoked":
         with database.write() as session:
-            accounts.revoke_token(session, 1, now=NOW)
+            tokens.revoke_token(session, 1, now=NOW)
 
     token_id = 99 if which == "unknown" else 1
     with pytest.raises(NotFound, match=f"There is no token {token_id} in force"), database.write() as session:
-        accounts.revoke_token(session, token_id, now=NOW)
+        tokens.revoke_token(session, token_id, now=NOW)
 
 
 def test_the_tokens_in_force_are_listed_with_what_they_are_for(database: Database) -> None:
@@ -84,9 +84,9 @@ def test_the_tokens_in_force_are_listed_with_what_they_are_for(database: Databas
         create_token(database, ada, name=name)
     create_token(database, ada, "session")
     with database.write() as session:
-        accounts.revoke_token(session, 2, now=NOW)
+        tokens.revoke_token(session, 2, now=NOW)
     with database.read() as session:
-        listed = [(token.id, token.name, token.annotator.name) for token in accounts.list_tokens(session)]
+        listed = [(token.id, token.name, token.annotator.name) for token in tokens.list_tokens(session)]
 
     assert listed == [(1, "nightly", "ada"), (3, "export", "ada")]
 
@@ -95,7 +95,7 @@ def test_logging_out_ends_one_session(database: Database) -> None:
     ada = add_account(database)
     first, second = create_token(database, ada, "session"), create_token(database, ada, "session")
     with database.write() as session:
-        accounts.end_session(session, first, now=NOW)
+        tokens.end_session(session, first, now=NOW)
 
     assert owner_of(database, first, "session") is None
     assert owner_of(database, second, "session") == "ada"
@@ -108,8 +108,8 @@ def test_sessions_that_are_over_are_forgotten_and_nothing_else_is(database: Data
     lasting = create_token(database, ada, "session", lifetime=2 * DAY)
     script = create_token(database, ada, lifetime=DAY)
     with database.write() as session:
-        accounts.end_session(session, ended, now=NOW)
-        accounts.forget_ended_sessions(session, now=NOW + DAY)
+        tokens.end_session(session, ended, now=NOW)
+        tokens.forget_ended_sessions(session, now=NOW + DAY)
         kept = set(session.scalars(select(AccessToken.sha256)))
 
     assert kept == {hashlib.sha256(plain.encode()).hexdigest() for plain in (lasting, script)}
