@@ -41,6 +41,7 @@ class LabelEventView:
     rank: int | None
     confidence: float | None
     undoes_id: int | None = None  # the event that was undone or changed
+    merge_id: int | None = None  # the merge of two classes that changed it
     remark: str | None = None
     key: str | None = None
     created_at: dt.datetime
