@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, cast
 
-from sqlalchemy import Result, Table, bindparam, insert, select
+from sqlalchemy import Result, Table, bindparam, case, insert, select
 from sqlalchemy.orm import Session
 
-from app.models import Annotator, AskedBy, EventKind, Image, LabelEvent, Round, Source
+from app.models import Annotator, Answer, AskedBy, EventKind, Image, LabelEvent, Round, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,12 @@ EVENTS = (
     .join(Image, Image.id == LabelEvent.image_id)
     .outerjoin(Annotator, Annotator.id == LabelEvent.annotator_id)  # a model's event has no annotator
     .join(Round, Round.id == LabelEvent.round_id)
+)
+# Whose a current answer is: its annotator's, even where a merge of classes has changed it. A merge has no opinion of an
+# image. What merges changed that does not stand is nobody's.
+whose = case(
+    (LabelEvent.merge_id.is_(None), LabelEvent.annotator_id),
+    else_=select(Answer.annotator_id).where(Answer.event_id == LabelEvent.id).scalar_subquery(),
 )
 _BY_ID = EVENTS.where(LabelEvent.id.in_(bindparam("ids", expanding=True)))
 _IDS_BY_KEY = select(_EVENTS.c.id).where(

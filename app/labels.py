@@ -15,6 +15,11 @@ _ANSWERS, _LABELS = cast(Table, Answer.__table__), cast(Table, Label.__table__)
 _INSERT_ANSWERS, _INSERT_LABELS = insert(_ANSWERS), insert(_LABELS)
 _OF_IMAGES: BindParameter[int] = bindparam("image_ids", expanding=True)
 _DROP_LABELS = delete(_LABELS).where(_LABELS.c.image_id.in_(_OF_IMAGES))
+_REPLACE_ANSWER = (
+    update(_ANSWERS)
+    .where(_ANSWERS.c.event_id == bindparam("old"))
+    .values(event_id=bindparam("new"), value=bindparam("given"))
+)
 _undo = aliased(LabelEvent)
 _IS_ANSWER = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
 _IS_UNDONE = select(_undo.id).where(_undo.image_id == LabelEvent.image_id, _undo.undoes_id == LabelEvent.id).exists()
@@ -61,6 +66,13 @@ def replace_answer(session: Session, old: LabelEventView, new: LabelEventView | 
     else:
         session.execute(update(Answer).where(answer).values(event_id=new.id, value=new.value))
     update_labels(session, [old.image_id])
+
+
+def replace_answers(session: Session, pairs: Sequence[tuple[LabelEventView, LabelEventView]]) -> None:
+    """Let another event give each of many answers its value. Updates the labels."""
+    given = [{"old": old.id, "new": new.id, "given": new.value} for old, new in pairs]
+    session.connection().execute(_REPLACE_ANSWER, given)
+    update_labels(session, {old.image_id for old, _ in pairs})
 
 
 def update_labels(session: Session, image_ids: Collection[int]) -> None:

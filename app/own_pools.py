@@ -147,11 +147,21 @@ def rename_class(session: Session, pool: Pool, index: int, name: str) -> Pool:
         NotFound: the pool has no such class.
     """
     pool = session.get_one(Pool, pool.id)
-    if not 0 <= index < len(pool.classes):
-        raise NotFound(f"{pool.name} has no class {index}.", hint=f"Give 0 to {len(pool.classes) - 1}.", index=index)
+    get_class(pool, index)
     pool.classes = check_classes([*pool.classes[:index], name, *pool.classes[index + 1 :]])
     note(session, Change("pool", pool.id))
     return pool
+
+
+def get_class(pool: Pool, index: int) -> str:
+    """The name of a class.
+
+    Raises:
+        NotFound: the pool has no such class.
+    """
+    if not 0 <= index < len(pool.classes):
+        raise NotFound(f"{pool.name} has no class {index}.", hint=f"Give 0 to {len(pool.classes) - 1}.", index=index)
+    return pool.classes[index]
 
 
 def order_classes(session: Session, pool: Pool, order: Sequence[int]) -> Pool:

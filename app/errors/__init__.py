@@ -121,6 +121,18 @@ class ClassesInvalid(AppError):
     status = 422
 
 
+class MergeInvalid(AppError):
+    """These two classes cannot be merged."""
+
+    status = 422
+
+
+class ClassMerged(AppError):
+    """The class was merged, or its merge was taken back: another act came first."""
+
+    status = 409
+
+
 class SizeInvalid(AppError):
     """Images of this size cannot be learned from."""
 
