@@ -8,6 +8,7 @@ off is begun anew by whoever looks next: the request, the loop of a server, or i
 import datetime as dt
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from app.models import IS_FILLED, Annotator, Answer, ClassMerge, LabelEvent, Poo
 from app.own_pools import get_class
 
 BITE = 300  # answers of one transaction: some hundredths of a second, for which others wait
+STEP_SECONDS = 1.0  # of the loop, so that a server that stops need not wait long
 PAUSE_SECONDS = 0.003  # after a bite: the lock within a process knows no turns
 
 
@@ -65,11 +67,9 @@ def take_merge_back(
         ClassMerged: it was taken back already.
     """
     pool = session.get_one(Pool, pool.id)
-    merges = read_merges(session, pool)
-    merge = next((row for row in merges.rows if row.id == merge_id and row.undoes_id is None), None)
-    if merge is None:
-        raise NotFound(f"{pool.name} has no merge {merge_id}.", merge_id=merge_id)
-    if merge.id in merges.taken_back:
+    told = get_merge(session, pool, merge_id)
+    merge = told.merge
+    if told.taken_back is not None:
         raise ClassMerged(f"Merge {merge_id} was taken back already.", merge_id=merge_id)
     pool.class_order = [*pool.buttons, merge.from_class]
     is_merged = select(LabelEvent.id).where(LabelEvent.id == Answer.event_id, LabelEvent.merge_id >= merge.id).exists()
@@ -91,6 +91,40 @@ def follow(database: Database, pool: Pool, *, seconds: float = float("inf"), pau
         time.sleep(pause)
 
 
+@dataclass(frozen=True, slots=True)
+class MergeView:
+    """A merge, and its taking back if there was one, each with the name of whoever did it."""
+
+    merge: ClassMerge
+    by: str
+    taken_back: ClassMerge | None
+    taken_back_by: str | None
+
+
+def list_merges(session: Session, pool: Pool) -> list[MergeView]:
+    """All merges of a pool, newest first."""
+    merges = read_merges(session, pool)
+    ids = {row.annotator_id for row in merges.rows}
+    names = {row.id: row.name for row in session.scalars(select(Annotator).where(Annotator.id.in_(ids)))}
+    return [
+        MergeView(row, names[row.annotator_id], back, names[back.annotator_id] if back else None)
+        for row in reversed(merges.rows)
+        if row.undoes_id is None
+        for back in [merges.taken_back.get(row.id)]
+    ]
+
+
+def get_merge(session: Session, pool: Pool, merge_id: int) -> MergeView:
+    """
+    Raises:
+        NotFound: the pool knows no such merge.
+    """
+    found = next((told for told in list_merges(session, pool) if told.merge.id == merge_id), None)
+    if found is None:
+        raise NotFound(f"{pool.name} has no merge {merge_id}.", merge_id=merge_id)
+    return found
+
+
 def find_open(session: Session) -> Sequence[Pool]:
     """The pools whose labels have not all followed."""
     is_open = select(ClassMerge.id).where(ClassMerge.pool_id == Pool.id, ClassMerge.done_at.is_(None)).exists()
@@ -98,11 +132,11 @@ def find_open(session: Session) -> Sequence[Pool]:
 
 
 def follow_open(database: Database) -> bool:
-    """Finish what was cut off or takes long, pool by pool; return whether there was anything. A step of a loop."""
+    """Go on with what was cut off or takes long, pool by pool; return whether there was anything. A step of a loop."""
     with database.read() as session:
         pools = find_open(session)
     for pool in pools:
-        follow(database, pool)
+        follow(database, pool, seconds=STEP_SECONDS)
     return bool(pools)
 
 
@@ -133,7 +167,8 @@ def _insert(
 
 
 def _count_answers(session: Session, pool: Pool, condition: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count()).select_from(Answer).where(Answer.pool_id == pool.id, condition)) or 0
+    query = select(func.count()).select_from(Answer).where(Answer.pool_id == pool.id, condition)
+    return session.scalar(query) or 0
 
 
 def _bite(session: Session, pool: Pool, after: int) -> int | None:

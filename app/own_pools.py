@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.changes import Change, note
 from app.errors import ClassesInvalid, NotFound, SizeInvalid
+from app.guidelines import check_guideline
 from app.learning.learner import LabeledImages
 from app.learning.names import LearnerName, Strategy
 from app.models import Pool
@@ -110,14 +111,19 @@ def check_classes(names: Sequence[str]) -> list[str]:
 
 
 def change_pool(session: Session, pool: Pool, **values: Any) -> Pool:
-    """Set these columns: `name`, `description`, `guideline`, goals, `archived_at`, `paused_at`.
+    """Set these columns: `name`, `description`, `guideline`, goals, `chance_every`, `archived_at`, `paused_at`.
+
+    Questions by chance come as often as `chance_every` says from the next one on. Those before stay what they are: each
+    was drawn by chance from what was left, however many there were.
 
     Raises:
-        NameInvalid
+        NameInvalid, GuidelineInvalid
     """
     pool = session.get_one(Pool, pool.id)
     if "name" in values:
         check_name(values["name"])
+    if "guideline" in values:
+        check_guideline(session, pool, values["guideline"])
     for name, value in values.items():
         setattr(pool, name, value)
     note(session, Change("pool", pool.id))

@@ -43,7 +43,8 @@ def settle(session: Session, pool: Pool, standing: Sequence[LabelEventView], *, 
             undone.append(_make_undo(event, people[because.annotator_id], now))
         if fallen:
             _count(n_changed, merges.taken_back[chain[fallen[-1]].merge_id or 0])
-    events.append(session, undone)
+    if undone:
+        events.append(session, undone)
     while rising := [key for key, event in current.items() if event.value in merges.standing]:
         changes = []
         for event in (current[key] for key in rising):

@@ -1,6 +1,6 @@
 """A guideline's text becomes paragraphs and lists, and nothing else."""
 
-from app.web.pages.guidelines import Block, read_guideline
+from app.guidelines import Block, read_guideline
 
 
 def test_empty_lines_end_paragraphs_and_hyphens_begin_items() -> None:

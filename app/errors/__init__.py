@@ -127,6 +127,24 @@ class MergeInvalid(AppError):
     status = 422
 
 
+class GuidelineInvalid(AppError):
+    """A guideline shows a picture that is not there."""
+
+    status = 422
+
+
+class PicturesFull(AppError):
+    """A guideline has as many pictures as it may have."""
+
+    status = 422
+
+
+class SettingInvalid(AppError):
+    """A setting of a pool is not what it can be."""
+
+    status = 422
+
+
 class ClassMerged(AppError):
     """The class was merged, or its merge was taken back: another act came first."""
 

@@ -10,8 +10,10 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import HTTPConnection
 
 from app.db import Database
+from app.examples import Examples
 from app.feed import Feed
 from app.live import Live
+from app.loops import BackgroundLoop
 from app.models import Pool
 from app.pictures import Decoders
 from app.pools import SLUG, Pools
@@ -46,6 +48,8 @@ class Services:
     metrics: Metrics
     decoders: Decoders
     predictors: Predictors
+    examples: Examples
+    merger: BackgroundLoop
 
 
 # Coroutines: FastAPI would send a plain function to a thread, which takes longer than the function.
