@@ -157,7 +157,7 @@ def add_picture(slug: Slug, request: Request, body: Body, services: InServices, 
         store_picture(services, slug, request, body, now)
     except AppError as error:
         return _show_again(request, services, slug, Problem("pictures", error.message), error)
-    return RedirectResponse(f"/pools/{slug}/settings?done=pictures#pictures", 303)
+    return RedirectResponse(f"/pools/{slug}/settings?done=pictures", 303)
 
 
 @router.post("/pictures/{picture_id}")
@@ -203,7 +203,8 @@ def _act(
             merging.follow(services.database, pool, seconds=FOLLOW_SECONDS)
     except AppError as error:
         return _show_again(request, services, slug, Problem(section, error.message), error, typed)
-    return RedirectResponse(f"/pools/{slug}/settings?{follow_up or f'done={section}'}#{section}", 303)
+    # Without a fragment: a browser gives the focus to what has `autofocus` only if the address names no place.
+    return RedirectResponse(f"/pools/{slug}/settings?{follow_up or f'done={section}'}", 303)
 
 
 def _show_again(
