@@ -22,7 +22,7 @@ from app.merges import Merges, read_merges
 from app.models import IS_FILLED, Annotator, Answer, ClassMerge, LabelEvent, Pool
 from app.own_pools import get_class
 
-BITE = 300  # answers of one transaction: some hundredths of a second, for which others wait
+BITE = 100  # answers of one transaction: some hundredths of a second at most, for which others wait
 STEP_SECONDS = 1.0  # of the loop, so that a server that stops need not wait long
 PAUSE_SECONDS = 0.003  # after a bite: the lock within a process knows no turns
 

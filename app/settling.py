@@ -100,13 +100,28 @@ def _count(n_changed: dict[int, int], row: ClassMerge) -> None:
 def _make_change(event: LabelEventView, merge: ClassMerge, person: Annotator, now: dt.datetime) -> LabelEventView:
     """By whoever merged; the source stays what it was, for nobody has looked at the image."""
     return replace(
-        _by(event, person, now), kind="change", value=merge.into_class, undoes_id=event.id, merge_id=merge.id
+        event,
+        id=0,
+        kind="change",
+        value=merge.into_class,
+        undoes_id=event.id,
+        merge_id=merge.id,
+        annotator_id=person.id,
+        annotator=person.name,
+        key=None,
+        created_at=now,
     )
 
 
 def _make_undo(event: LabelEventView, person: Annotator, now: dt.datetime) -> LabelEventView:
-    return replace(_by(event, person, now), kind="undo", value=None, undoes_id=event.id, merge_id=event.merge_id)
-
-
-def _by(event: LabelEventView, person: Annotator, now: dt.datetime) -> LabelEventView:
-    return replace(event, id=0, annotator_id=person.id, annotator=person.name, remark=None, key=None, created_at=now)
+    return replace(
+        event,
+        id=0,
+        kind="undo",
+        value=None,
+        undoes_id=event.id,
+        annotator_id=person.id,
+        annotator=person.name,
+        key=None,
+        created_at=now,
+    )
