@@ -10,14 +10,14 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     supervisor, training_process           starts and restarts the trainer; what that process does
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
     model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
-    revoking, importing, deleting,         revokes all labels of one annotator; brings a source into a pool; deletes one;
-    merging                                merges classes, and takes that back
+    revoking, importing, deleting,         revokes all labels of one annotator; brings a source into a pool; deletes
+    merging                                one; merges classes, and takes that back
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
     standing, adding, own_pools,           their events say; images into a pool; pools of images that people bring;
     predicting                             trained models at work, and as files
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
-    history, training_status, model_cards, annotators; one image; the status of trainers; what is to be known of a model;
-    examples, guidelines                   images that stand for the classes; texts with pictures for annotators
+    history, training_status, model_cards, annotators; one image; the status of trainers; what is to be known of a
+    examples, guidelines                   model; images that stand for the classes; texts with pictures for annotators
     settling                               answers brought in line with the merges of classes
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
     accounts, trained_models               and when an act on it is refused; images; users who may log in; models to

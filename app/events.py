@@ -99,6 +99,16 @@ def read_by_id(session: Session, event_ids: Sequence[int]) -> list[LabelEventVie
     return [found[event_id] for event_id in event_ids]
 
 
+def read_chains(session: Session, tops: Sequence[LabelEventView]) -> dict[int, list[LabelEventView]]:
+    """By the id of an event: it and what it lies on, newest first, through merges down to what a person gave."""
+    chains = {top.id: [top] for top in tops}
+    while open_ends := {key: chain[-1] for key, chain in chains.items() if chain[-1].merge_id is not None}:
+        below = read_by_id(session, [event.undoes_id or 0 for event in open_ends.values()])
+        for key, event in zip(open_ends, below, strict=True):
+            chains[key].append(event)
+    return chains
+
+
 def read_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> dict[str, LabelEventView]:
     """By key: the events that the annotator has stored under these keys."""
     if not keys:

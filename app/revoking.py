@@ -79,7 +79,7 @@ def _revoke_merged(
     while True:
         with database.write() as session:
             tops = events.read(session.execute(merged.where(LabelEvent.id > after)))
-            given = {key: chain[-1] for key, chain in settling.read_chains(session, tops).items()}
+            given = {key: chain[-1] for key, chain in events.read_chains(session, tops).items()}
             theirs = [top for top in tops if given[top.id].annotator_id == annotator_id and given[top.id].id <= last]
             for top in theirs:
                 settling.uncover(session, admin, top, given[top.id], now=now)

@@ -32,7 +32,7 @@ def settle(session: Session, pool: Pool, standing: Sequence[LabelEventView], *, 
     if not merges.rows or not standing:
         return Settled(n_changed)
     people = _read_people(session, merges)
-    chains = read_chains(session, standing)
+    chains = events.read_chains(session, standing)
     current, undone = dict[int, LabelEventView](), list[LabelEventView]()
     for top in standing:
         chain = chains[top.id]
@@ -58,23 +58,13 @@ def settle(session: Session, pool: Pool, standing: Sequence[LabelEventView], *, 
     return Settled(n_changed)
 
 
-def read_chains(session: Session, tops: Sequence[LabelEventView]) -> dict[int, list[LabelEventView]]:
-    """By the id of an event: it and what it lies on, newest first, down to what a person gave."""
-    chains = {top.id: [top] for top in tops}
-    while open_ends := {key: chain[-1] for key, chain in chains.items() if chain[-1].merge_id is not None}:
-        below = events.read_by_id(session, [event.undoes_id or 0 for event in open_ends.values()])
-        for key, event in zip(open_ends, below, strict=True):
-            chains[key].append(event)
-    return chains
-
-
 def find_top(session: Session, event: LabelEventView) -> LabelEventView | None:
     """The current answer, if nothing but merges changed the one that this event gave."""
     query = EVENTS.join(Answer, Answer.event_id == LabelEvent.id)
     merged = events.read(
         session.execute(query.where(Answer.image_id == event.image_id, LabelEvent.merge_id.is_not(None)))
     )
-    chains = read_chains(session, merged)
+    chains = events.read_chains(session, merged)
     return next((top for top in merged if any(below.id == event.id for below in chains[top.id])), None)
 
 
@@ -82,7 +72,7 @@ def uncover(
     session: Session, annotator: Annotator, top: LabelEventView, event: LabelEventView, *, now: dt.datetime
 ) -> None:
     """Undo the changes by merges that lie on an event, so that it gives the answer its value. The caller acts on it."""
-    chain = read_chains(session, [top])[top.id]
+    chain = events.read_chains(session, [top])[top.id]
     above = chain[: [each.id for each in chain].index(event.id)]
     events.append(session, [_make_undo(each, annotator, now) for each in above])
     labels.replace_answers(session, [(top, event)])

@@ -146,6 +146,23 @@ def test_labels_are_revoked_under_a_merge_and_not_from_who_merged(
     check_whole(database)
 
 
+def test_of_several_answers_the_oldest_decides_before_and_after_a_merge(
+    database: Database, pool: Pool, ada: Annotator, ben: Annotator, boss: Annotator
+) -> None:
+    with database.write() as session:
+        pool = session.get_one(Pool, pool.id)
+        pool.answers_wanted = 2
+    (image_id,) = image_ids(database, pool)[:1]
+    answer(database, pool, ada, [image_id], value=4)
+    answer(database, pool, ben, [image_id], value=7)
+    row = merge(database, pool, boss, 4, 9)
+    assert values(database, [image_id]) == [9]
+    check_whole(database)
+    take_merge_back(database, pool, boss, row.id)
+    assert values(database, [image_id]) == [4]
+    check_whole(database)
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_chain_of_merges_is_taken_back_in_any_order(
     database: Database, pool: Pool, ada: Annotator, boss: Annotator, order: tuple[int, int]
