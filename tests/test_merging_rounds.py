@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from app import merging, rounds
+from app.adding import NewImage, add_images
 from app.annotators import list_work
 from app.db import Database
 from app.learning.learner import NO_FEATURES, PoolImages
@@ -12,20 +13,24 @@ from app.learning.learners import make_learner
 from app.learning.names import LearnerName
 from app.merges import Merges, apply_map, read_merges
 from app.models import Annotator, Pool, RankedImage
+from app.own_pools import OwnPoolSpec, create_pool
 from app.pools import read_arrays
 from app.preparing import prepare_pool
 from app.verify import verify_pool
 
 from .factories import (
+    CLASSES,
     NOW,
     add_pool,
     ask_and_answer,
     claim_merge,
     claim_taking_back,
+    make_images,
     make_trainer,
     merge,
     newest_round,
     take_merge_back,
+    training_set,
 )
 
 pytestmark = pytest.mark.tensorflow
@@ -160,3 +165,32 @@ def test_a_merge_taken_back_while_a_round_is_due_is_waited_for(
     assert not is_due(database, pool)
     merging.follow(database, pool, pause=0)
     assert is_due(database, pool)
+
+
+def test_answers_by_chance_that_were_merged_still_tell_how_good_the_model_is(
+    database: Database, ada: Annotator, boss: Annotator
+) -> None:
+    images, truth = make_images(120)
+    spec = OwnPoolSpec("own", "Own", CLASSES, height=8, width=8, channels=1, learner="softmax", chance_every=2)
+    with database.write() as session:
+        pool = create_pool(session, spec, filled=True, now=NOW)
+        pixels = [image.repeat(2, axis=0).repeat(2, axis=1) for image in images]
+        new = [NewImage(f"{n}.png", None, each, 8, 8, None, int(truth[n])) for n, each in enumerate(pixels)]
+        add_images(session, pool, new, now=NOW)
+    trainer = make_trainer(database)
+    for _ in range(5):
+        ask_and_answer(database, pool, ada)
+        assert trainer.run_one()
+    merge(database, pool, boss, 0, 9)
+    assert trainer.run_one()
+    stored, training = newest_round(database, pool), training_set(database, pool)
+    assert (stored.tested_on, stored.test_total) == ("chance", len(training.held_out))
+    given = truth[training.held_out]
+    np.testing.assert_array_equal(training.held_out_values, np.where(given == 0, 9, given))
+    with database.read() as session:
+        state = rounds.get_newest_round(session, pool, with_state=True).state
+        pool_images = PoolImages(read_arrays(session, pool).images, NO_FEATURES)
+    found = make_learner("softmax", 10, (8, 8)).predict(state, pool_images, training.held_out).argmax(axis=1)
+    assert stored.test_correct == int((np.where(found == 0, 9, found) == training.held_out_values).sum())
+    assert (given == 0).any()
+    assert verified(database, pool) == stored.number + 1
