@@ -5,6 +5,21 @@ of the case and the remedy; `context` holds the same for programs. `web/problems
 """
 
 from app.errors.base import AppError as AppError
+from app.errors.classes import (
+    ClassMerged as ClassMerged,
+)
+from app.errors.classes import (
+    GuidelineInvalid as GuidelineInvalid,
+)
+from app.errors.classes import (
+    MergeInvalid as MergeInvalid,
+)
+from app.errors.classes import (
+    PicturesFull as PicturesFull,
+)
+from app.errors.classes import (
+    SettingInvalid as SettingInvalid,
+)
 from app.errors.pictures import (
     ArchiveTooBig as ArchiveTooBig,
 )
@@ -119,36 +134,6 @@ class ClassesInvalid(AppError):
     """The classes of a pool are too few, too many, named twice, or have names that no button could show."""
 
     status = 422
-
-
-class MergeInvalid(AppError):
-    """These two classes cannot be merged."""
-
-    status = 422
-
-
-class GuidelineInvalid(AppError):
-    """A guideline shows a picture that is not there."""
-
-    status = 422
-
-
-class PicturesFull(AppError):
-    """A guideline has as many pictures as it may have."""
-
-    status = 422
-
-
-class SettingInvalid(AppError):
-    """A setting of a pool is not what it can be."""
-
-    status = 422
-
-
-class ClassMerged(AppError):
-    """The class was merged, or its merge was taken back: another act came first."""
-
-    status = 409
 
 
 class SizeInvalid(AppError):
