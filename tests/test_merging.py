@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app import merging, revoking
+from app import deleting, merging, revoking
 from app.db import Database
 from app.errors import AppError, ClassMerged, MergeInvalid, NotFound, NothingToUndo
 from app.labeling import GivenLabel
 from app.models import Annotator, ClassMerge, Pool
 
 from .factories import (
+    NOW,
     add_account,
     add_annotator,
     answer,
@@ -238,6 +239,16 @@ def test_a_merge_that_is_cut_off_is_finished_by_whoever_looks_next(
         counts = [session.get_one(ClassMerge, each).n_changed for each in (row.id, undoing.id)]
     assert counts == [2, 2]
     check_settled(database, pool)
+    check_whole(database)
+
+
+def test_a_pool_is_deleted_with_its_merges(database: Database, pool: Pool, ada: Annotator, boss: Annotator) -> None:
+    answer(database, pool, ada, image_ids(database, pool)[:3], value=4)
+    row = merge(database, pool, boss, 4, 9)
+    take_merge_back(database, pool, boss, row.id)
+    deleting.delete_pool(database, pool.slug, now=NOW)
+    with database.read() as session:
+        assert session.scalars(select(ClassMerge)).all() == []
     check_whole(database)
 
 
