@@ -11,13 +11,16 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     delivering                             are to be told
     trainer, preparing, first_pools,       trains due rounds; lets a learner look at a pool; the two pools of a first
     model_training, export, verify,        start; trains models to take away; labels as files; recomputes rounds;
-    revoking, importing, deleting          revokes all labels of one annotator; brings a source into a pool; deletes one
+    revoking, importing, deleting,         revokes all labels of one annotator; brings a source into a pool; deletes
+    merging                                one; merges classes, and takes that back
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
     standing, adding, own_pools,           their events say; images into a pool; pools of images that people bring;
     predicting                             trained models at work, and as files
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
     history, training_status, model_cards, annotators; one image; the status of trainers; what is to be known of a
-    invitations                            model; links with which people set a password
+    examples, guidelines, invitations      model; images that stand for the classes; texts with pictures for annotators;
+                                           links with which people set a password
+    settling                               answers brought in line with the merges of classes
     labels, leases, asking, pools,         answers and labels, folded from the events; claims; what is known of an image
     accounts, trained_models,              and when an act on it is refused; images; users who may log in; models to
     milestones, webhooks                   take away; rounds, goals and ends that are told of; who is told
@@ -25,8 +28,8 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     events, rounds, opinions, backup,      label events; is a round due, its training set, its outcome; what a trained
     audit, goals, deliveries               model says to it; copies; logins and changes of accounts; how far a pool is;
                                            what webhooks are to be told
-    features, sources                      what a learner learned of a pool's images before any label; folders, archives
-                                           and lists that images come from
+    features, sources, merges              what a learner learned of a pool's images before any label; folders, archives
+                                           and lists that images come from; which classes are merged
     models, live, feed, schema             tables; announcements; those of other processes; is a database one of ours
     db, datasets, logs, names, passwords   transactions; where images come from; lines with a request's id; names of
                                            users and the hashes of their passwords

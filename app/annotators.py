@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, case, func, select, true
 from sqlalchemy.orm import Session
 
 from app import events
-from app.events import EVENTS, LabelEventView
+from app.events import EVENTS, LabelEventView, whose
+from app.merges import read_merges
 from app.models import (
     Annotator,
     FailedRound,
@@ -58,7 +59,7 @@ def list_work(
     model's prediction is the one it had when it asked; images beyond the stored ranking have none.
     """
     asked_for = true() if annotator_id is None else LabelEvent.annotator_id == annotator_id
-    standing = _standing(session, pool, asked_for)
+    standing = _standing(session, pool, annotator_id)
     acts, pace = _acts(session, pool, asked_for), _pace(session, pool, asked_for, now)
     held = dict(
         session.execute(
@@ -114,25 +115,27 @@ def list_failed_rounds(session: Session, pool: Pool, *, limit: int = 20) -> Sequ
     return session.scalars(query.limit(limit)).all()
 
 
-def _standing(
-    session: Session, pool: Pool, asked_for: ColumnElement[bool]
-) -> dict[int, tuple[int, int, int, int, int]]:
-    """Per annotator: current labels; those equal to the prediction, of how many with one; the same for the truth."""
+def _standing(session: Session, pool: Pool, annotator_id: int | None) -> dict[int, tuple[int, int, int, int, int]]:
+    """Per annotator: current labels; those equal to the prediction, of how many with one; the same for the truth.
+
+    A class that is merged counts for the other one, whoever named it.
+    """
+    count_for = read_merges(session, pool).as_sql
     rows = session.execute(
         select(
-            LabelEvent.annotator_id,
+            whose,
             func.count(),
-            _count(RankedImage.prediction == Label.value),
+            _count(count_for(RankedImage.prediction) == count_for(Label.value)),
             _count(RankedImage.prediction.is_not(None)),
-            _count(Image.truth == Label.value),
+            _count(count_for(Image.truth) == count_for(Label.value)),
             _count(Image.truth.is_not(None)),
         )
         .select_from(Label)
         .join(LabelEvent, LabelEvent.id == Label.event_id)
         .join(Image, Image.id == Label.image_id)
         .outerjoin(RankedImage, (RankedImage.round_id == LabelEvent.round_id) & (RankedImage.rank == LabelEvent.rank))
-        .where(Label.pool_id == pool.id, asked_for)
-        .group_by(LabelEvent.annotator_id)
+        .where(Label.pool_id == pool.id, true() if annotator_id is None else whose == annotator_id)
+        .group_by(whose)
     )
     return {row[0]: (row[1], row[2], row[3], row[4], row[5]) for row in rows if row[0] is not None}
 
@@ -146,7 +149,7 @@ def _acts(session: Session, pool: Pool, asked_for: ColumnElement[bool]) -> dict[
             _count(LabelEvent.kind == "flag"),
             func.max(LabelEvent.created_at),
         )
-        .where(LabelEvent.pool_id == pool.id, asked_for)
+        .where(LabelEvent.pool_id == pool.id, LabelEvent.merge_id.is_(None), asked_for)
         .group_by(LabelEvent.annotator_id)
     )
     return {row[0]: (row[1], row[2], row[3]) for row in rows if row[0] is not None}

@@ -26,7 +26,7 @@ PAUSE_SECONDS = 0.003  # after a bite: the lock within a process knows no turns
 _TRIGGER = "label_event_refuses_delete"
 # What refers to others goes before what it refers to.
 _BY_POOL = ("webhook", "lease", "answer", "label", "skip")
-_BEHIND = ("autolabel", "failed_round", "round", "trained_model")
+_BEHIND = ("autolabel", "failed_round", "round", "trained_model", "class_merge", "guideline_picture")
 _SOME = "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE pool_id = :pool LIMIT :n)"
 _RANKED = (
     "DELETE FROM ranked_image WHERE round_id IN (SELECT id FROM round WHERE pool_id = :pool "

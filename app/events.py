@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, cast
 
-from sqlalchemy import Result, Table, bindparam, insert, select
+from sqlalchemy import Result, Table, bindparam, case, insert, select
 from sqlalchemy.orm import Session
 
-from app.models import Annotator, AskedBy, EventKind, Image, LabelEvent, Round, Source
+from app.models import Annotator, Answer, AskedBy, EventKind, Image, LabelEvent, Round, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class LabelEventView:
     rank: int | None
     confidence: float | None
     undoes_id: int | None = None  # the event that was undone or changed
+    merge_id: int | None = None  # the merge of two classes that changed it
     remark: str | None = None
     key: str | None = None
     created_at: dt.datetime
@@ -63,6 +64,12 @@ EVENTS = (
     .join(Image, Image.id == LabelEvent.image_id)
     .outerjoin(Annotator, Annotator.id == LabelEvent.annotator_id)  # a model's event has no annotator
     .join(Round, Round.id == LabelEvent.round_id)
+)
+# Whose a current answer is: its annotator's, even where a merge of classes has changed it. A merge has no opinion of an
+# image. What merges changed that does not stand is nobody's.
+whose = case(
+    (LabelEvent.merge_id.is_(None), LabelEvent.annotator_id),
+    else_=select(Answer.annotator_id).where(Answer.event_id == LabelEvent.id).scalar_subquery(),
 )
 _BY_ID = EVENTS.where(LabelEvent.id.in_(bindparam("ids", expanding=True)))
 _IDS_BY_KEY = select(_EVENTS.c.id).where(
@@ -90,6 +97,16 @@ def read_by_id(session: Session, event_ids: Sequence[int]) -> list[LabelEventVie
     """
     found = {event.id: event for event in read(session.connection().execute(_BY_ID, {"ids": event_ids}))}
     return [found[event_id] for event_id in event_ids]
+
+
+def read_chains(session: Session, tops: Sequence[LabelEventView]) -> dict[int, list[LabelEventView]]:
+    """By the id of an event: it and what it lies on, newest first, through merges down to what a person gave."""
+    chains = {top.id: [top] for top in tops}
+    while open_ends := {key: chain[-1] for key, chain in chains.items() if chain[-1].merge_id is not None}:
+        below = read_by_id(session, [event.undoes_id or 0 for event in open_ends.values()])
+        for key, event in zip(open_ends, below, strict=True):
+            chains[key].append(event)
+    return chains
 
 
 def read_by_key(session: Session, annotator: Annotator, keys: Sequence[str]) -> dict[str, LabelEventView]:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import events
-from app.events import EVENTS, LabelEventView
+from app.events import EVENTS, LabelEventView, whose
 from app.models import Image, Label, LabelEvent, RankedImage
 
 
@@ -18,7 +18,7 @@ def list_image_events(
         EVENTS.where(LabelEvent.image_id == image_id, LabelEvent.id > after).order_by(LabelEvent.id).limit(limit + 1)
     )
     if annotator_id is not None:
-        query = query.where(LabelEvent.annotator_id == annotator_id)
+        query = query.where(whose == annotator_id)
     found = events.read(session.execute(query))
     return (found, None) if len(found) <= limit else (found[:limit], found[limit - 1].id)
 
@@ -45,7 +45,7 @@ def find_neighbours(session: Session, image: Image, *, annotator_id: int | None)
         query = select(Image.id).where(Image.pool_id == image.pool_id, Image.split == image.split, condition)
         if annotator_id is not None:
             query = query.join(Label, Label.image_id == Image.id).join(LabelEvent, LabelEvent.id == Label.event_id)
-            query = query.where(LabelEvent.annotator_id == annotator_id)
+            query = query.where(whose == annotator_id)
         return session.scalar(query.order_by(order).limit(1))
 
     return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from app import asking, events, labels, leases, milestones, rounds
+from app import asking, events, labels, leases, milestones, rounds, settling
 from app.asking import AskedImage
 from app.changes import Change, note
 from app.errors import DuplicateImage, DuplicateKey, NameTaken, PoolPaused, TruthUnknown
@@ -110,6 +110,8 @@ def answer(
     If the annotator has given an image this value before under another key (from a second device), that event is
     returned and nothing is stored.
 
+    An answer with a class that is merged is stored as it was given, and then changed as the merge changed all others.
+
     Raises:
         ImageNotFound, DuplicateImage, DuplicateKey, ValueNotAClass, AlreadyLabeled, LeasedByAnother, KeyReused
     """
@@ -124,7 +126,10 @@ def answer(
     found = asking.read_asked(session, pool, annotator, newest, [label.image_id for label in new], now=now)
     known |= _find_given_before(session, annotator, new, found)
     new = [label for label in new if label.key not in known]
-    stored = iter(_store(session, annotator, new, found, now) if new else ())
+    appended = _store(session, annotator, new, found, now) if new else []
+    if newest.last_merge_id:  # a page that is open, or was offline, may offer a class that is merged by now
+        settling.settle(session, pool, appended, now=now)
+    stored = iter(appended)
     given_events = [known[label.key] if label.key in known else next(stored) for label in given]
     n_labeled = sum(found[label.image_id].is_unlabeled for label in new)
     until_round = replace(newest, n_new=newest.n_new + n_labeled).until_due(pool)

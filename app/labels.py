@@ -1,7 +1,7 @@
 """Current answers and labels: folds of the events, kept in the same transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 from sqlalchemy import BindParameter, Table, and_, bindparam, delete, insert, or_, select, update
@@ -15,6 +15,11 @@ _ANSWERS, _LABELS = cast(Table, Answer.__table__), cast(Table, Label.__table__)
 _INSERT_ANSWERS, _INSERT_LABELS = insert(_ANSWERS), insert(_LABELS)
 _OF_IMAGES: BindParameter[int] = bindparam("image_ids", expanding=True)
 _DROP_LABELS = delete(_LABELS).where(_LABELS.c.image_id.in_(_OF_IMAGES))
+_REPLACE_ANSWER = (
+    update(_ANSWERS)
+    .where(_ANSWERS.c.event_id == bindparam("old"))
+    .values(event_id=bindparam("new"), value=bindparam("given"))
+)
 _undo = aliased(LabelEvent)
 _IS_ANSWER = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
 _IS_UNDONE = select(_undo.id).where(_undo.image_id == LabelEvent.image_id, _undo.undoes_id == LabelEvent.id).exists()
@@ -24,12 +29,13 @@ _STANDING = EVENTS.where(
 )
 
 
-def agree(standing: Iterable[LabelEventView]) -> LabelEventView | None:
+def agree(standing: Iterable[LabelEventView], given: Mapping[int, int]) -> LabelEventView | None:
     """The event that gives an image its label, of its current answers. Only this function decides.
 
-    An annotator's answer goes before a model's; of several answers the oldest decides.
+    An annotator's answer goes before a model's; of several answers the oldest decides. How old an answer is that a
+    merge of classes has changed, `given` says: by the id of that change, the event that the annotator gave.
     """
-    return min(standing, key=lambda event: (event.source == "model", event.id), default=None)
+    return min(standing, key=lambda event: (event.source == "model", given.get(event.id, event.id)), default=None)
 
 
 def append_answers(
@@ -63,6 +69,13 @@ def replace_answer(session: Session, old: LabelEventView, new: LabelEventView | 
     update_labels(session, [old.image_id])
 
 
+def replace_answers(session: Session, pairs: Sequence[tuple[LabelEventView, LabelEventView]]) -> None:
+    """Let another event give each of many answers its value. Updates the labels."""
+    given = [{"old": old.id, "new": new.id, "given": new.value} for old, new in pairs]
+    session.connection().execute(_REPLACE_ANSWER, given)
+    update_labels(session, {old.image_id for old, _ in pairs})
+
+
 def update_labels(session: Session, image_ids: Collection[int]) -> None:
     """Set the labels of these images to what their answers agree on, or else to a model's."""
     connection = session.connection()
@@ -70,7 +83,10 @@ def update_labels(session: Session, image_ids: Collection[int]) -> None:
     by_image = defaultdict(list)
     for event in events.read(connection.execute(_STANDING, {"image_ids": image_ids})):
         by_image[event.image_id].append(event)
-    agreed = [each for standing in by_image.values() if (each := agree(standing)) is not None]
+    several = [event for standing in by_image.values() if len(standing) > 1 for event in standing]
+    merged = [event for event in several if event.merge_id is not None]
+    given = {key: chain[-1].id for key, chain in events.read_chains(session, merged).items()}
+    agreed = [each for standing in by_image.values() if (each := agree(standing, given)) is not None]
     if agreed:
         connection.execute(_INSERT_LABELS, [_as_label(event) for event in agreed])
 
@@ -87,6 +103,7 @@ class Fold:
         self.labels: dict[int, LabelEventView] = {}
         self._by_id: dict[int, LabelEventView] = {}
         self._whose: dict[int, int] = {}  # by event
+        self._given: dict[int, int] = {}  # what an annotator gave, by the change that a merge of classes made of it
 
     def add(self, event: LabelEventView) -> None:
         """Add the next event, in the order of their ids.
@@ -98,6 +115,8 @@ class Fold:
         if event.kind == "label":
             self._put(event, _whose(event))
         elif event.kind == "change" and event.undoes_id is not None:
+            if event.merge_id is not None:
+                self._given[event.id] = self._given.get(event.undoes_id, event.undoes_id)
             self._put(event, self._whose[event.undoes_id])
         elif event.kind == "undo" and event.undoes_id is not None:
             self._take_back(self._by_id[event.undoes_id])
@@ -115,7 +134,7 @@ class Fold:
         self._agree(event.image_id)
 
     def _agree(self, image_id: int) -> None:
-        agreed = agree(self.answers[image_id].values())
+        agreed = agree(self.answers[image_id].values(), self._given)
         if agreed is None:
             self.labels.pop(image_id, None)
         else:

@@ -9,20 +9,22 @@ from functools import partial
 import anyio.to_thread
 from fastapi import FastAPI
 
-from app import datasets, deleting, first_pools
+from app import datasets, deleting, first_pools, merging
 from app.datasets import DataSet
 from app.db import Database
 from app.delivering import Deliverer
+from app.examples import Examples
 from app.feed import Feed
 from app.limits import DECODERS, THREADS
 from app.live import Live
+from app.loops import BackgroundLoop
 from app.pictures import Decoders
 from app.pools import Pools
 from app.predicting import Predictors
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
 from app.web import api, pages
-from app.web.api import health, images
+from app.web.api import classes, health, images
 from app.web.edge.assets import mount_assets
 from app.web.edge.deps import Services
 from app.web.edge.gate import Gate
@@ -36,6 +38,8 @@ from app.web.edge.throttle import LoginThrottle
 from app.web.pages.docs import DESCRIPTION, VERSION, describe
 
 logger = logging.getLogger(__name__)
+
+MERGE_SECONDS = 2.0  # between two looks for labels that follow no merge yet
 
 
 def create_app(
@@ -72,6 +76,8 @@ def create_app(
         decoders=Decoders(DECODERS),
         predictors=Predictors(),
         deliverer=deliverer,
+        examples=Examples(),
+        merger=BackgroundLoop("merging", partial(merging.follow_open, database), poll_seconds=MERGE_SECONDS),
     )
     app = FastAPI(
         title="Inkling",
@@ -84,8 +90,8 @@ def create_app(
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for module in (api, images, health, pages):
-        app.include_router(module.router)
+    for router in (api.router, images.router, classes.picture_router, health.router, pages.router):
+        app.include_router(router)
     mount_assets(app)
     add_error_handlers(app)
     describe(app)
@@ -101,12 +107,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     services.feed.start()
     services.deliverer.start()
+    services.merger.start()
     if services.supervisor is not None:
         services.supervisor.start()
     yield
     if services.supervisor is not None:
         services.supervisor.stop()
     services.deliverer.stop()
+    services.merger.stop()
     services.feed.stop()
     services.decoders.close()
     services.database.close()

@@ -19,6 +19,7 @@ from app.learning.learner import OnStep, ignore_step
 from app.learning.names import PREPARING
 from app.learning.network import LEFT_OUT, Targets
 from app.loops import BackgroundLoop
+from app.merges import apply_map, read_merges
 from app.models import Image, Label, LabelEvent, Pool
 from app.pools import get_pool, read_arrays
 from app.trained_models import ClaimedModel
@@ -130,7 +131,7 @@ def _compute(database: Database, pool: Pool, seed: int, on_step: OnStep) -> dict
     images = prepared.arrays.images
     content = network.train(images, targets, len(pool.classes), seed=seed, on_step=tell)
     on_step("counting right answers", NETWORK_TO)
-    predictions = network.predict(content, images).argmax(axis=1)
+    predictions = apply_map(prepared.class_map, network.predict(content, images).argmax(axis=1))
     return {
         "status": "done",
         "step": "",
@@ -164,7 +165,7 @@ def _count_right(
     test = prepared.arrays.test
     if len(test):
         tested_on, truth = "test", test.truth
-        found = network.predict(content, test.images).argmax(axis=1)
+        found = apply_map(prepared.class_map, network.predict(content, test.images).argmax(axis=1))
     else:
         tested_on, truth = "chance", labels.values[is_held_out]
         found = predictions[labels.positions[is_held_out]]
@@ -190,14 +191,15 @@ def read_labels(session: Session, pool: Pool) -> KnownLabels:
     ).all()
     about = {position: (source, asked_by) for position, _, source, asked_by in rows}
     given = [about[position] for position in training.positions.tolist()]
+    class_map = read_merges(session, pool).as_map(len(pool.classes))  # some labels may not have followed yet
     by_models = np.array([(row[0], row[1]) for row in rows if row[2] == "model"], np.int64).reshape(-1, 2)  # (m, 2)
     return KnownLabels(
         positions=training.positions,
-        values=training.values,
+        values=apply_map(class_map, training.values),
         is_oracles=np.array([source == "oracle" for source, _ in given], np.bool_),
         by_chance=np.array([asked_by == "chance" for _, asked_by in given], np.bool_),
         models_positions=by_models[:, 0],
-        models_values=by_models[:, 1],
+        models_values=apply_map(class_map, by_models[:, 1]),
         last_event_id=training.last_event_id,
         round=rounds.get_newest(session, pool).number,
     )
@@ -209,7 +211,8 @@ def _prepare(session: Session, pool: Pool) -> PreparedPool:
         raise NothingToLearn(
             f"The learner of {pool.name} has not looked at the images yet.", hint=f"`inkling pool prepare {pool.slug}`"
         )
-    return prepare(pool, read_arrays(session, pool), read_features(session, set_id), feature_set_id=set_id)
+    arrays, known = read_arrays(session, pool), read_features(session, set_id)
+    return prepare(pool, arrays, known, feature_set_id=set_id, merges=read_merges(session, pool))
 
 
 def _find_targets(prepared: PreparedPool, labels: KnownLabels, is_held_out: NDArray[np.bool_]) -> Targets:
@@ -222,7 +225,7 @@ def _find_targets(prepared: PreparedPool, labels: KnownLabels, is_held_out: NDAr
     positions, values = labels.positions[~is_held_out], labels.values[~is_held_out]
     state = learner.fit(learner.initial(), pool, positions, values, prepared.validation).state
     probabilities = learner.predict(state, pool, np.arange(n_images))  # (N, K)
-    classes, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    classes, confidence = apply_map(prepared.class_map, probabilities.argmax(axis=1)), probabilities.max(axis=1)
     classes[labels.models_positions], confidence[labels.models_positions] = labels.models_values, 1
     classes[positions] = values
     classes[labels.positions[is_held_out]] = LEFT_OUT

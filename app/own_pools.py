@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import milestones
 from app.changes import Change, note
 from app.errors import ClassesInvalid, NotFound, SizeInvalid
+from app.guidelines import check_guideline
 from app.learning.learner import LabeledImages
 from app.learning.names import LearnerName, Strategy
 from app.models import Pool
@@ -112,16 +113,21 @@ def check_classes(names: Sequence[str]) -> list[str]:
 
 
 def change_pool(session: Session, pool: Pool, *, now: dt.datetime, **values: Any) -> Pool:
-    """Set these columns: `name`, `description`, `guideline`, goals, `archived_at`, `paused_at`.
+    """Set these columns: `name`, `description`, `guideline`, goals, `chance_every`, `archived_at`, `paused_at`.
+
+    Questions by chance come as often as `chance_every` says from the next one on. Those before stay what they are: each
+    was drawn by chance from what was left, however many there were.
 
     Another goal may be reached again, and is noticed at once if it is reached already.
 
     Raises:
-        NameInvalid
+        NameInvalid, GuidelineInvalid
     """
     pool = session.get_one(Pool, pool.id)
     if "name" in values:
         check_name(values["name"])
+    if "guideline" in values:
+        check_guideline(session, pool, values["guideline"])
     new_goals = [goal for goal in ("labels", "accuracy") if f"goal_{goal}" in values]
     new_goals = [goal for goal in new_goals if getattr(pool, f"goal_{goal}") != values[f"goal_{goal}"]]
     for name, value in values.items():
@@ -158,11 +164,21 @@ def rename_class(session: Session, pool: Pool, index: int, name: str) -> Pool:
         NotFound: the pool has no such class.
     """
     pool = session.get_one(Pool, pool.id)
-    if not 0 <= index < len(pool.classes):
-        raise NotFound(f"{pool.name} has no class {index}.", hint=f"Give 0 to {len(pool.classes) - 1}.", index=index)
+    get_class(pool, index)
     pool.classes = check_classes([*pool.classes[:index], name, *pool.classes[index + 1 :]])
     note(session, Change("pool", pool.id))
     return pool
+
+
+def get_class(pool: Pool, index: int) -> str:
+    """The name of a class.
+
+    Raises:
+        NotFound: the pool has no such class.
+    """
+    if not 0 <= index < len(pool.classes):
+        raise NotFound(f"{pool.name} has no class {index}.", hint=f"Give 0 to {len(pool.classes) - 1}.", index=index)
+    return pool.classes[index]
 
 
 def order_classes(session: Session, pool: Pool, order: Sequence[int]) -> Pool:

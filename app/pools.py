@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from app.errors import NameInvalid, NotFound, SlugInvalid, SlugTaken
 from app.learning.learner import LabeledImages, count_right_untrained
 from app.learning.learners import make_learner
 from app.learning.names import PAPERS, PREPARING, LearnerName, Strategy
+from app.merges import apply_map
 from app.models import IS_FILLED, Image, Pool, RankedImage, Round
 from app.settings import Settings
 
@@ -40,6 +41,14 @@ class PoolArrays:
         """The pool as it was with so many images of its own, and so many of known class to test. A view."""
         test = LabeledImages(self.test.images[:n_test], self.test.truth[:n_test])
         return PoolArrays(self.image_ids[:n_images], self.images[:n_images], self.validation, test)
+
+    def merged(self, class_map: NDArray[np.int64] | None) -> "PoolArrays":
+        """The pool in which each class counts for what the map says: see `Merges.as_map`. A view."""
+
+        def merge(known: LabeledImages) -> LabeledImages:
+            return LabeledImages(known.images, apply_map(class_map, known.truth))
+
+        return self if class_map is None else replace(self, validation=merge(self.validation), test=merge(self.test))
 
 
 @dataclass(frozen=True, slots=True)

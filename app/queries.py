@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session, undefer
 
 from app import events, features, milestones, rounds
 from app.errors import NotFound
-from app.events import EVENTS, LabelEventView
+from app.events import EVENTS, LabelEventView, whose
 from app.features import Preparation
 from app.goals import Goal, view_goals
 from app.models import (
@@ -153,10 +153,10 @@ def list_labels(
     session: Session, pool: Pool, *, annotator_id: int | None = None, after: int = 0, limit: int = 100
 ) -> tuple[Sequence[LabelEventView], int | None]:
     """The events of the current labels, oldest first; only one annotator's if `annotator_id` is given."""
-    whose = LabelEvent.annotator_id == annotator_id if annotator_id is not None else true()
+    theirs = whose == annotator_id if annotator_id is not None else true()
     rows = session.execute(
         EVENTS.join(Label, Label.event_id == LabelEvent.id)
-        .where(Label.pool_id == pool.id, Label.event_id > after, whose)
+        .where(Label.pool_id == pool.id, Label.event_id > after, theirs)
         .order_by(Label.event_id)
         .limit(limit + 1)
     )
@@ -168,11 +168,21 @@ def list_last_answers(
 ) -> tuple[Sequence[LabelEventView], int | None]:
     """The events of an annotator's current answers, newest first."""
     stands = select(Answer.event_id).where(Answer.event_id == LabelEvent.id).exists()
-    query = EVENTS.where(LabelEvent.pool_id == pool.id, LabelEvent.annotator_id == annotator_id, stands)
+    of_theirs = select(Answer.event_id).where(Answer.event_id == LabelEvent.id, Answer.annotator_id == annotator_id)
+    is_theirs = or_(
+        and_(LabelEvent.annotator_id == annotator_id, LabelEvent.merge_id.is_(None), stands),
+        and_(LabelEvent.merge_id.is_not(None), of_theirs.exists()),
+    )
+    query = EVENTS.where(LabelEvent.pool_id == pool.id, is_theirs)
     query = query.order_by(LabelEvent.id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(LabelEvent.id < before)
     return page_of(events.read(session.execute(query)), limit, lambda event: event.id)
+
+
+def find_whose(session: Session, event_id: int) -> int | None:
+    """Whose answer an event gives its value: see `events.whose`. None for a model's."""
+    return session.scalar(select(whose).where(LabelEvent.id == event_id))
 
 
 def list_oracle_runs(

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
-from app import asking, events, labels, leases, rounds
+from app import asking, events, labels, leases, rounds, settling
 from app.asking import AskedImage
 from app.changes import Change, note
 from app.errors import AlreadySkipped, NotFound, NothingToUndo
-from app.events import EVENTS, LabelEventView
+from app.events import EVENTS, LabelEventView, whose
 from app.leases import LeasedImage
 from app.models import Annotator, Answer, EventKind, Label, LabelEvent, Pool, Skip
 
@@ -95,6 +95,7 @@ def change(
     new = asking.make_event(answer, annotator, "change", value=value, undoes_id=answer.id, key=key, now=now)
     (changed,) = events.append(session, [new])
     labels.replace_answer(session, answer, changed)
+    settling.settle(session, pool, [changed], now=now)
     note(session, Change("labels", pool.id))
     if rounds.is_due(session, pool):
         note(session, Change("due", pool.id))
@@ -125,8 +126,8 @@ def undo(
     expected = {} if event_id is None else {"undoes_id": event_id}
     if done := _find_replayed(session, pool, annotator, key, "undo", **expected):
         return UndoResult(done, leases.find_leased(session, pool, annotator, done.image_id))
-    event = _get_undoable(session, pool, annotator, event_id)
-    undone = take_back(session, annotator, event, key=key, now=now)
+    event = _get_undoable(session, pool, annotator, event_id, now)
+    undone = take_back(session, pool, annotator, event, key=key, now=now)
     note(session, Change("labels", pool.id))
     if event.annotator_id != annotator.id:
         note(session, Change("leases", pool.id))  # others may wait for the image
@@ -139,7 +140,13 @@ def undo(
 
 
 def take_back(
-    session: Session, annotator: Annotator, event: LabelEventView, *, key: str | None = None, now: dt.datetime
+    session: Session,
+    pool: Pool,
+    annotator: Annotator,
+    event: LabelEventView,
+    *,
+    key: str | None = None,
+    now: dt.datetime,
 ) -> LabelEventView:
     """Undo a current answer, change or skip; return the new event. The caller announces it."""
     new = asking.make_event(event, annotator, "undo", undoes_id=event.id, key=key, now=now)
@@ -148,8 +155,9 @@ def take_back(
         session.delete(session.get_one(Skip, (event.image_id, event.annotator_id)))
         session.flush()
     else:
-        before = events.read_by_id(session, [event.undoes_id]) if event.undoes_id is not None else [None]
-        labels.replace_answer(session, event, before[0])
+        before = events.read_by_id(session, [event.undoes_id]) if event.undoes_id is not None else []
+        labels.replace_answer(session, event, before[0] if before else None)
+        settling.settle(session, pool, before, now=now)
     return undone
 
 
@@ -187,13 +195,15 @@ def _get_answer(session: Session, pool: Pool, annotator: Annotator, event_id: in
     """A current answer, for its annotator or an admin. A model's label is not changed: an answer replaces it."""
     named = EVENTS.where(LabelEvent.id == event_id, LabelEvent.pool_id == pool.id, LabelEvent.source != "model")
     named = named.where(LabelEvent.kind.in_(("label", "change")))
-    return _get_one(session, pool, annotator, event_id, named, _IS_ANSWER)
+    return _get_one(session, pool, annotator, event_id, named, _IS_ANSWER)[1]
 
 
-def _get_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: int | None) -> LabelEventView:
+def _get_undoable(
+    session: Session, pool: Pool, annotator: Annotator, event_id: int | None, now: dt.datetime
+) -> LabelEventView:
     of_pool = EVENTS.where(LabelEvent.pool_id == pool.id)
     if event_id is None:
-        mine = of_pool.where(LabelEvent.annotator_id == annotator.id, _STANDS)
+        mine = of_pool.where(LabelEvent.annotator_id == annotator.id, LabelEvent.merge_id.is_(None), _STANDS)
         last = events.read(session.execute(mine.order_by(LabelEvent.id.desc()).limit(1)))
         if not last:
             raise NothingToUndo(
@@ -201,7 +211,15 @@ def _get_undoable(session: Session, pool: Pool, annotator: Annotator, event_id: 
             )
         return last[0]
     named = of_pool.where(LabelEvent.id == event_id, LabelEvent.kind.in_(("label", "change", "skip")))
-    return _get_one(session, pool, annotator, event_id, named, _STANDS)
+    event, standing = _get_one(session, pool, annotator, event_id, named, _STANDS)
+    if event.merge_id is not None:
+        raise NothingToUndo(
+            f"Event {event_id} belongs to a merge of classes. Take the merge back, or change this answer.",
+            event_id=event_id,
+        )
+    if event.id != standing.id:
+        settling.uncover(session, annotator, standing, event, now=now)
+    return event
 
 
 def _get_one(
@@ -211,12 +229,16 @@ def _get_one(
     event_id: int,
     named: Select[Any],
     stands: ColumnElement[bool],
-) -> LabelEventView:
+) -> tuple[LabelEventView, LabelEventView]:
+    """The event, and the one that stands: merges of classes may lie on it."""
     if annotator.role != "admin":
-        named = named.where(LabelEvent.annotator_id == annotator.id)
+        named = named.where(or_(LabelEvent.annotator_id == annotator.id, whose == annotator.id))
     found = events.read(session.execute(named))
     if not found:
         raise NotFound(f"{annotator.name} gave no answer with the event {event_id} in {pool.slug}.", event_id=event_id)
-    if not events.read(session.execute(named.where(stands))):
+    if events.read(session.execute(named.where(stands))):
+        return found[0], found[0]
+    top = settling.find_top(session, found[0]) if found[0].kind != "skip" else None
+    if top is None:
         raise NothingToUndo(f"The answer of event {event_id} was changed or undone already.", event_id=event_id)
-    return found[0]
+    return found[0], top

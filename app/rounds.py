@@ -15,6 +15,7 @@ from app.changes import Change, note
 from app.learning.names import PREPARING
 from app.models import (
     AskedBy,
+    ClassMerge,
     FailedRound,
     Image,
     Label,
@@ -63,7 +64,8 @@ class Outcome:
     `ranking` holds image ids (n,), `confidence` (n,) and `prediction` (n,) belong to them. `numerics` says what
     the last bits depend on besides the labels: see `Learner.numerics`. `validation_correct` is None if the pool has no
     validation images, `test_correct` while the test images are not counted yet. `n_images` and `n_classes` say what the
-    pool had. Without a label the model knows no confidence and predicts nothing.
+    pool had, and `last_merge_id` which merges of these. Without a label the model knows no confidence and predicts
+    nothing.
     """
 
     state: bytes
@@ -81,6 +83,7 @@ class Outcome:
     confidence: NDArray[np.float32] | None
     prediction: NDArray[np.int64] | None
     numerics: str
+    last_merge_id: int = 0
 
     @property
     def is_counted(self) -> bool:
@@ -99,8 +102,10 @@ class Outcome:
 class NewestRound:
     """A pool's newest round; `n_new` current labels by people or the oracle came after it.
 
-    `asked_by` says how its ranking came about, `feature_set_id` what its learner knew of the images, `n_labels` how
-    many labels it learned from. Some of those may be taken back by now, so there are `n_labels + n_new` at most.
+    `asked_by` says how its ranking came about, `feature_set_id` what its learner knew of the images, `known_merge_id`
+    which merges of classes, and `n_labels` how many labels it learned from. Some of those may be taken back by now, so
+    there are `n_labels + n_new` at most. The newest merge of the pool is `last_merge_id`; while labels still follow
+    one, the pool `is_merging`.
     """
 
     id: int
@@ -110,6 +115,9 @@ class NewestRound:
     feature_set_id: int | None
     n_labels: int
     n_new: int
+    known_merge_id: int = 0
+    last_merge_id: int = 0
+    is_merging: bool = False
 
     def until_due(self, pool: Pool) -> int:
         """How many labels the next round still waits for; 0 once it is due."""
@@ -122,6 +130,8 @@ _N_NEW = (
     .where(Label.pool_id == Round.pool_id, Label.event_id > Round.last_event_id, Label.source != "model")
     .scalar_subquery()
 )
+_OF_POOL = ClassMerge.pool_id == Round.pool_id
+_LAST_MERGE = select(func.coalesce(func.max(ClassMerge.id), 0)).where(_OF_POOL).scalar_subquery()
 _NEWEST = _NEWEST_ROUND.with_only_columns(
     Round.id,
     Round.number,
@@ -130,6 +140,9 @@ _NEWEST = _NEWEST_ROUND.with_only_columns(
     Round.feature_set_id,
     Round.n_labels,
     _N_NEW.label("n_new"),
+    Round.last_merge_id.label("known_merge_id"),
+    _LAST_MERGE.label("last_merge_id"),
+    exists().where(_OF_POOL, ClassMerge.done_at.is_(None)).label("is_merging"),
 )
 # Into the table, not the class: the next ask waits for these rows, and Core takes a third less time.
 _INSERT_RANKED = insert(cast(Table, RankedImage.__table__))
@@ -154,14 +167,23 @@ def get_newest(session: Session, pool: Pool) -> NewestRound:
 def is_due(session: Session, pool: Pool, newest: NewestRound | None = None) -> bool:
     """Whether the round after `newest` has enough new labels to learn, or enough revoked labels to forget.
 
-    A learner that looks at the images first is due as soon as it has, even without a label, and never before.
+    A learner that looks at the images first is due as soon as it has, even without a label, and never before. Merging
+    classes makes a round due, too, once all labels have followed. None is due before, so that none learns half of it.
     """
     newest = newest or get_newest(session, pool)
+    if newest.is_merging:
+        return False
     if pool.learner in PREPARING:
         ready = features.find_ready(session, pool)
         if ready is None or ready != newest.feature_set_id:
             return ready is not None
+    if newest.known_merge_id != newest.last_merge_id and _has_labels(session, pool):
+        return True
     return newest.until_due(pool) == 0 or _has_to_forget(session, pool, newest)
+
+
+def _has_labels(session: Session, pool: Pool) -> bool:
+    return bool(session.scalar(select(exists().where(Label.pool_id == pool.id, Label.source != "model"))))
 
 
 def _has_to_forget(session: Session, pool: Pool, newest: NewestRound) -> bool:
@@ -174,9 +196,7 @@ def _has_to_forget(session: Session, pool: Pool, newest: NewestRound) -> bool:
         .where(undo.pool_id == pool.id, undo.id > newest.last_event_id, undo.kind == "undo")
         .where(undone.id <= newest.last_event_id, undone.kind != "skip", undone.annotator_id != undo.annotator_id)
     )
-    return (n_revoked or 0) >= pool.batch_size and bool(
-        session.scalar(select(exists().where(Label.pool_id == pool.id, Label.source != "model")))
-    )
+    return (n_revoked or 0) >= pool.batch_size and _has_labels(session, pool)
 
 
 def read_training_set(session: Session, pool: Pool, *, hold_out: bool | None = None) -> TrainingSet:
@@ -280,6 +300,7 @@ def store(
         tested_on=outcome.tested_on,
         n_images=outcome.n_images,
         n_classes=outcome.n_classes,
+        last_merge_id=outcome.last_merge_id,
         fit_ms=outcome.fit_ms,
         rank_ms=outcome.rank_ms,
         state=outcome.state,

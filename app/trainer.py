@@ -14,6 +14,7 @@ from app.db import Database, Write
 from app.errors import FeaturesDamaged
 from app.learning.learners import make_learner
 from app.learning.names import PREPARING
+from app.merges import Merges, read_merges
 from app.models import IS_FILLED, Pool, Round
 from app.opinions import Opinion
 from app.pools import PoolArrays, read_arrays
@@ -51,7 +52,7 @@ class Trainer:
             if set_id is None and pool.learner in PREPARING:
                 continue
             try:
-                warm_up(self._load(pool, set_id))
+                warm_up(self._load(pool, set_id, self._read_merges(pool)))
             except FeaturesDamaged:  # of this pool alone: its rounds fail, and say so
                 logger.exception("%s: it cannot be trained", pool.slug)
 
@@ -73,8 +74,10 @@ class Trainer:
             training = rounds.read_training_set(session, pool)
             set_id = features.find_ready(session, pool)
             opinion = opinions.find_opinion(session, pool)
+            merges = read_merges(session, pool)
         try:
-            self._train(pool, previous, training, set_id, opinion)
+            prepared = self._load(pool, set_id, merges)
+            self._train(prepared, previous, training, opinion)
         except Exception as error:  # a job's boundary: the labels are safe
             self._fail(pool, previous.number + 1, error)
         return True
@@ -88,7 +91,8 @@ class Trainer:
         if uncounted is None or pool is None:
             return False
         try:
-            prepared = self._load(pool, uncounted.feature_set_id, uncounted)
+            merges = self._read_merges(pool, until=uncounted.last_merge_id)
+            prepared = self._load(pool, uncounted.feature_set_id, merges, uncounted)
             if prepared.make_test_ready(in_parts=True):
                 return True  # a part of them: a round may have become due meanwhile
             correct = prepared.count_right_on_test(uncounted.state)
@@ -104,28 +108,30 @@ class Trainer:
         self._write(record)
         return True
 
-    def _train(
-        self, pool: Pool, previous: Round, training: TrainingSet, set_id: int | None, opinion: Opinion | None
-    ) -> None:
-        prepared = self._load(pool, set_id)
-        state = go_on_from(prepared, previous.state, previous.n_classes)
+    def _train(self, prepared: PreparedPool, previous: Round, training: TrainingSet, opinion: Opinion | None) -> None:
+        state = go_on_from(prepared, previous.state, previous.n_classes, previous.last_merge_id)
         outcome = train(prepared, state, training, opinion, number=previous.number + 1)
         now = dt.datetime.now(dt.UTC)
 
         def store(session: Session) -> bool:
-            model_id = opinion.trained_model_id if opinion else None
             is_first = rounds.store(
-                session, previous, training, outcome, feature_set_id=set_id, trained_model_id=model_id, now=now
+                session,
+                previous,
+                training,
+                outcome,
+                feature_set_id=prepared.feature_set_id,
+                trained_model_id=opinion.trained_model_id if opinion else None,
+                now=now,
             )
             if is_first and outcome.is_counted:  # else that waits until its test images are counted
-                milestones.notice_round(session, rounds.get_newest_round(session, pool), now=now)
+                milestones.notice_round(session, rounds.get_newest_round(session, prepared.pool), now=now)
             return is_first
 
         if self._write(store):
             right = f"{outcome.validation_correct}/{outcome.validation_total} right on validation, "
             logger.info(
                 "%s: round %d, %d labels, %sfit %.1f ms, ranking %.1f ms",
-                *(pool.slug, previous.number + 1, len(training)),
+                *(prepared.pool.slug, previous.number + 1, len(training)),
                 *(right if outcome.validation_total else "", outcome.fit_ms, outcome.rank_ms),
             )
 
@@ -140,8 +146,12 @@ class Trainer:
 
         self._write(record)
 
-    def _load(self, pool: Pool, set_id: int | None, of: Round | None = None) -> PreparedPool:
-        """The pool with these features of its images, as it is or as a round knew it.
+    def _read_merges(self, pool: Pool, *, until: int | None = None) -> Merges:
+        with self._database.read() as session:
+            return read_merges(session, pool, until=until)
+
+    def _load(self, pool: Pool, set_id: int | None, merges: Merges, of: Round | None = None) -> PreparedPool:
+        """The pool with these features of its images and these merges of its classes, as it is or as a round knew it.
 
         What is older is dropped: nothing is asked by it again.
         """
@@ -149,7 +159,7 @@ class Trainer:
         n_images, n_classes, n_test = pool.n_images, len(pool.classes), len(arrays.test)
         if of is not None:
             n_images, n_classes, n_test = of.n_images, of.n_classes, of.test_total
-        key = (pool.id, set_id or 0, n_images, n_classes, n_test)
+        key = (pool.id, set_id or 0, n_images, n_classes, n_test, merges.last_id)
         if key not in self._prepared:
             with self._database.read() as session:
                 known = read_features(session, set_id)
@@ -161,6 +171,7 @@ class Trainer:
                 known,
                 feature_set_id=set_id,
                 n_classes=n_classes,
+                merges=merges,
                 make=self._make_learner,
             )
         return self._prepared[key]

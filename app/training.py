@@ -5,18 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app import features
 from app.learning.learner import NO_FEATURES, Features, LabeledImages, Learner, PoolImages, find_right, fit_and_rank
 from app.learning.learners import make_learner
 from app.learning.names import PREPARING
+from app.merges import Merges, apply_map
 from app.models import Pool, TestedOn
 from app.opinions import Opinion
 from app.pools import PoolArrays
 from app.rounds import Outcome, TrainingSet
 
 EMBEDDED_AT_ONCE = 500  # test images: some tenths of a second, which a round may have to wait
+NO_MERGES = Merges(())
 MakeLearner = Callable[[str, int, tuple[int, ...]], Learner]
 
 
@@ -25,8 +28,9 @@ class PreparedPool:
     """A pool in memory with its learner: all that its rounds are computed from.
 
     `feature_set_id` says which features those are, if they are stored, and `n_classes` how many classes the learner
-    tells apart: the pool may have got further ones. The test images are made ready part by part, because that may take
-    seconds.
+    tells apart: the pool may have got further ones. After the merges up to `last_merge_id` each class counts for what
+    `class_map` says: a class that is merged has no labels, and if the learner finds it all the same, it is taken for
+    the other. The test images are made ready part by part, because that may take seconds.
     """
 
     pool: Pool
@@ -36,11 +40,13 @@ class PreparedPool:
     validation: LabeledImages
     n_classes: int
     feature_set_id: int | None = None
+    last_merge_id: int = 0
+    class_map: NDArray[np.int64] | None = None
     _tested: list[LabeledImages] = field(default_factory=list)
 
     def count_right(self, state: bytes, others: LabeledImages) -> int:
         """How many of these images, whose features are known, a model gets right."""
-        return int(find_right(self.learner, state, self.images, others).sum())
+        return int(find_right(self.learner, state, self.images, others, self.class_map).sum())
 
     def make_test_ready(self, *, in_parts: bool) -> bool:
         """Make the test images ready to be counted, or a part of them; return whether some are left."""
@@ -65,9 +71,10 @@ def prepare(
     *,
     feature_set_id: int | None = None,
     n_classes: int | None = None,
+    merges: Merges = NO_MERGES,
     make: MakeLearner = make_learner,
 ) -> PreparedPool:
-    """Put a pool and what its learner knows of its images together, with all its classes or those of then.
+    """Put a pool and what its learner knows of its images together, with its classes and merges, or those of then.
 
     `make` may return a learner that pools of the same kind share.
 
@@ -76,9 +83,10 @@ def prepare(
     """
     n_classes = n_classes or len(pool.classes)
     learner = make(pool.learner, n_classes, pool.image_shape)
-    images = PoolImages(arrays.images, known)
+    class_map = merges.as_map(n_classes)
+    arrays, images = arrays.merged(class_map), PoolImages(arrays.images, known)
     validation = _embed(learner, images, arrays.validation)
-    return PreparedPool(pool, arrays, learner, images, validation, n_classes, feature_set_id)
+    return PreparedPool(pool, arrays, learner, images, validation, n_classes, feature_set_id, merges.last_id, class_map)
 
 
 def read_features(session: Session, set_id: int | None) -> Features:
@@ -99,9 +107,13 @@ def warm_up(prepared: PreparedPool) -> None:
     learner.choose(state, prepared.images, one, strategy=prepared.pool.strategy, count=1, seed=(0,))
 
 
-def go_on_from(prepared: PreparedPool, state: bytes, n_classes: int) -> bytes:
-    """What to train from after a round that knew so many classes: its state, or a new one if there are more by now."""
-    return state if n_classes == prepared.n_classes else prepared.learner.initial()
+def go_on_from(prepared: PreparedPool, state: bytes, n_classes: int, last_merge_id: int) -> bytes:
+    """What to train from after a round that knew these classes: its state, or a new one if they are others by now.
+
+    A model that knew a class forgets it only if it begins anew.
+    """
+    is_same = (n_classes, last_merge_id) == (prepared.n_classes, prepared.last_merge_id)
+    return state if is_same else prepared.learner.initial()
 
 
 def train(
@@ -126,7 +138,7 @@ def train(
         strategy=pool.strategy,
         count=pool.queue_size,
         seed=(pool.id, number),
-        second_opinion=opinion.classes[: len(arrays.images)] if opinion else None,
+        second_opinion=apply_map(prepared.class_map, opinion.classes[: len(arrays.images)]) if opinion else None,
         held_out=training.held_out,
         clock=time.perf_counter,
     )
@@ -146,8 +158,9 @@ def train(
         rank_ms=ranked.rank_ms,
         ranking=arrays.image_ids[ranked.batch.positions],
         confidence=ranked.batch.confidence if knows else None,
-        prediction=ranked.batch.prediction if knows else None,
+        prediction=apply_map(prepared.class_map, ranked.batch.prediction) if knows else None,
         numerics=prepared.learner.numerics(),
+        last_merge_id=prepared.last_merge_id,
     )
 
 
@@ -158,6 +171,7 @@ def _test(prepared: PreparedPool, state: bytes, training: TrainingSet) -> tuple[
     if not len(training.held_out):
         return None, 0, 0
     answers = prepared.learner.predict(state, prepared.images, training.held_out).argmax(axis=1)  # (h, K) -> (h,)
+    answers = apply_map(prepared.class_map, answers)
     return "chance", int((answers == training.held_out_values).sum()), len(training.held_out)
 
 

@@ -21,6 +21,7 @@ from app.labels import Fold
 from app.learning.learner import count_right_untrained
 from app.learning.learners import make_learner
 from app.learning.names import PREPARING
+from app.merges import read_merges
 from app.models import LabelEvent, Pool, RankedImage, Round
 from app.pools import PoolArrays, order_first, read_arrays
 from app.rounds import Outcome, TrainingSet
@@ -125,8 +126,8 @@ class _Rounds:
     def __init__(self, pool: Pool, arrays: PoolArrays, history: _History) -> None:
         self._pool, self._arrays, self._history = pool, arrays, history
         self._prepared: PreparedPool | None = None
-        self._basis: tuple[int | None, int, int, int] | None = None
-        self._n_classes = 0  # of the round that was verified last
+        self._basis: tuple[int | None, int, int, int, int] | None = None
+        self._n_classes = self._last_merge_id = 0  # of the round that was verified last
 
     def verify(self, session: Session, number: int, state: bytes) -> _RoundVerdict:
         """Round `number`, computed from the state before it."""
@@ -149,8 +150,8 @@ class _Rounds:
         training = self._history.training_set(stored.last_event_id, hold_out=stored.tested_on != "test")
         model_id = stored.trained_model_id
         opinion = None if model_id is None else opinions.read_opinion(session, pool, model_id)
-        state = go_on_from(prepared, state, self._n_classes)
-        self._n_classes = prepared.n_classes
+        state = go_on_from(prepared, state, self._n_classes, self._last_merge_id)
+        self._n_classes, self._last_merge_id = prepared.n_classes, prepared.last_merge_id
         outcome = train(prepared, state, training, opinion, number=number)
         after = outcome.state
         pairs = [*_facts(place, stored, training, outcome), *_ranks(session, place, stored, outcome)]
@@ -190,11 +191,14 @@ class _Rounds:
             FeaturesDamaged
         """
         n_test = stored.test_total if stored.tested_on == "test" else 0
-        basis = (stored.feature_set_id, stored.n_images, stored.n_classes, n_test)
+        basis = (stored.feature_set_id, stored.n_images, stored.n_classes, n_test, stored.last_merge_id)
         if self._prepared is None or basis != self._basis:
-            set_id, n_images, n_classes, _ = self._basis = basis
+            set_id, n_images, n_classes, _, last_merge_id = self._basis = basis
             arrays, known = self._arrays.head(n_images, n_test), read_features(session, set_id)
-            self._prepared = prepare(self._pool, arrays, known, feature_set_id=set_id, n_classes=n_classes)
+            merges = read_merges(session, self._pool, until=last_merge_id)
+            self._prepared = prepare(
+                self._pool, arrays, known, feature_set_id=set_id, n_classes=n_classes, merges=merges
+            )
         return self._prepared
 
     def _measure(
@@ -248,6 +252,7 @@ def _read_events(session: Session, pool: Pool) -> list[LabelEventView]:
 def _facts(place: str, stored: Round, training: TrainingSet, outcome: Outcome) -> Iterable[tuple[str, object, object]]:
     yield f"{place}, how it asks", stored.asked_by, "strategy"
     yield f"{place}, labels", stored.n_labels, len(training)
+    yield f"{place}, the newest merge of classes", stored.last_merge_id, outcome.last_merge_id
     yield f"{place}, steps", stored.steps, outcome.steps
     yield f"{place}, right on validation", stored.validation_correct, outcome.validation_correct
     yield f"{place}, validation images", stored.validation_total, outcome.validation_total

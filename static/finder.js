@@ -3,6 +3,7 @@
  * listbox, [data-found] for how many there are, and [data-finder-picture].
  *
  * @import { Tile } from "./batch.js"
+ * @import { Examples } from "./examples.js"
  */
 import { findIn } from "./find.js";
 import { count } from "./format.js";
@@ -10,6 +11,7 @@ import { copyPicture } from "./pictures.js";
 import { makeSwatch } from "./swatches.js";
 
 const SHOWN = 50; // options at once
+const EXAMPLES = 2; // pictures beside a name
 /** Letters that are no others with an accent. */
 const PLAIN = new Map(Object.entries({ ß: "ss", æ: "ae", œ: "oe", ø: "o", ł: "l", đ: "d", ı: "i" }));
 const RECENT = 5; // those that were chosen last come first as long as nothing is typed
@@ -21,6 +23,7 @@ export class Finder {
   #classes;
   #names;
   #buttons;
+  #examples;
   #onFound;
   /** @type {number[]} */
   #recent = [];
@@ -33,14 +36,15 @@ export class Finder {
   /**
    * `buttons` are the classes that can be answered with, in the order of their buttons.
    * @param {HTMLDialogElement} dialog
-   * @param {{ classes: string[], buttons: number[] }} pool
+   * @param {{ classes: string[], buttons: number[], examples: Examples }} pool
    * @param {(tile: Tile, value: number) => void} onFound
    */
-  constructor(dialog, { classes, buttons }, onFound) {
+  constructor(dialog, { classes, buttons, examples }, onFound) {
     this.#dialog = dialog;
     this.#classes = classes;
     this.#names = classes.map(simplify);
     this.#buttons = buttons;
+    this.#examples = examples;
     this.#onFound = onFound;
     this.#field = /** @type {HTMLInputElement} */ (findIn(dialog, "[data-query]"));
     this.#list = findIn(dialog, "[data-options]");
@@ -61,6 +65,7 @@ export class Finder {
     this.#dialog.showModal();
     this.#field.focus();
     this.#search();
+    this.#examples.load().then((isNew) => isNew && this.#dialog.open && this.#addExamples());
   }
 
   /**
@@ -130,8 +135,15 @@ export class Finder {
   #makeOption(value, i) {
     const option = Object.assign(document.createElement("li"), { id: `found-${i}`, role: "option" });
     const name = Object.assign(document.createElement("span"), { textContent: this.#classes[value], dir: "auto" });
-    option.append(makeSwatch(value), name);
+    option.append(makeSwatch(value), name, ...this.#examples.makePictures(value, EXAMPLES));
     return option;
+  }
+
+  /** They have come only now; nothing else of the list changes under somebody's hands. */
+  #addExamples() {
+    for (const [i, option] of [...this.#list.children].entries()) {
+      option.append(...this.#examples.makePictures(this.#shown[i], EXAMPLES));
+    }
   }
 }
 

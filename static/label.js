@@ -4,7 +4,7 @@
  * progress.js), [data-goals] (see goals.js), [data-notices] (see notices.js), [data-waiting], [data-undo], [data-help], [data-guess-switch], the
  * dialogs [data-keys] with [data-characters-switch], and [data-flag-dialog] (see flag.js). The buttons of the pad have
  * their keys in data-key. A form [data-logout] may stand anywhere. Not every pool offers [data-zoom] (see zoom.js),
- * [data-find] with [data-finder] (see finder.js), and [data-guide] with [data-guideline].
+ * [data-find] with [data-finder] (see finder.js), and [data-guide] with [data-guideline] (see examples.js).
  *
  * @import { Pool } from "./api.js"
  */
@@ -13,6 +13,7 @@ import { Asking } from "./asking.js";
 import { Connection } from "./connection.js";
 import { offerDialog } from "./dialogs.js";
 import { Events } from "./events.js";
+import { Examples } from "./examples.js";
 import { findAllIn, findIn } from "./find.js";
 import { Finder } from "./finder.js";
 import { makeFlagDialog } from "./flag.js";
@@ -122,6 +123,11 @@ leaveBeforeLogout();
 const zoom = has("[data-zoom]") ? new Zoom(find("[data-picture]"), find("[data-zoom]")) : null;
 view.on("picture", () => zoom?.reset());
 for (const swatch of findAllIn(page, ".swatch")) paint(swatch, Number(swatch.dataset.index));
+const examples = new Examples({
+  slug: pool.slug,
+  pool,
+  isAsked: (imageId) => asking.batch.tiles.some((tile) => tile.imageId === imageId),
+});
 const finder = has("[data-finder]") ? makeFinder() : null;
 const actions = {
   values: new Map(
@@ -137,7 +143,7 @@ const actions = {
   help: offerDialog(findDialog("[data-keys]"), find("[data-help]")),
   find: finder && offerDialog(findDialog("[data-finder]"), find("[data-find]"), () => finder.open(labeling.current)),
   zoom: zoom && (() => zoom.toggle()),
-  guide: has("[data-guide]") ? offerDialog(findDialog("[data-guideline]"), find("[data-guide]")) : null,
+  guide: has("[data-guide]") ? offerGuide() : null,
 };
 listenToKeys(actions, () => findBox("[data-characters-switch]").checked);
 
@@ -151,8 +157,16 @@ function answer(value) {
   labeling.answer(value);
 }
 
+function offerGuide() {
+  const dialog = findDialog("[data-guideline]");
+  return offerDialog(dialog, find("[data-guide]"), () => {
+    dialog.showModal();
+    examples.show(dialog);
+  });
+}
+
 function makeFinder() {
-  const classes = { classes: pool.classes, buttons: pool.class_order };
+  const classes = { classes: pool.classes, buttons: pool.class_order, examples };
   return new Finder(findDialog("[data-finder]"), classes, (tile, value) => {
     const isThis = tile === labeling.current;
     notices.toggle("found", "warn", !isThis && "Another image came meanwhile: nothing was answered.");

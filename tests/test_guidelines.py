@@ -1,24 +1,32 @@
 """A guideline's text becomes paragraphs and lists, and nothing else."""
 
-from app.web.pages.guidelines import Block, read_guideline
+from app.guidelines import Block, Reference, parse_guideline
 
 
 def test_empty_lines_end_paragraphs_and_hyphens_begin_items() -> None:
     text = (
         "Label what is largest.\nNot the rest.\n\n\nIf in doubt:\n- flag it\n  - or skip it  \nThen go on.\r\n\r\n- one"
     )
-    assert read_guideline(text) == [
-        Block(False, ["Label what is largest.", "Not the rest."]),
-        Block(False, ["If in doubt:"]),
-        Block(True, ["flag it", "or skip it"]),
-        Block(False, ["Then go on."]),
-        Block(True, ["one"]),
+    assert parse_guideline(text) == [
+        Block("paragraph", ["Label what is largest.", "Not the rest."], []),
+        Block("paragraph", ["If in doubt:"], []),
+        Block("list", ["flag it", "or skip it"], []),
+        Block("paragraph", ["Then go on."], []),
+        Block("list", ["one"], []),
     ]
 
 
 def test_what_says_nothing_is_no_guideline() -> None:
-    assert read_guideline(None) == read_guideline("") == read_guideline(" \n\n ") == []
+    assert parse_guideline(None) == parse_guideline("") == parse_guideline(" \n\n ") == []
 
 
 def test_markup_is_text_and_a_hyphen_alone_is_no_item() -> None:
-    assert read_guideline("<b>bold</b>\n-5 degrees") == [Block(False, ["<b>bold</b>", "-5 degrees"])]
+    assert parse_guideline("<b>bold</b>\n-5 degrees") == [Block("paragraph", ["<b>bold</b>", "-5 degrees"], [])]
+
+
+def test_a_line_in_brackets_is_a_picture_and_several_stand_beside_each_other() -> None:
+    assert parse_guideline("See:\n[image 12: a bee]\n [picture 3]\n[image 0]\n[video 3]") == [
+        Block("paragraph", ["See:"], []),
+        Block("pictures", [], [Reference("image", 12, "a bee"), Reference("picture", 3, "")]),
+        Block("paragraph", ["[image 0]", "[video 3]"], []),
+    ]

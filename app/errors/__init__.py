@@ -44,6 +44,21 @@ from app.errors.accounts import (
     WrongLogin as WrongLogin,
 )
 from app.errors.base import AppError as AppError
+from app.errors.classes import (
+    ClassMerged as ClassMerged,
+)
+from app.errors.classes import (
+    GuidelineInvalid as GuidelineInvalid,
+)
+from app.errors.classes import (
+    MergeInvalid as MergeInvalid,
+)
+from app.errors.classes import (
+    PicturesFull as PicturesFull,
+)
+from app.errors.classes import (
+    SettingInvalid as SettingInvalid,
+)
 from app.errors.pictures import (
     ArchiveRefused as ArchiveRefused,
 )
@@ -159,12 +174,6 @@ class DatabaseUnavailable(AppError):
 
 class ClassesInvalid(AppError):
     """The classes of a pool are too few, too many, named twice, or have names that no button could show."""
-
-    status = 422
-
-
-class SettingInvalid(AppError):
-    """A setting of a pool is not what it can be."""
 
     status = 422
 

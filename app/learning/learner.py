@@ -200,10 +200,15 @@ def predict_rest(learner: Learner, state: bytes, pool: PoolImages, labeled: Posi
     return rest, learner.predict(state, pool, rest)
 
 
-def find_right(learner: Learner, state: bytes, pool: PoolImages, others: LabeledImages) -> NDArray[np.bool_]:
-    """Which images (M,) outside the pool get their true class; of equal classes the lowest counts."""
+def find_right(
+    learner: Learner, state: bytes, pool: PoolImages, others: LabeledImages, class_map: Classes | None = None
+) -> NDArray[np.bool_]:
+    """Which images (M,) outside the pool get their true class; of equal classes the lowest counts.
+
+    An answer counts for what `class_map` (K,) says, as their true classes do already.
+    """
     answers = learner.predict_others(state, pool, others).argmax(axis=1)  # (M, K) -> (M,)
-    return np.asarray(answers == others.truth)
+    return np.asarray((answers if class_map is None else class_map[answers]) == others.truth)
 
 
 def count_right_untrained(others: LabeledImages) -> int:

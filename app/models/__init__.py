@@ -20,6 +20,7 @@ from app.models.base import (
     TrainerState,
     UtcDateTime,
 )
+from app.models.classes import ClassMerge, GuidelinePicture
 from app.models.labels import Answer, Autolabel, Label, LabelEvent, Lease, Skip
 from app.models.pools import IS_FILLED, Blob, FeaturePart, FeatureSet, Image, Pool
 from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainedModel, TrainerStatus
@@ -41,12 +42,14 @@ __all__ = [
     "Base",
     "Blob",
     "ChangeRow",
+    "ClassMerge",
     "Delivery",
     "DeliveryStatus",
     "EventKind",
     "FailedRound",
     "FeaturePart",
     "FeatureSet",
+    "GuidelinePicture",
     "HookEvent",
     "Image",
     "Invitation",

@@ -41,6 +41,7 @@ class LabelEvent(Base):
         UniqueConstraint("annotator_id", "key"),  # a retry finds the event it made
         Index("ix_label_event_pool", "pool_id", "id"),  # the newest event of a pool; its events in order
         Index("ix_label_event_image", "image_id"),  # the history of an image
+        Index("ix_label_event_merge", "merge_id", sqlite_where=text("merge_id IS NOT NULL")),  # what a merge changed
         one_of("kind", "label change skip flag undo"),
         one_of("source", "human oracle model"),
         CheckConstraint("(kind IN ('label', 'change')) = (value IS NOT NULL)", name="a_label_has_a_value"),
@@ -62,6 +63,7 @@ class LabelEvent(Base):
     source: Mapped[Source]
     asked_by: Mapped[AskedBy | None]  # null: the image was not asked of the annotator
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("label_event.id"))  # undone, or replaced
+    merge_id: Mapped[int | None]  # a change that merging classes made; no foreign key: the table was not made anew
     remark: Mapped[str | None] = mapped_column(String(200))
     round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))  # the round whose ranking asked for it
     rank: Mapped[int | None]

@@ -47,6 +47,7 @@ class Round(Base):
     trained_model_id: Mapped[int | None] = mapped_column(ForeignKey("trained_model.id"))  # its second opinion
     n_images: Mapped[int] = mapped_column(server_default="0")  # the first ones of the pool, as many as it had then
     n_classes: Mapped[int] = mapped_column(server_default="0")
+    last_merge_id: Mapped[int] = mapped_column(server_default="0")  # the newest `ClassMerge` it knew; 0 before any
     tested_on: Mapped[TestedOn | None]  # what `test_total` counts: test images, or answers asked by chance
     created_at: Mapped[dt.datetime]
 

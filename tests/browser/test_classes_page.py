@@ -282,12 +282,18 @@ def test_the_guideline_opens_by_its_key_and_by_its_button(open_own: OpenOwn) -> 
     expect(opened.dialog).to_be_visible()
 
 
-def test_without_a_guideline_there_is_neither_button_nor_key(open_own: OpenOwn) -> None:
-    opened = open_own()
+def test_digits_without_a_guideline_have_neither_button_nor_key(open_own: OpenOwn) -> None:
+    opened = open_own(classes=["0", "1", "2"])
     press(opened, "g")
     expect(opened.page.get_by_role("button", name="Guide")).to_have_count(0)
     expect(opened.dialog).to_be_hidden()
     expect(opened.page.get_by_text("Data:")).to_have_count(0)
+
+
+def test_names_without_a_guideline_have_examples_once_there_are_labels(open_own: OpenOwn) -> None:
+    opened = open_own()
+    press(opened, "g")
+    expect(opened.page.get_by_text("There are no examples yet: they come with the first labels.")).to_be_visible()
 
 
 def test_single_keys_that_are_off_open_and_answer_nothing(open_own: OpenOwn) -> None:

@@ -8,6 +8,7 @@ from .files import *  # noqa: F403
 from .invited import *  # noqa: F403
 from .logins import *  # noqa: F403
 from .making import *  # noqa: F403
+from .merged import *  # noqa: F403
 from .stored import *  # noqa: F403
 from .trained import *  # noqa: F403
 from .watching import *  # noqa: F403

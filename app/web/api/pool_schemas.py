@@ -6,11 +6,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.learning.names import LearnerName, Strategy
-from app.models import Blob, Image, Pool, Split
+from app.merging import MergeView
+from app.models import Blob, GuidelinePicture, Image, Pool, Split
 from app.own_pools import ASKED_BY_CHANCE, MAX_CLASS_NAME, N_CLASSES, SIDES
 from app.pools import MAX_NAME_LENGTH, SLUG
 from app.web.api.schemas import Strict
-from app.web.edge.image_urls import image_url
+from app.web.edge.image_urls import guideline_picture_url, image_url
 
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CLASS_NAME)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
@@ -56,6 +57,9 @@ class PoolChangeIn(Strict):
     guideline: Guideline | None = None
     goal_labels: int | None = Field(default=None, ge=1)
     goal_accuracy: float | None = Field(default=None, gt=0, le=1)
+    chance_every: int | None = Field(
+        default=None, ge=1, le=1000, description="One question in so many is drawn by chance from now on; null: none."
+    )
     is_archived: bool = False
     is_paused: bool = False
 
@@ -76,6 +80,86 @@ class ClassOrderIn(Strict):
     """The classes by their index, in the order of their buttons."""
 
     order: list[ClassIndex] = Field(max_length=N_CLASSES[-1])
+
+
+class MergeIn(Strict):
+    """A class, by its index, that is merged into another."""
+
+    from_class: ClassIndex
+    into_class: ClassIndex
+
+
+class MergeOut(BaseModel):
+    """A merge of two classes. Labels follow it, or its taking back, until `done_at`: so far `n_changed` of about
+    `n_wanted`.
+    """
+
+    merge_id: int
+    from_class: int
+    into_class: int
+    by: str
+    at: dt.datetime
+    taken_back_by: str | None
+    taken_back_at: dt.datetime | None
+    n_wanted: int
+    n_changed: int
+    done_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, told: MergeView) -> Self:
+        last = told.taken_back or told.merge
+        return cls(
+            merge_id=told.merge.id,
+            from_class=told.merge.from_class,
+            into_class=told.merge.into_class,
+            by=told.by,
+            at=told.merge.created_at,
+            taken_back_by=told.taken_back_by,
+            taken_back_at=told.taken_back.created_at if told.taken_back else None,
+            n_wanted=last.n_wanted,
+            n_changed=last.n_changed,
+            done_at=last.done_at,
+        )
+
+
+class ExampleOut(BaseModel):
+    """An image that people have labeled as this class."""
+
+    image_id: int
+    url: str
+
+
+class ClassExamplesOut(BaseModel):
+    """Some examples of a class, by its index."""
+
+    value: int
+    images: list[ExampleOut]
+
+
+class ExamplesOut(BaseModel):
+    """Of each class with a button some images that nobody is asked about any more."""
+
+    classes: list[ClassExamplesOut]
+
+
+class GuidelinePictureOut(BaseModel):
+    """A picture for the guideline, which shows it by a line "[picture 3: its words]", with its id."""
+
+    picture_id: int
+    name: str
+    width: int
+    height: int
+    url: str
+
+    @classmethod
+    def of(cls, picture: GuidelinePicture, slug: str) -> Self:
+        return cls(
+            picture_id=picture.id,
+            name=picture.name,
+            width=picture.width,
+            height=picture.height,
+            url=guideline_picture_url(slug, picture.id, picture.sha256),
+        )
 
 
 class PlacedOut(BaseModel):

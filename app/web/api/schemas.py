@@ -352,6 +352,8 @@ class EventOut(BaseModel):
     confidence: float | None
     # The event that was undone or changed.
     undoes: int | None = Field(validation_alias=AliasChoices("undoes", "undoes_id"))
+    # The merge of two classes that changed it, or whose taking back undid it.
+    merge_id: int | None
     remark: str | None
     key: str | None
     created_at: dt.datetime

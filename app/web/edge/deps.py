@@ -11,8 +11,10 @@ from starlette.requests import HTTPConnection
 
 from app.db import Database
 from app.delivering import Deliverer
+from app.examples import Examples
 from app.feed import Feed
 from app.live import Live
+from app.loops import BackgroundLoop
 from app.models import Pool
 from app.pictures import Decoders
 from app.pools import SLUG, Pools
@@ -48,6 +50,8 @@ class Services:
     decoders: Decoders
     predictors: Predictors
     deliverer: Deliverer
+    examples: Examples
+    merger: BackgroundLoop
 
 
 # Coroutines: FastAPI would send a plain function to a thread, which takes longer than the function.

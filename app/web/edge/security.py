@@ -31,8 +31,11 @@ SMALL_BODY_BYTES = 65_536  # 1,000 ids, or the login form with a password of 1,0
 MAX_PARTS = 10_000  # of a body: 1,000 labels have 4,000
 _BULK_PATH = re.compile(r"/api/v1/pools/[^/]+/labels")
 PREDICTED_BYTES = 64_000_000  # images to predict; they are in memory while that is done
-# Their parts are files: the one streams them to disk, the other reads them itself.
-_UPLOAD_PATH = re.compile(r"/api/v1/pools/[^/]+/(images|predict)")
+PICTURE_BYTES = 16_000_000  # one picture for a guideline, which is in memory, too
+SETTINGS_BYTES = 262_144  # a guideline of 20,000 characters, each of up to nine bytes as a form writes it
+_SETTINGS_PATH = re.compile(r"/(api/v1/pools/[^/]+|pools/[^/]+/settings)")
+# Their parts are files: the one streams them to disk, the others read them themselves.
+_UPLOAD_PATH = re.compile(r"/api/v1/pools/[^/]+/(images|predict|guideline-pictures)|/pools/[^/]+/settings/pictures")
 
 
 WRONG_HOST = "This server does not answer to the name {!r}. If it should, add the name to INKLING_ALLOWED_HOSTS."
@@ -93,8 +96,10 @@ class Security:
 
     def _body_limit(self, scope: Scope) -> int:
         if _UPLOAD_PATH.fullmatch(scope["path"]):
-            is_predicted = scope["path"].endswith("/predict")
-            return PREDICTED_BYTES if is_predicted else self._max_upload_bytes
+            limits = {"predict": PREDICTED_BYTES, "images": self._max_upload_bytes}
+            return limits.get(scope["path"].rpartition("/")[2], PICTURE_BYTES)
+        if _SETTINGS_PATH.fullmatch(scope["path"]):
+            return min(SETTINGS_BYTES, self._max_body_bytes)
         return self._max_body_bytes if _BULK_PATH.fullmatch(scope["path"]) else self._small_body_bytes
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:

@@ -16,6 +16,7 @@ from app.web.pages import (
     oracle,
     oracle_charts,
     people,
+    pool_settings,
     pools,
     service_worker,
     taking,
@@ -23,6 +24,7 @@ from app.web.pages import (
 )
 
 router = APIRouter()
-_POOLS = (pools, bringing, label, answers, images, people, models, taking, webhooks)  # /pools/new before /pools/{slug}
+# /pools/new before /pools/{slug}
+_POOLS = (pools, bringing, label, answers, images, people, models, taking, webhooks, pool_settings)
 for module in (login, join, account, accounts, docs, *_POOLS, oracle, oracle_charts, service_worker):
     router.include_router(module.router)

@@ -45,6 +45,7 @@ class AnswersPage:
     slug: str
     pool_name: str
     classes: Sequence[str]
+    buttons: Sequence[int]
     answers: Sequence[EventView]
     older: int | None
     cursor: int | None
@@ -103,6 +104,7 @@ def _build_answers(
             slug=slug,
             pool_name=pool.name,
             classes=pool.classes,
+            buttons=pool.buttons,
             answers=view_events(pool, found),
             older=older,
             cursor=cursor,

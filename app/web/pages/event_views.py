@@ -11,7 +11,10 @@ from app.web.edge.image_urls import image_url
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One event about one image. `value` is an index into the pool's classes, `value_name` the class."""
+    """One event about one image. `value` is an index into the pool's classes, `value_name` the class.
+
+    An event that `is_of_merge` came about because classes were merged, or because that was taken back.
+    """
 
     id: int
     kind: EventKind
@@ -24,6 +27,7 @@ class EventView:
     round: int
     confidence: float | None
     undoes: int | None
+    is_of_merge: bool
     remark: str | None
 
 
@@ -42,6 +46,7 @@ def view_events(pool: Pool, events: Iterable[LabelEventView]) -> list[EventView]
             round=event.round,
             confidence=event.confidence,
             undoes=event.undoes_id,
+            is_of_merge=event.merge_id is not None,
             remark=event.remark,
         )
         for event in events

@@ -150,7 +150,7 @@ def _view_answer(session: Session, pool: Pool, event_id: int | None, caller: Cal
     if event_id is None:
         return None
     found = events.read_by_id(session, [event_id])
-    is_own = found[0].annotator_id is not None and found[0].annotator_id == caller.annotator_id
+    is_own = caller.annotator_id is not None and queries.find_whose(session, event_id) == caller.annotator_id
     return view_events(pool, found)[0] if caller.is_admin or is_own else None
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import overview, queries
+from app.guidelines import read_guideline
 from app.models import Pool
 from app.pools import get_pool
 from app.web.api.schemas import PoolDetail
@@ -15,7 +16,7 @@ from app.web.edge.auth import InCaller, get_caller
 from app.web.edge.deps import InServices, Now, Slug, get_training
 from app.web.edge.templates import templates
 from app.web.pages.class_keys import TAKEN, Width, are_digits, assign_keys, describe_keys, measure_names
-from app.web.pages.guidelines import Block, read_guideline
+from app.web.pages.guideline_views import BlockView, view_guideline
 from app.web.pages.learner_words import describe_asked
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(get_caller)])
@@ -29,6 +30,7 @@ class LabelPage:
 
     `asked` says which images its learner asks. `pools` are the first of all, this one among them or not. `keys` have
     the key of each class that has one, `key_runs` the same for people; `page_keys` are letters that no class gets.
+    A pool `has_guide` if it has a guideline, or classes that need examples.
     """
 
     pool: PoolDetail
@@ -38,7 +40,8 @@ class LabelPage:
     key_runs: Sequence[tuple[str, str]]
     page_keys: Sequence[str]
     name_width: Width
-    guideline: Sequence[Block]
+    guideline: Sequence[BlockView]
+    has_guide: bool
     annotator: str
     lease_seconds: int
     pools: Sequence[Pool]
@@ -55,6 +58,7 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
         view = queries.view_pool(session, get_pool(session, slug), now=now)
         training = get_training(services, session, view.pool, now)
         pools, _ = overview.list_open_pools(session, limit=POOLS_TO_SWITCH_TO)
+        guideline = view_guideline(slug, read_guideline(session, view.pool, view.pool.guideline))
     classes, buttons = view.pool.classes, view.pool.buttons
     keys = assign_keys(classes, buttons)
     in_order = sorted(keys.values()) if are_digits(classes) else [keys[index] for index in buttons if index in keys]
@@ -66,7 +70,8 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
         key_runs=describe_keys(in_order),
         page_keys=list(TAKEN.upper()),
         name_width=measure_names([classes[index] for index in buttons]),
-        guideline=read_guideline(view.pool.guideline),
+        guideline=guideline,
+        has_guide=bool(guideline) or not are_digits(classes),
         annotator=caller.name,
         lease_seconds=services.settings.lease_seconds,
         pools=pools,
