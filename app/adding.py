@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,8 @@ MAX_NAME = 255
 class NewImage:
     """One image: its name as it came, its original if there is one, and its pixels in the pool's shape, uint8.
 
-    `width` and `height` are those of the original. `truth` is an index into the pool's classes.
+    `width` and `height` are those of the original. `truth` is an index into the pool's classes. `sha256` is that of the
+    original, or of the pixels where there is none.
     """
 
     name: str
@@ -32,10 +33,16 @@ class NewImage:
     height: int
     media_type: str | None = None
     truth: int | None = None
+    sha256: str = field(init=False)  # computed here, and not while others wait to write
 
-    def sha256(self) -> str:
-        """Of the original, or of the pixels where there is none."""
-        return hashlib.sha256(self.original if self.original is not None else self.pixels.tobytes()).hexdigest()
+    def __post_init__(self) -> None:
+        content = self.original if self.original is not None else self.pixels.tobytes()
+        object.__setattr__(self, "sha256", hashlib.sha256(content).hexdigest())
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory it takes."""
+        return len(self.original or b"") + self.pixels.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def add_images(
     pool = session.get_one(Pool, pool.id)
     if split == "validation" and pool.filled_at is not None:
         raise SplitFixed(f"{pool.name} is open already: its validation images stay as they are.", slug=pool.slug)
-    hashes = [image.sha256() for image in images]
+    hashes = [image.sha256 for image in images]
     known = _find(session, pool, hashes)
     new: dict[str, NewImage] = {}
     for key, image in zip(hashes, images, strict=True):
@@ -91,12 +98,20 @@ def add_images(
             pool.n_images += len(new)
             pool.finished_at = None
         pool.n_bytes += n_bytes
-    pool.grown_at = now
-    session.flush()
-    for kind in ("pool", "leases"):  # somebody may wait for images
-        note(session, Change(kind, pool.id))
+        show_growth(pool, now=now)
+        session.flush()
+        for kind in ("pool", "leases"):  # somebody may wait for images
+            note(session, Change(kind, pool.id))
     ids = known | _find(session, pool, list(new))
     return [Added(ids[key], new.get(key) is image) for key, image in zip(hashes, images, strict=True)]
+
+
+def show_growth(pool: Pool, *, now: dt.datetime) -> None:
+    """Say that the pool grows: to the trainer, which reads its images again, and to who deletes what is left half full.
+
+    Never twice the same time, however much comes at once.
+    """
+    pool.grown_at = max(now, (pool.grown_at or now) + dt.timedelta(microseconds=1))
 
 
 def _check_quota(pool: Pool, quota: Quota, n_images: int, n_bytes: int) -> None:

@@ -1,5 +1,6 @@
 /**
- * The page of a pool's settings: how far labels have followed a merge, without a reload. All else are plain forms.
+ * The page of a pool's settings: how far labels have followed a merge, without a reload; and a question before what was
+ * typed into one form is lost because another one is sent. All else are plain forms.
  *
  * data-settings="URL"     where the API tells of the merges
  * data-open="ID"          a merge that labels follow; in it data-bar, a <progress>, and data-changed, the number of labels
@@ -47,4 +48,23 @@ function draw(element, merge) {
   findIn(document, "[data-announce]").textContent = "All labels have followed.";
 }
 
+function guardForms() {
+  /** @type {HTMLFormElement | null} */
+  let sent = null;
+  document.addEventListener("submit", ({ target }) => (sent = /** @type {HTMLFormElement} */ (target)));
+  addEventListener("beforeunload", (event) => {
+    if (Array.from(document.forms).some((form) => form !== sent && isChanged(form))) event.preventDefault();
+    sent = null;
+  });
+}
+
+/** @param {HTMLFormElement} form */
+function isChanged(form) {
+  return Array.from(form.elements).some((field) => {
+    if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue;
+    return field instanceof HTMLInputElement && field.type !== "hidden" && field.value !== field.defaultValue;
+  });
+}
+
+guardForms();
 poll();

@@ -21,7 +21,13 @@ def test_digits_keep_theirs_whatever_the_order() -> None:
 def test_others_get_what_is_left_in_the_order_of_the_buttons() -> None:
     assert keys_in_order(["bee", "wasp", "fly"], [2, 0]) == "12"
     assert keys_in_order(["none", "2", "1", "several"]) == "3214"
-    assert keys_in_order(LETTERS) == "1234567890abcdehijklmnopqr"
+    assert keys_in_order(["none", "2", "C", "several"]) == "12c3"
+
+
+def test_letters_keep_theirs_but_for_those_that_the_page_needs() -> None:
+    assert keys_in_order(LETTERS) == "abcde12hijklmnopqr3t4vwxy5"
+    assert keys_in_order("fgsuz") == "12345"
+    assert keys_in_order(["a", "A", "ä"]) == "a12"
 
 
 def test_of_more_classes_than_keys_the_last_have_none() -> None:

@@ -98,7 +98,7 @@ def create_from_source(
             reports = {split: bring(other, split, "truth") for split, other in further.items()}
             report = reports["pool"] = bring(source, "pool", use, n_items)
             if report.n_added:
-                importing.open_pool(database, pool, report.standing, by=labels.by, now=_now())
+                importing.open_pool(database, pool, report.standing, by=labels.by, clock=_now)
         except BaseException:  # an interrupt, too
             deleting.discard(database, pool)
             raise
@@ -120,10 +120,10 @@ def add_from_source(slug: str, path: Path, labels: LabelOptions) -> None:
     with database.read() as session:
         pool = get_pool(session, slug)
     with _progress() as progress, Decoders(_count_processors()) as decoders:
-        report = _bring(database, pool, decoders, progress, quota, source, "pool", use, _survey(source)[0])
-        importing.answer_all(database, pool, report.standing, by=labels.by, now=_now())
+        n_items = _survey(source)[0]
+        report = _bring(database, pool, decoders, progress, quota, source, "pool", use, n_items, by=labels.by)
     _tell({"pool": report})
-    if not report.n_added:
+    if not report.n_added and not report.n_twice:
         _end_with_nothing()
 
 
@@ -143,6 +143,7 @@ def _bring(
     split: Split,
     use: LabelUse,
     total: int | None = None,
+    by: str | None = None,
 ) -> Report:
     bar = progress.add_task(f"adding {source.description}", total=total)
     report = importing.import_source(
@@ -152,6 +153,7 @@ def _bring(
         decoders,
         split=split,
         use=use,
+        by=by,
         quota=quota,
         clock=_now,
         show=lambda n_done: progress.update(bar, completed=n_done),
@@ -206,7 +208,9 @@ def _tell(reports: dict[Split, Report]) -> None:
         kind = "" if split == "pool" else f" {split}"
         lines = [f"Added {_count(report.n_added, f'{kind} image'.strip())}."]
         if report.n_twice:
-            lines.append(f"Left out {_count(report.n_twice, 'file')} with the same bytes as another one.")
+            lines.append(
+                f"Left out {_count(report.n_twice, 'file')} whose bytes another one, or the pool, has already."
+            )
         if report.unknown_labels:
             named = ", ".join(f"{label} ({n:,})" for label, n in report.unknown_labels.most_common(10))
             n_images = _count(report.unknown_labels.total(), "image")

@@ -1,14 +1,9 @@
-"""Bring a source into a pool: `images.py` makes what is stored of one image, `bringing.py` stores them all."""
+"""Bring images into a pool: `placing.py` stores items, `standing.py` gives labels that stand, `images.py` makes what is
+stored of one image; `bringing.py` does it for a source, `uploads.py` for the files of a request."""
 
-from app.importing.bringing import (
-    LabelUse,
-    Refusals,
-    Report,
-    answer_all,
-    import_source,
-    open_pool,
-)
+from app.importing.bringing import Refusals, Report, import_source, open_pool
 from app.importing.images import Look, look, make_image, sort_classes
+from app.importing.placing import LabelUse
 from app.importing.uploads import Placed, Upload, take_uploads
 
 __all__ = [
@@ -18,7 +13,6 @@ __all__ = [
     "Refusals",
     "Report",
     "Upload",
-    "answer_all",
     "import_source",
     "look",
     "make_image",

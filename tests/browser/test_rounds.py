@@ -53,9 +53,12 @@ def test_a_finished_pool_says_so_and_offers_the_labels(page: Page, server: Serve
     opened.answer_batch()
     opened.answer_batch([1, 2])
     expect(page.get_by_role("heading", name="Every image has a label")).to_be_visible()
+    page.get_by_role("link", name="Take the labels away").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="CSV").click()
+        page.get_by_role("button", name="CSV").click()
     assert download.value.path().read_text().count("\n") == 13
+    page.go_back()
+    expect(page.get_by_role("heading", name="Every image has a label")).to_be_visible()
     page.keyboard.press("Backspace")
     opened.press("3")
     expect(page.get_by_role("heading", name="Every image has a label")).to_be_visible()

@@ -232,3 +232,38 @@ def test_an_annotator_makes_no_pools_and_sees_no_names(bees: TestClient, app: Fa
     for method, path in (("POST", "/api/v1/pools"), ("POST", f"{BEES}/images"), ("PATCH", BEES)):
         assert as_annotator.request(method, path, json={}).status_code == 403, path
     assert as_annotator.get(f"/images/{image_id}/original").status_code == 403
+
+
+def test_a_test_set_needs_classes_which_folders_may_name(bees: TestClient, services: Services) -> None:
+    files = {"bee/0.png": draw(0), "moth/1.png": draw(1)}
+    for folders, code in (("none", "ClassesInvalid"), ("standing", "UploadInvalid")):
+        refused = send(bees, files, is_test=True, folders=folders)
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+    body = send(bees, files, is_test=True, folders="truth").json()
+    assert [(item["status"], item["code"], item["label"]) for item in body["items"]] == [
+        ("added", None, "bee"),
+        ("refused", "LabelMissing", None),
+    ]
+    with services.database.read() as session:
+        found = session.execute(select(Image.split, Image.truth).where(Image.name == "bee/0.png")).all()
+    assert [tuple(row) for row in found] == [("test", 0)]
+
+
+def test_images_that_are_there_get_the_labels_that_stand_unless_somebody_answered(bees: TestClient) -> None:
+    files = {f"{kind}/{n}.png": draw(n) for n, kind in enumerate(("bee", "wasp", "fly"))}
+    ids = {item["name"]: item["image_id"] for item in send(bees, files).json()["items"]}
+    answered = {"labels": [{"image_id": ids["bee/0.png"], "value": 2}], "annotator": "ada"}
+    assert bees.post(f"{BEES}/labels", json=answered).status_code == 201
+    held = bees.post(f"{BEES}/leases", json={"annotator": "cleo", "count": 1}).json()["images"][0]["image_id"]
+
+    body = send(bees, files, folders="standing").json()
+
+    labeled = {item["image_id"] for item in body["items"] if item["label"] is not None}
+    assert (body["added"], body["known"]) == (0, 3)
+    assert labeled == set(ids.values()) - {ids["bee/0.png"], held}
+
+
+@pytest.mark.parametrize("name", ["a." + "b" * 300 + ".zip", "\x00.zip", "a\\..\\b.tar"])
+def test_the_name_of_an_archive_is_only_a_name(bees: TestClient, name: str) -> None:
+    body = send(bees, {name: pack({"1.png": draw(0)})}).json()
+    assert body["added"] == 1

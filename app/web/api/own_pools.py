@@ -1,5 +1,6 @@
 """Pools of one's own: make one, set it up, add images, and change its classes. For admins."""
 
+import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -118,7 +119,6 @@ async def add_images(
     request: Request,
     services: InServices,
     caller: InAdmin,
-    now: Now,
     is_test: Annotated[bool, Query(description="Whether they test the model instead of being labeled.")] = False,
     class_name: Annotated[
         str | None, Query(alias="class", max_length=100, description="The known class of all of them.")
@@ -154,7 +154,7 @@ async def add_images(
                 folders=folders,
                 by=caller.name,
                 quota=Quota(services.settings.max_pool_images, services.settings.max_pool_bytes),
-                now=now,
+                clock=lambda: dt.datetime.now(dt.UTC),
             )
             n_images = _read_pool(services, slug).n_images
             items = [PlacedOut(**each.as_dict()) for each in placed]

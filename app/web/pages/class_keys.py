@@ -12,9 +12,14 @@ KEYS = "1234567890" + "".join(letter for letter in "abcdefghijklmnopqrstuvwxyz" 
 def assign_keys(classes: Sequence[str], buttons: Sequence[int]) -> dict[int, str]:
     """The key of each class by its index. `buttons` are the classes that have one, in the order of the buttons.
 
-    A class that is a digit has this digit; the others get the keys that are left, until there are none.
+    A class that is a digit has this digit, and one that is a letter this letter, if the page leaves it free: who sees a
+    C presses C. The others get the keys that are left, until there are none.
     """
-    keys = {index: classes[index] for index in buttons if _is_digit(classes[index])}
+    keys: dict[int, str] = {}
+    for index in buttons:
+        own = classes[index].lower()
+        if own in KEYS and len(own) == 1 and own not in keys.values():
+            keys[index] = own
     left = (key for key in KEYS if key not in keys.values())
     others = (index for index in buttons if index not in keys)
     return keys | dict(zip(others, left, strict=False))
@@ -40,7 +45,3 @@ def measure_names(classes: Sequence[str]) -> Width:
     """How wide the buttons are to be, so that the longest name takes few lines."""
     longest = max(map(len, classes), default=0)
     return "narrow" if longest <= 3 else "medium" if longest <= 14 else "wide"
-
-
-def _is_digit(name: str) -> bool:
-    return len(name) == 1 and name in "0123456789"
