@@ -88,16 +88,25 @@ def check_new_name(session: Session, name: str) -> str:
 
 
 def set_password(
-    session: Session, name: str, password: HashedPassword, *, now: dt.datetime, by: Actor = COMMAND
+    session: Session,
+    name: str,
+    password: HashedPassword,
+    *,
+    keep_tokens: bool = False,
+    now: dt.datetime,
+    by: Actor = COMMAND,
 ) -> Annotator:
     """Set a new password, and revoke the sessions opened with the old one and the links that could set another.
+
+    Tokens for scripts are revoked, too, because whoever had taken the account may have made one; not with
+    `keep_tokens`, for somebody who knows the old password.
 
     Raises:
         NotFound: there is no such account.
     """
     annotator = get_account(session, name)
     annotator.password_hash = password
-    tokens.revoke_all(session, annotator, "session", now=now)
+    tokens.revoke_all(session, annotator, "session" if keep_tokens else None, now=now)
     _withdraw(session, Invitation.annotator_id == annotator.id, now=now)
     record_audit(session, "password set", annotator.name, by=by, now=now)
     return annotator

@@ -1,4 +1,4 @@
-"""The audit: who logged in, who failed to, and what was done to accounts."""
+"""The audit: who logged in, who failed to, and what was done to accounts and to whole pools."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ COMMAND = Actor()
 
 
 def record_audit(session: Session, action: str, name: str, *, now: dt.datetime, by: Actor = COMMAND) -> None:
-    """Record a login of the user `name`, or what was done to their account."""
+    """Record a login of the user `name`, what was done to their account, or what was done to the pool of this name."""
     session.add(
         AuditEntry(at=now, action=action, name=name[:64], actor=by.name, address=by.address, request_id=by.request_id)
     )

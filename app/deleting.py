@@ -14,6 +14,8 @@ from typing import ClassVar
 from sqlalchemy import CursorResult, bindparam, delete, func, select, text
 from sqlalchemy.orm import Session
 
+from app import accounts
+from app.audit import COMMAND, Actor, record_audit
 from app.changes import Change, note
 from app.db import Database
 from app.errors import AppError
@@ -78,21 +80,26 @@ def delete_pool(
     *,
     now: dt.datetime,
     confirm: str | None = None,
+    by: Actor = COMMAND,
     on_step: Callable[[int], object] = lambda _: None,
 ) -> None:
     """Delete a pool with all that is in it. `on_step` hears how many rows a bite deleted.
 
     Raises:
         NotFound: there is no such pool.
+        NotAllowed: who acts is no admin any more.
         NotConfirmed: `confirm` is given and is another name.
         PoolInUse: a model is trained on it.
     """
     with database.write() as session:
+        if by.annotator_id is not None:
+            accounts.ensure_may(session, by.annotator_id, as_admin=True)
         pool = get_pool(session, slug)
         if confirm not in (None, slug):
             raise NotConfirmed(f"To delete {slug}, say confirm={slug}. Nothing was deleted.", slug=slug)
         _check_unused(session, pool)
         pool.filled_at, pool.grown_at = None, now
+        record_audit(session, "pool deleted", slug, by=by, now=now)
         note(session, Change("pool", pool.id))
     discard(database, pool, on_step)
 

@@ -17,11 +17,12 @@ from app.errors import NotFound
 from app.models import Delivery, HookEvent, Pool, Webhook
 from app.paging import page_of
 
-FIRST_PAUSE = dt.timedelta(seconds=10)  # after the first failure; twice as long after each further one
+FIRST_PAUSE = dt.timedelta(seconds=10)  # after the first failure; after further ones see `pause_after`
 LONGEST_PAUSE = dt.timedelta(hours=1)
 TRIED = dt.timedelta(days=3)  # so long a delivery is tried; a receiver may be down over a weekend
 KEPT = dt.timedelta(days=30)  # what has ended, for the list of deliveries
 CLAIMED = dt.timedelta(minutes=2)  # longer than any attempt takes, also where a name server does not answer
+MAX_WAITING = 1000  # deliveries of one webhook, also of one that is paused for ever; the oldest are given up
 MAX_REASON = 300
 
 
@@ -47,7 +48,10 @@ def find_webhooks(session: Session, pool_id: int, event: HookEvent) -> list[Webh
 def add(
     session: Session, webhooks: Sequence[Webhook], event: HookEvent, facts: dict[str, Any], *, now: dt.datetime
 ) -> list[Delivery]:
-    """Write a delivery for each of these webhooks, to be sent after the commit. A test is tried once."""
+    """Write a delivery for each of these webhooks, to be sent after the commit. A test is tried once.
+
+    Of those that wait for a webhook the newest `MAX_WAITING` are kept.
+    """
     until = now if event == "test" else now + TRIED
     added = [
         Delivery(webhook_id=each.id, event=event, facts=facts, created_at=now, due_at=now, tried_until=until)
@@ -55,6 +59,9 @@ def add(
     ]
     session.add_all(added)
     session.flush()
+    for each in webhooks:
+        _give_up_beyond(session, each.id, now=now)
+        _forget(session, each.id, now=now)
     for pool_id in {each.pool_id for each in webhooks}:
         note(session, Change("delivery", pool_id))
     return added
@@ -96,18 +103,25 @@ def claim(session: Session, delivery_id: int, *, now: dt.datetime) -> Claimed | 
 
 
 def record_success(session: Session, claimed: Claimed, *, now: dt.datetime) -> None:
-    """The receiver has taken it. What ended long ago is forgotten."""
+    """The receiver has taken it: what waits for a later attempt is sent at once. What ended long ago is forgotten."""
     session.execute(
         update(Delivery)
         .where(Delivery.id == claimed.id, Delivery.status == "waiting")
         .values(status="delivered", last_error=None, ended_at=now)
     )
-    of_webhook = (Delivery.webhook_id == claimed.webhook_id, Delivery.status != "waiting")
-    session.execute(delete(Delivery).where(*of_webhook, Delivery.ended_at < now - KEPT))
+    # What another sender may be sending just now is due no later than that, and stays claimed.
+    is_later = Delivery.due_at > now + CLAIMED
+    waiting = (Delivery.webhook_id == claimed.webhook_id, Delivery.status == "waiting")
+    session.execute(update(Delivery).where(*waiting, is_later).values(due_at=now))
+    _forget(session, claimed.webhook_id, now=now)
 
 
 def record_failure(session: Session, claimed: Claimed, reason: str, *, now: dt.datetime) -> None:
-    """The attempt failed: try again after a pause, or give up. Does nothing once another attempt was begun."""
+    """The attempt failed: try again after a pause, or give up. Does nothing once another attempt was begun.
+
+    Whatever else waits for the webhook waits as long, so that a backlog costs one attempt at a time; what would wait
+    for longer than it is tried is given up with it.
+    """
     delivery = session.scalar(
         select(Delivery).where(
             Delivery.id == claimed.id, Delivery.status == "waiting", Delivery.n_attempts == claimed.attempt
@@ -115,16 +129,27 @@ def record_failure(session: Session, claimed: Claimed, reason: str, *, now: dt.d
     )
     if delivery is None:
         return
-    delivery.last_error = reason[:MAX_REASON]
-    delivery.due_at = now + pause_after(claimed.attempt)
-    if delivery.due_at > delivery.tried_until:
+    reason = reason[:MAX_REASON]
+    delivery.last_error = reason
+    if delivery.event == "test":  # tried once, whenever: it says nothing of how long the others have waited
         delivery.status, delivery.ended_at = "given_up", now
+        return
+    others = (Delivery.webhook_id == claimed.webhook_id, Delivery.status == "waiting", Delivery.event != "test")
+    oldest = session.scalars(select(func.min(Delivery.tried_until)).where(*others)).one()
+    due_at = now + pause_after(now - (oldest - TRIED))
+    is_later = Delivery.due_at < due_at  # one that is being sent elsewhere may be due later: it stays claimed
+    session.execute(update(Delivery).where(*others, is_later | (Delivery.id == claimed.id)).values(due_at=due_at))
+    given_up = {"status": "given_up", "ended_at": now, "last_error": reason}
+    session.execute(update(Delivery).where(*others, Delivery.tried_until < Delivery.due_at).values(given_up))
+    _forget(session, claimed.webhook_id, now=now)
 
 
-def pause_after(attempt: int) -> dt.timedelta:
-    """How long to wait after the failure of an attempt, counted from 1."""
-    doublings = min(attempt - 1, 20)  # more would overflow, and are the longest pause long since
-    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+def pause_after(failing: dt.timedelta) -> dt.timedelta:
+    """How long to wait after a failure, if the oldest delivery that waits has been tried for so long: as long again.
+
+    So each pause is twice the one before, also where a new delivery was tried meanwhile or an old one was given up.
+    """
+    return min(max(failing, dt.timedelta()) + FIRST_PAUSE, LONGEST_PAUSE)
 
 
 def list_deliveries(
@@ -174,3 +199,20 @@ def resume(session: Session, webhook: Webhook, *, now: dt.datetime) -> None:
     waiting = (Delivery.webhook_id == webhook.id, Delivery.status == "waiting")
     session.execute(update(Delivery).where(*waiting).values(due_at=now, tried_until=now + TRIED))
     note(session, Change("delivery", webhook.pool_id))
+
+
+def _give_up_beyond(session: Session, webhook_id: int, *, now: dt.datetime) -> None:
+    """Give up the oldest deliveries of a webhook for which too many wait."""
+    waiting = (Delivery.webhook_id == webhook_id, Delivery.status == "waiting")
+    newest_first = select(Delivery.id).where(*waiting).order_by(Delivery.id.desc())
+    newest_beyond = session.scalar(newest_first.offset(MAX_WAITING).limit(1))
+    if newest_beyond is not None:
+        reason = f"More than {MAX_WAITING:,} waited, and the oldest were given up."
+        too_old = update(Delivery).where(*waiting, Delivery.id <= newest_beyond)
+        session.execute(too_old.values(status="given_up", ended_at=now, last_error=reason))
+
+
+def _forget(session: Session, webhook_id: int, *, now: dt.datetime) -> None:
+    """Delete what ended long ago."""
+    of_webhook = (Delivery.webhook_id == webhook_id, Delivery.status != "waiting")
+    session.execute(delete(Delivery).where(*of_webhook, Delivery.ended_at < now - KEPT))

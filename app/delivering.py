@@ -28,8 +28,8 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 
 class Deliverer:
-    """Sends what is due, one delivery after the other. The webhooks take turns, so that one that does not answer delays
-    the others by no more than one attempt.
+    """Sends what is due, one delivery after the other. The webhooks take turns, those whose last attempt failed after
+    the others: however many do not answer, they delay the others by no more than one attempt.
     """
 
     def __init__(
@@ -40,10 +40,13 @@ class Deliverer:
         seconds: float = posting.MAX_SECONDS,
         clock: Callable[[], dt.datetime] = now_utc,
     ) -> None:
-        """`allow_private` as for `posting.is_allowed`; `seconds` is the longest that one attempt may take."""
+        """`allow_private` as for `posting.is_allowed`; `seconds` is the longest that one attempt may take, without the
+        time in which a name is looked up.
+        """
         self._database, self._allow_private, self._seconds, self._clock = database, allow_private, seconds, clock
         self._turns = itertools.count(1)
         self._last_turn: dict[int, int] = {}  # by webhook
+        self._failing = set[int]()  # webhooks
         self._loop = BackgroundLoop("sender of webhooks", self.run_one, poll_seconds=POLL_SECONDS)
 
     def start(self) -> None:
@@ -51,7 +54,7 @@ class Deliverer:
         self._loop.start()
 
     def stop(self) -> None:
-        """End after the attempt under way, which takes some seconds at most."""
+        """End after the attempt under way, which takes some seconds, or longer where no name server answers."""
         self._loop.stop()
 
     def hear(self, change: Change) -> None:
@@ -63,7 +66,7 @@ class Deliverer:
         """Make one attempt at what is due; return whether there was one to make."""
         with self._database.read() as session:
             due = deliveries.find_due(session, now=self._clock())
-        for webhook_id in sorted(due, key=lambda each: self._last_turn.get(each, 0)):
+        for webhook_id in sorted(due, key=lambda each: (each in self._failing, self._last_turn.get(each, 0))):
             claimed = self._claim(due[webhook_id])
             if claimed is not None:
                 self._last_turn[webhook_id] = next(self._turns)
@@ -87,8 +90,10 @@ class Deliverer:
             reason = "It could not be sent; the server’s log says why."
         now = self._clock()
         if reason is None:
+            self._failing.discard(claimed.webhook_id)
             self._database.write_together(lambda session: deliveries.record_success(session, claimed, now=now))
         else:
+            self._failing.add(claimed.webhook_id)
             self._database.write_together(lambda session: deliveries.record_failure(session, claimed, reason, now=now))
             # Not the URL: some have a password in their path.
             logger.warning(

@@ -1,7 +1,7 @@
 """A pool's guideline: plain text of paragraphs and lists, with pictures. Its pages escape all of it.
 
-A line by itself is a picture: "[image 12: its words]" one of the pool's images, "[picture 3: its words]" one that was
-uploaded for the guideline.
+A line of its own shows a picture, or several: "[image 12: its words]" an image of the pool, "[picture 3: its words]"
+one that was uploaded for the guideline. The words have no "]".
 """
 
 import datetime as dt
@@ -20,7 +20,9 @@ ITEM = "- "
 MAX_PICTURES = 50  # uploaded for one pool, of some ten thousand bytes each
 MAX_NAME = 255
 Kind = Literal["image", "picture"]
-_PICTURE = re.compile(r"\[(image|picture) ([1-9][0-9]{0,17})(?::\s*(.*?))?\s*\]")
+# At each character one way at most goes on, so it takes linear time: whoever leads a pool writes 20,000 characters.
+_PICTURE = re.compile(r"\[(image|picture) ([1-9][0-9]{0,17})(?:\s*|:([^\]]*))\]\s*")
+_PICTURES = re.compile(f"(?:{_PICTURE.pattern})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,14 @@ def parse_guideline(text: str | None) -> list[Block]:
         if not line:
             is_new = True
             continue
-        picture = _PICTURE.fullmatch(line)
+        has_pictures = _PICTURES.fullmatch(line)
         kind: Literal["paragraph", "list", "pictures"] = (
-            "pictures" if picture else "list" if line.startswith(ITEM) else "paragraph"
+            "pictures" if has_pictures else "list" if line.startswith(ITEM) else "paragraph"
         )
         if is_new or kind != blocks[-1].kind:
             blocks.append(Block(kind, [], []))
-        if picture:
-            named: Kind = "image" if picture[1] == "image" else "picture"
-            blocks[-1].pictures.append(Reference(named, int(picture[2]), picture[3] or ""))
+        if has_pictures:
+            blocks[-1].pictures.extend(map(_read_picture, _PICTURE.finditer(line)))
         else:
             blocks[-1].lines.append(line.removeprefix(ITEM).lstrip() if kind == "list" else line)
         is_new = False
@@ -87,8 +88,8 @@ def check_guideline(session: Session, pool: Pool, text: str | None) -> None:
     for picture in wanted:
         if (picture.kind, picture.id) not in found:
             raise GuidelineInvalid(
-                f"The guideline shows {picture.kind} {picture.id}, and {pool.name} has none of this number to show. "
-                "Images are those that are to be labeled; pictures are uploaded on the page of the settings.",
+                f"The guideline shows {picture.kind} {picture.id}, which {pool.name} does not have. "
+                "Give the number of an image that is to be labeled, or of a picture uploaded on the settings page.",
                 kind=picture.kind,
                 id=picture.id,
             )
@@ -140,6 +141,11 @@ def remove_picture(session: Session, pool: Pool, picture_id: int) -> None:
         NotFound: as `get_picture`.
     """
     session.delete(get_picture(session, pool, picture_id))
+
+
+def _read_picture(found: re.Match[str]) -> Reference:
+    kind: Kind = "image" if found[1] == "image" else "picture"
+    return Reference(kind, int(found[2]), (found[3] or "").strip())
 
 
 Found = dict[tuple[Kind, int], Reference]

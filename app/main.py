@@ -77,7 +77,9 @@ def create_app(
         predictors=Predictors(),
         deliverer=deliverer,
         examples=Examples(),
-        merger=BackgroundLoop("merging", partial(merging.follow_open, database), poll_seconds=MERGE_SECONDS),
+        merger=BackgroundLoop(
+            "merging", lambda: merging.follow_open(database, now=dt.datetime.now(dt.UTC)), poll_seconds=MERGE_SECONDS
+        ),
     )
     app = FastAPI(
         title="Inkling",

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import events, settling
+from app.audit import COMMAND, Actor, record_audit
 from app.changes import Change, note
 from app.db import Database
 from app.errors import ClassMerged, MergeInvalid, NotFound
@@ -28,7 +29,14 @@ PAUSE_SECONDS = 0.003  # after a bite: the lock within a process knows no turns
 
 
 def merge_classes(
-    session: Session, pool: Pool, from_class: int, into_class: int, annotator: Annotator, *, now: dt.datetime
+    session: Session,
+    pool: Pool,
+    from_class: int,
+    into_class: int,
+    annotator: Annotator,
+    *,
+    now: dt.datetime,
+    by: Actor = COMMAND,
 ) -> ClassMerge:
     """From now on a class counts for another, and has no button. `follow` brings the labels after it.
 
@@ -41,7 +49,8 @@ def merge_classes(
     from_name, into_name = get_class(pool, from_class), get_class(pool, into_class)
     if from_class == into_class:
         raise MergeInvalid(f"{from_name} cannot be merged into itself. Choose two classes.", from_class=from_class)
-    standing = read_merges(session, pool).standing
+    merges = read_merges(session, pool)
+    standing = merges.standing
     for index, name in ((from_class, from_name), (into_class, into_name)):
         if index in standing:
             into = pool.classes[standing[index].into_class]
@@ -51,14 +60,20 @@ def merge_classes(
                 merge_id=standing[index].id,
             )
     if len(pool.buttons) <= 2:
-        raise MergeInvalid(f"{pool.name} has two classes left. One alone would ask nothing.", from_class=from_class)
+        raise MergeInvalid(
+            f"{pool.name} has two classes left. A question needs two: add a class first.", from_class=from_class
+        )
     pool.class_order = [index for index in pool.buttons if index != from_class]
-    n_wanted = _count_answers(session, pool, Answer.value == from_class)
-    return _insert(session, pool, annotator, from_class, into_class, n_wanted, None, now)
+    # Labels that still follow an earlier merge into this class go on to the other.
+    values = [value for value in range(len(pool.classes)) if merges.resolve(value) == from_class]
+    n_wanted = session.scalar(select(func.count()).where(Answer.pool_id == pool.id, Answer.value.in_(values))) or 0
+    row = _insert(session, pool, annotator, from_class, into_class, n_wanted, None, now)
+    record_audit(session, f"class {from_class} merged into {into_class}", pool.slug, by=by, now=now)
+    return row
 
 
 def take_merge_back(
-    session: Session, pool: Pool, merge_id: int, annotator: Annotator, *, now: dt.datetime
+    session: Session, pool: Pool, merge_id: int, annotator: Annotator, *, now: dt.datetime, by: Actor = COMMAND
 ) -> ClassMerge:
     """The class has its button again, at the end. What people changed since stays as they want it.
 
@@ -72,17 +87,24 @@ def take_merge_back(
     if told.taken_back is not None:
         raise ClassMerged(f"Merge {merge_id} was taken back already.", merge_id=merge_id)
     pool.class_order = [*pool.buttons, merge.from_class]
-    is_merged = select(LabelEvent.id).where(LabelEvent.id == Answer.event_id, LabelEvent.merge_id >= merge.id).exists()
-    n_wanted = _count_answers(session, pool, is_merged)
+    n_wanted = _count_changed(session, pool, merge.id)
+    record_audit(session, f"merge {merge_id} taken back", pool.slug, by=by, now=now)
     return _insert(session, pool, annotator, merge.from_class, merge.into_class, n_wanted, merge.id, now)
 
 
-def follow(database: Database, pool: Pool, *, seconds: float = float("inf"), pause: float = PAUSE_SECONDS) -> bool:
-    """Let the labels follow all merges of a pool for so long at most; return whether all have."""
+def follow(
+    database: Database,
+    pool: Pool,
+    *,
+    now: dt.datetime,
+    seconds: float = float("inf"),
+    pause: float = PAUSE_SECONDS,
+) -> bool:
+    """Let the labels follow all merges of a pool for so long at most; return whether all have. Events say `now`."""
     until, after = time.monotonic() + seconds, 0
     while True:
         with database.write() as session:
-            last = _bite(session, pool, after)
+            last = _bite(session, pool, after, now=now)
         if last is None:
             return True
         if time.monotonic() >= until:
@@ -131,12 +153,12 @@ def find_open(session: Session) -> Sequence[Pool]:
     return session.scalars(select(Pool).where(IS_FILLED, is_open).order_by(Pool.id)).all()
 
 
-def follow_open(database: Database) -> bool:
+def follow_open(database: Database, *, now: dt.datetime) -> bool:
     """Go on with what was cut off or takes long, pool by pool; return whether there was anything. A step of a loop."""
     with database.read() as session:
         pools = find_open(session)
     for pool in pools:
-        follow(database, pool, seconds=STEP_SECONDS)
+        follow(database, pool, now=now, seconds=STEP_SECONDS)
     return bool(pools)
 
 
@@ -166,17 +188,21 @@ def _insert(
     return row
 
 
-def _count_answers(session: Session, pool: Pool, condition: ColumnElement[bool]) -> int:
-    query = select(func.count()).select_from(Answer).where(Answer.pool_id == pool.id, condition)
-    return session.scalar(query) or 0
+def _count_changed(session: Session, pool: Pool, merge_id: int) -> int:
+    """The current answers that a merge has changed, under the changes that later merges have laid on them."""
+    columns = LabelEvent.merge_id.label("merge_id"), LabelEvent.undoes_id.label("below_id")
+    tops = select(*columns).join(Answer, Answer.event_id == LabelEvent.id)
+    chain = tops.where(Answer.pool_id == pool.id, LabelEvent.merge_id >= merge_id).cte("chain", recursive=True)
+    below = select(*columns).join(chain, LabelEvent.id == chain.c.below_id)
+    chain = chain.union_all(below.where(chain.c.merge_id > merge_id, LabelEvent.merge_id >= merge_id))
+    return session.scalar(select(func.count()).where(chain.c.merge_id == merge_id)) or 0
 
 
-def _bite(session: Session, pool: Pool, after: int) -> int | None:
+def _bite(session: Session, pool: Pool, after: int, *, now: dt.datetime) -> int | None:
     """Settle some answers behind the image `after`; return the last image, or None once there are no more."""
     merges = read_merges(session, pool)
     if merges.is_settled:
         return None
-    now = dt.datetime.now(dt.UTC)
     standing = _read_unsettled(session, pool, merges, after)
     settled = settling.settle(session, pool, standing, now=now)
     by_id = {row.id: row for row in merges.rows}

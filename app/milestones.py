@@ -1,7 +1,7 @@
 """What leads wait for: rounds, goals, the end of a pool. Each is noticed once, in the transaction that makes it true.
 
-Webhooks are told in the same transaction. An answer only pays for it where one of these may have been reached: how many
-labels there are at most is known with the newest round, and counting them takes longer than the answer itself.
+Webhooks are told in the same transaction. Counting labels takes longer than an answer itself, so answers have them
+counted only where one of these may have been reached: the newest round says how many labels there are at most.
 """
 
 import datetime as dt
@@ -34,26 +34,30 @@ def may_be_reached(pool: Pool, newest: NewestRound, n_labeled: int = 0) -> bool:
 def notice_round(session: Session, round_: Round, *, now: dt.datetime) -> None:
     """A round after round 0 is stored and counted: its test images, too."""
     pool = session.get_one(Pool, round_.pool_id)
-    _tell(session, pool, "round_stored", round_, now=now)
+    by_source = count_labels(session, pool)
+    _tell(session, pool, "round_stored", round_, by_source, now=now)
     newest = rounds.get_newest(session, pool)
     if pool.goal_accuracy is not None or may_be_reached(pool, newest):
-        notice(session, pool, now=now)
+        _notice(session, pool, by_source, now=now)
 
 
 def notice(session: Session, pool: Pool, *, now: dt.datetime) -> None:
     """Look whether a goal or the end is reached, each once: whoever sets its time first tells of it."""
     pool = session.get_one(Pool, pool.id)
-    by_source = count_labels(session, pool)
+    _notice(session, pool, count_labels(session, pool), now=now)
+
+
+def _notice(session: Session, pool: Pool, by_source: dict[str, int], *, now: dt.datetime) -> None:
     n_answered, n_labeled = by_source["human"] + by_source["oracle"], sum(by_source.values())
     if _claim(session, pool, "labels_reached_at", Pool.goal_labels <= n_answered, now):
-        _tell(session, pool, "goal_reached", rounds.get_newest_round(session, pool), goal="labels", now=now)
+        _tell(session, pool, "goal_reached", rounds.get_newest_round(session, pool), by_source, goal="labels", now=now)
     measured = rounds.find_measured(session, pool) if pool.goal_accuracy is not None else None
     low = measure(measured).interval[0] if measured else 0.0
     if measured and _claim(session, pool, "accuracy_reached_at", Pool.goal_accuracy <= low, now):
-        _tell(session, pool, "goal_reached", measured, goal="accuracy", now=now)
+        _tell(session, pool, "goal_reached", measured, by_source, goal="accuracy", now=now)
     is_finished = (Pool.n_images > 0) & (Pool.n_images == n_labeled)
     if _claim(session, pool, "finished_at", is_finished, now):
-        _tell(session, pool, "pool_finished", rounds.get_newest_round(session, pool), now=now)
+        _tell(session, pool, "pool_finished", rounds.get_newest_round(session, pool), by_source, now=now)
 
 
 def count_labels(session: Session, pool: Pool) -> dict[str, int]:
@@ -79,12 +83,18 @@ def _claim(session: Session, pool: Pool, column: str, is_reached: ColumnElement[
 
 
 def _tell(
-    session: Session, pool: Pool, event: HookEvent, round_: Round, *, goal: str | None = None, now: dt.datetime
+    session: Session,
+    pool: Pool,
+    event: HookEvent,
+    round_: Round,
+    by_source: dict[str, int],
+    *,
+    goal: str | None = None,
+    now: dt.datetime,
 ) -> None:
     webhooks = deliveries.find_webhooks(session, pool.id, event)
     if not webhooks:
         return
-    by_source = count_labels(session, pool)
     n_labeled = sum(by_source.values())
     reached = [
         each

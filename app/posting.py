@@ -22,7 +22,21 @@ MAX_HEAD_BYTES = 16_384  # of the answer
 MAX_READ_BYTES = 65_536  # what is longer is not read to its end
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address in its last 32 bits
+# Gateways read an IPv4 address from the last 32 bits; in the second network they may be set to read it from others.
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+# Where clouds keep the keys of their machines, apart from link-local addresses.
+_KEYS = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure
+        "192.0.0.192/32",  # Oracle
+        "fd00:c1::/32",  # Oracle
+        "fd00:ec2::/32",  # Amazon
+        "fd00:42::42/128",  # Scaleway
+        "fd20:ce::/32",  # Google
+    )
+)
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -69,8 +83,9 @@ def parse(url: str) -> Target:
 def is_allowed(address: str, *, allow_private: bool) -> bool:
     """Whether anything may be sent to this IP address.
 
-    Addresses of this machine and of private networks may be allowed. Those that only reach neighbours on the same wire,
-    where clouds keep the keys of their machines, never are, nor are groups of machines.
+    Addresses of this machine and of private networks may be allowed. Those that only reach neighbours on the same wire
+    never are, nor are groups of machines, nor the addresses at which clouds are known to keep the keys of their
+    machines. An IPv6 address that leads to an IPv4 address is allowed only if that is, too.
     """
     ip = ipaddress.ip_address(address)
     return all(_is_allowed(each, allow_private=allow_private) for each in (ip, *_find_inner(ip)))
@@ -114,7 +129,7 @@ def _is_host(host: str) -> bool:
 
 
 def _is_allowed(ip: IPAddress, *, allow_private: bool) -> bool:
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or any(ip in network for network in _KEYS):
         return False
     return allow_private or (ip.is_global and not ip.is_reserved and not getattr(ip, "is_site_local", False))
 
@@ -124,7 +139,7 @@ def _find_inner(ip: IPAddress) -> list[IPAddress]:
     if isinstance(ip, ipaddress.IPv4Address):
         return []
     inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-    if ip in _NAT64:
+    if any(ip in network for network in _NAT64):
         inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF))
     return [each for each in inner if each is not None]
 

@@ -27,10 +27,12 @@ class Settled:
 
 def settle(session: Session, pool: Pool, standing: Sequence[LabelEventView], *, now: dt.datetime) -> Settled:
     """Bring these current answers of the pool in line with its merges."""
-    merges = read_merges(session, pool)
     n_changed: dict[int, int] = {}
-    if not merges.rows or not standing:
+    if not standing:
         return Settled(n_changed)
+    merges = read_merges(session, pool)
+    if all(event.merge_id is None and event.value not in merges.standing for event in standing):
+        return Settled(n_changed)  # nearly every answer after the first merge: it pays for one query
     people = _read_people(session, merges)
     chains = events.read_chains(session, standing)
     current, undone = dict[int, LabelEventView](), list[LabelEventView]()

@@ -101,9 +101,11 @@ class Trainer:
             self._count_at[pool.id] = time.monotonic() + self._retry_seconds
             return False
 
+        counted_at = dt.datetime.now(dt.UTC)
+
         def record(session: Session) -> None:
             counted = rounds.record_test(session, uncounted.id, correct)
-            milestones.notice_round(session, counted, now=dt.datetime.now(dt.UTC))
+            milestones.notice_round(session, counted, now=counted_at)
 
         self._write(record)
         return True

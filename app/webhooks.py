@@ -1,4 +1,4 @@
-"""Webhooks of a pool: registered, changed, tested and deleted by leads."""
+"""Webhooks of a pool: registered, changed and deleted by leads."""
 
 import datetime as dt
 import secrets
@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app import deliveries, posting
+from app.audit import COMMAND, Actor, record_audit
 from app.errors import NotFound, TooManyWebhooks, WebhookInvalid
 from app.models import MAX_URL_LENGTH, Delivery, HookEvent, Pool, Webhook
 
@@ -16,7 +17,9 @@ MAX_WEBHOOKS = 20  # of one pool
 EVENTS: tuple[HookEvent, ...] = tuple(event for event in get_args(HookEvent) if event != "test")
 
 
-def register(session: Session, pool: Pool, url: str, events: Sequence[HookEvent], *, now: dt.datetime) -> Webhook:
+def register(
+    session: Session, pool: Pool, url: str, events: Sequence[HookEvent], *, now: dt.datetime, by: Actor = COMMAND
+) -> Webhook:
     """A new webhook with a secret of its own, which is told of these events from now on.
 
     Raises:
@@ -34,6 +37,7 @@ def register(session: Session, pool: Pool, url: str, events: Sequence[HookEvent]
     )
     session.add(webhook)
     session.flush()
+    record_audit(session, f"webhook {webhook.id} registered", pool.slug, by=by, now=now)
     return webhook
 
 
@@ -107,13 +111,9 @@ def change(
     return webhook
 
 
-def delete_webhook(session: Session, webhook: Webhook) -> None:
+def delete_webhook(session: Session, webhook: Webhook, *, now: dt.datetime, by: Actor = COMMAND) -> None:
     """Delete it with its deliveries: what waits is not sent."""
+    slug = session.get_one(Pool, webhook.pool_id).slug
+    record_audit(session, f"webhook {webhook.id} deleted", slug, by=by, now=now)
     session.execute(delete(Delivery).where(Delivery.webhook_id == webhook.id))
     session.delete(webhook)
-
-
-def send_test(session: Session, webhook: Webhook, *, now: dt.datetime) -> Delivery:
-    """Send a delivery that tells of nothing, also while the webhook is paused."""
-    (delivery,) = deliveries.add(session, [webhook], "test", {}, now=now)
-    return delivery

@@ -1,8 +1,7 @@
 """The Wilson interval, against SciPy's; those of differences, against published examples."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.stats import binomtest
 
 from app.accuracy import Accuracy, independent_difference, paired_difference

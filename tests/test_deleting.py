@@ -7,15 +7,17 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from app import deleting
+from app.audit import Actor
 from app.db import Database
 from app.deleting import NotConfirmed, PoolInUse, count_rows, delete_pool, delete_some
-from app.errors import NotFound
+from app.errors import NotAllowed, NotFound
 from app.events import LabelEventView
 from app.models import Annotator, Base, Blob, Image, LabelEvent, Pool
 from app.pools import get_pool
 
 from .factories.acts import ask, ask_and_answer, undo
 from .factories.hooked import add_webhook, send_test
+from .factories.logins import add_account
 from .factories.making import NOW, add_pool, add_round
 from .factories.stored import check_whole, image_ids
 from .factories.trained import add_model
@@ -69,6 +71,15 @@ def test_nothing_of_the_pool_is_left_and_all_of_the_others_is(database: Database
     twice += ["webhook", "delivery"]
     assert {name: after[name] for name in twice} == {name: before[name] // 2 for name in twice}
     check_whole(database)
+
+
+def test_who_is_no_admin_any_more_deletes_nothing(database: Database, both: tuple[Pool, Pool]) -> None:
+    account = add_account(database, "eve")
+    with pytest.raises(NotAllowed):
+        delete_pool(database, "goes", by=Actor(account.id, "eve"), now=NOW)
+
+    with database.read() as session:
+        assert get_pool(session, "goes").id == both[0].id
 
 
 def test_the_events_of_others_stay_append_only(database: Database, both: tuple[Pool, Pool]) -> None:

@@ -114,8 +114,99 @@ def test_the_pauses_double_up_to_an_hour_for_three_days(database: Database, pool
     assert TRIED - dt.timedelta(hours=1) < now - NOW <= TRIED
     assert (delivery.status, delivery.ended_at) == ("given_up", now)
     assert delivery.last_error == f"Attempt {delivery.n_attempts} failed."
-    assert pause_after(10_000) == dt.timedelta(hours=1)
+    assert pause_after(dt.timedelta(days=400)) == dt.timedelta(hours=1)
+    assert pause_after(dt.timedelta(days=-1)) == dt.timedelta(seconds=10)  # the clock was set back
     assert webhook.id == delivery.webhook_id
+
+
+def test_a_failure_holds_back_all_that_waits_for_the_webhook_and_a_success_lets_it_go(
+    database: Database, pool: Pool, webhook: Webhook
+) -> None:
+    other = add_webhook(database, pool)
+    for _ in range(3):
+        count_test(database, pool, 21)
+    first = claim(database, 1)
+    assert first is not None
+    fail(database, first, after(5))
+    assert due(database, after(19)) == [2]  # of the other webhook
+    again_at = after(20)  # as long again as it has been tried, and ten seconds
+    assert {each.due_at for each in deliveries_of(database) if each.webhook_id == webhook.id} == {again_at}
+    count_test(database, pool, 22, now=after(3000))
+    newest = claim(database, 7, after(3000))  # what is new is tried once, at once
+    assert newest is not None
+    assert newest.webhook_id == webhook.id
+    fail(database, newest, after(3000))
+    assert {each.due_at for each in deliveries_of(database) if each.webhook_id == webhook.id} == {after(6010)}
+    again(database, webhook, 3, after(3100))
+    taken = claim(database, 3, after(3100))
+    assert taken is not None
+    succeed(database, taken, after(3101))
+
+    assert due(database, after(3101)) == [1, 2]
+    assert other.id
+
+
+def test_what_is_sent_elsewhere_just_now_stays_claimed(database: Database, pool: Pool, webhook: Webhook) -> None:
+    for _ in range(2):
+        count_test(database, pool, 21)
+    first, second = claim(database, 1), claim(database, 2)
+    assert first is not None
+    assert second is not None
+    fail(database, first, NOW)
+    assert due(database, after(10)) == [1]
+    third = claim(database, 1, after(10))
+    assert third is not None
+    succeed(database, third, after(10))
+
+    assert due(database, after(11)) == []
+    assert webhook.id
+
+
+def test_what_has_waited_for_too_long_is_given_up_with_a_failure_of_another(
+    database: Database, pool: Pool, webhook: Webhook
+) -> None:
+    for seconds in (0, 60, 4000):
+        count_test(database, pool, 21, now=after(seconds))
+    claimed = claim(database, 1, NOW + TRIED)
+    assert claimed is not None
+    fail(database, claimed, NOW + TRIED, "No answer came.")
+
+    found = deliveries_of(database)
+    assert [each.status for each in found] == ["given_up", "given_up", "waiting"]
+    assert found[1].last_error == "No answer came."
+    assert found[2].due_at == NOW + TRIED + dt.timedelta(hours=1)
+    assert webhook.id
+
+
+def test_of_what_waits_for_a_paused_webhook_the_newest_are_kept(
+    database: Database, pool: Pool, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "MAX_WAITING", 2)
+    pause(database, webhook)
+    for seconds in range(4):
+        count_test(database, pool, 21, now=after(seconds))
+    found = deliveries_of(database)
+    assert [each.status for each in found] == ["given_up", "given_up", "waiting", "waiting"]
+    assert "waited" in str(found[0].last_error)
+    count_test(database, pool, 21, now=NOW + KEPT + dt.timedelta(seconds=10))
+
+    assert [each.id for each in deliveries_of(database)] == [3, 4, 5]  # what ended long ago is forgotten
+
+
+def test_what_ended_long_ago_is_forgotten_with_a_later_failure(
+    database: Database, pool: Pool, webhook: Webhook
+) -> None:
+    for _ in range(2):
+        count_test(database, pool, 21)
+    first = claim(database, 1)
+    assert first is not None
+    succeed(database, first)
+    second = claim(database, 2, NOW + KEPT)
+    assert second is not None
+    fail(database, second, NOW + KEPT + dt.timedelta(seconds=1))
+
+    assert [(each.id, each.status) for each in deliveries_of(database)] == [(2, "given_up")]
+    assert webhook.id
 
 
 def test_a_test_is_tried_once(database: Database, webhook: Webhook) -> None:
@@ -200,7 +291,7 @@ def test_the_last_deliveries_of_all_webhooks_are_read_at_once(database: Database
 def test_a_webhook_goes_with_its_deliveries(database: Database, webhook: Webhook) -> None:
     send_test(database, webhook)
     with database.write() as session:
-        webhooks.delete_webhook(session, session.get_one(Webhook, webhook.id))
+        webhooks.delete_webhook(session, session.get_one(Webhook, webhook.id), now=NOW)
     with database.read() as session:
         assert session.get(Webhook, webhook.id) is None
 

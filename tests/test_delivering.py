@@ -99,14 +99,13 @@ def test_a_receiver_that_fails_and_hangs_and_comes_back_gets_all(
         count_test(database, pool, correct)
     receiver.answers = [500, HANG, 302, 404, HANG, 500]
     deliverer = make_deliverer(database, clock, seconds=0.2)
-    for _ in range(30):
+    for _ in range(64):
         while deliverer.run_one():
             pass
         clock.move(10)
 
-    assert sorted(set(receiver.ids())) == [1, 2, 3]
-    assert len(receiver.received) == 9
-    assert states(database) == [("delivered", 3)] * 3
+    assert receiver.ids() == [1] * 7 + [2, 3]  # the others wait with the first, and follow it
+    assert states(database) == [("delivered", 7), ("delivered", 1), ("delivered", 1)]
     bodies = {each.body for each in receiver.received}
     assert len(bodies) == 3  # what is sent again says the same
 
@@ -161,7 +160,27 @@ def test_one_that_does_not_answer_delays_the_others_by_one_attempt(
         for _ in range(6):
             deliverer.run_one()
 
-    assert (len(deaf.received), len(receiver.received)) == (3, 3)
+    assert (len(deaf.received), len(receiver.received)) == (1, 3)  # the backlog of the deaf one waits together
+
+
+def test_many_that_do_not_answer_delay_the_others_by_one_attempt(
+    database: Database, pool: Pool, receiver: Receiver, clock: Clock
+) -> None:
+    with receiving() as deaf:
+        deaf.answers = [500] * 100
+        for _ in range(10):
+            add_webhook(database, pool, deaf.url)
+        count_test(database, pool, 20)
+        deliverer = make_deliverer(database, clock)
+        while deliverer.run_one():
+            pass
+        live = add_webhook(database, pool, receiver.url)
+        clock.move(10)
+        assert deliverer.run_one()  # one of the ten
+        send_test(database, live, now=clock.now)
+        assert deliverer.run_one()
+
+    assert (len(deaf.received), len(receiver.received)) == (11, 1)
 
 
 def test_no_transaction_is_open_while_a_receiver_takes_its_time(

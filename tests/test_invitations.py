@@ -188,7 +188,7 @@ def test_a_link_for_a_name_that_got_an_account_otherwise_is_over(database: Datab
 # New passwords
 
 
-def test_a_link_sets_a_new_password_and_ends_the_sessions(database: Database) -> None:
+def test_a_link_sets_a_new_password_and_ends_sessions_and_tokens(database: Database) -> None:
     ada = add_account(database, "ada")
     session, script = create_token(database, ada, "session"), create_token(database, ada)
     plain = offer_password(database)
@@ -199,7 +199,7 @@ def test_a_link_sets_a_new_password_and_ends_the_sessions(database: Database) ->
     assert (account.name, account.role) == ("ada", "annotator")
     assert (may_log_in(database, PASSWORD), may_log_in(database, CHOSEN)) == (False, True)
     assert owner_of(database, session, "session") is None
-    assert owner_of(database, script) == "ada"
+    assert owner_of(database, script) is None
 
 
 @pytest.mark.usefixtures("boss")

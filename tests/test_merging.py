@@ -5,8 +5,7 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from sqlalchemy import select
 
 from app import deleting, merging, revoking
@@ -34,6 +33,7 @@ from .factories import (
     take_merge_back,
     undo,
 )
+from .factories.watching import count_queries
 
 
 def read_pool(database: Database) -> Pool:
@@ -228,18 +228,60 @@ def test_a_merge_that_is_cut_off_is_finished_by_whoever_looks_next(
     ids = image_ids(database, pool)[:9]
     answer(database, pool, ada, ids, value=4)
     row = claim_merge(database, pool, boss, 4, 9)
-    assert not merging.follow(database, pool, seconds=0, pause=0)
+    assert not merging.follow(database, pool, seconds=0, pause=0, now=NOW)
     assert values(database, ids).count(9) == 2
     undoing = claim_taking_back(database, pool, boss, row.id)  # before it was finished
     answer(database, pool, ada, image_ids(database, pool)[9:10], value=4)
-    assert merging.follow_open(database)
-    assert not merging.follow_open(database)
+    assert merging.follow_open(database, now=NOW)
+    assert not merging.follow_open(database, now=NOW)
     assert values(database, ids) == [4] * 9
     with database.read() as session:
         counts = [session.get_one(ClassMerge, each).n_changed for each in (row.id, undoing.id)]
     assert counts == [2, 2]
     check_settled(database, pool)
     check_whole(database)
+
+
+def test_an_answer_pays_for_one_query_once_classes_were_merged(
+    database: Database, pool: Pool, ada: Annotator, boss: Annotator
+) -> None:
+    def count(image_id: int) -> int:
+        with count_queries(database) as statements:
+            answer(database, pool, ada, [image_id], value=7)
+        return len(statements)
+
+    ids = image_ids(database, pool)
+    answer(database, pool, ada, ids[:1], value=4)
+    without = count(ids[1])
+    row = merge(database, pool, boss, 4, 9)
+    assert count(ids[2]) == without + 1
+    take_merge_back(database, pool, boss, row.id)
+    assert count(ids[3]) == without + 1
+
+
+def test_what_is_to_be_changed_is_counted_under_later_merges_and_without_them(
+    database: Database, pool: Pool, ada: Annotator, boss: Annotator
+) -> None:
+    ids = image_ids(database, pool)
+    for value, some in ((1, ids[:5]), (2, ids[5:8]), (4, ids[8:20])):
+        answer(database, pool, ada, some, value=value)
+    rows = [merge(database, pool, boss, *classes) for classes in ((1, 2), (4, 9), (2, 3))]
+    undoing = take_merge_back(database, pool, boss, rows[0].id)
+    with database.read() as session:
+        found = [session.get_one(ClassMerge, row.id) for row in (*rows, undoing)]
+    assert [(row.n_wanted, row.n_changed) for row in found] == [(5, 5), (12, 12), (8, 8), (5, 5)]
+    check_settled(database, pool)
+    check_whole(database)
+
+
+def test_labels_that_still_follow_one_merge_are_counted_for_the_next(
+    database: Database, pool: Pool, ada: Annotator, boss: Annotator
+) -> None:
+    answer(database, pool, ada, image_ids(database, pool)[:3], value=1)
+    rows = [claim_merge(database, pool, boss, 1, 2), merge(database, pool, boss, 2, 3)]
+    with database.read() as session:
+        found = [session.get_one(ClassMerge, row.id) for row in rows]
+    assert [(row.n_wanted, row.n_changed) for row in found] == [(3, 3), (3, 3)]
 
 
 def test_a_pool_is_deleted_with_its_merges(database: Database, pool: Pool, ada: Annotator, boss: Annotator) -> None:
@@ -290,7 +332,7 @@ def test_answers_are_what_people_gave_read_through_the_merges_whatever_is_done_i
                     case "take back":
                         claim_taking_back(database, pool, boss, first)
                     case _:
-                        merging.follow(database, pool, seconds=0, pause=0)
-        merging.follow(database, pool, pause=0)
+                        merging.follow(database, pool, seconds=0, pause=0, now=NOW)
+        merging.follow(database, pool, pause=0, now=NOW)
         check_settled(database, pool)
         check_whole(database)

@@ -91,14 +91,14 @@ def test_no_round_learns_from_half_a_merge_and_what_was_read_before_is_stored_an
     def merge_meanwhile(*given: object) -> None:
         if newest_round(database, pool).number == 0:
             claim_merge(database, pool, boss, 0, 9)
-            merging.follow(database, pool, seconds=0, pause=0)
+            merging.follow(database, pool, seconds=0, pause=0, now=NOW)
         train(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(trainer, "_train", merge_meanwhile)
     assert trainer.run_one()
     assert newest_round(database, pool).last_merge_id == 0  # it had read its labels before
     assert not is_due(database, pool)
-    merging.follow(database, pool, pause=0)
+    merging.follow(database, pool, pause=0, now=NOW)
     assert is_due(database, pool)
     assert trainer.run_one()
     assert newest_round(database, pool).last_merge_id == 1
@@ -163,7 +163,7 @@ def test_a_merge_taken_back_while_a_round_is_due_is_waited_for(
     row = merge(database, pool, boss, 0, 9)
     claim_taking_back(database, pool, boss, row.id)
     assert not is_due(database, pool)
-    merging.follow(database, pool, pause=0)
+    merging.follow(database, pool, pause=0, now=NOW)
     assert is_due(database, pool)
 
 

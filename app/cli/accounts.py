@@ -99,7 +99,7 @@ def set_password(
     url: Url = "",
     days: Days = DAYS,
 ) -> None:
-    """Set a new password; open sessions are revoked, and a wait after failed logins ends."""
+    """Set a new password; open sessions and tokens are revoked, and a wait after failed logins ends."""
     with failures_in_words():
         if link:
             with open_database().write() as session:
@@ -109,7 +109,7 @@ def set_password(
         database, password = open_database(), hash_password(_read_password(password_stdin))
         with database.write() as session:
             accounts.set_password(session, name, password, now=_now())
-    screen.print(f"Set a new password for “{name}”; open sessions are revoked.", highlight=False)
+    screen.print(f"Set a new password for “{name}”; open sessions and tokens are revoked.", highlight=False)
 
 
 @token_app.command("create")

@@ -6,120 +6,48 @@ of the case and the remedy; `context` holds the same for programs. `web/problems
 
 from app.errors.accounts import (
     AccountDisabled as AccountDisabled,
-)
-from app.errors.accounts import (
     LastAdmin as LastAdmin,
-)
-from app.errors.accounts import (
     NameInvalid as NameInvalid,
-)
-from app.errors.accounts import (
     NameTaken as NameTaken,
-)
-from app.errors.accounts import (
     NoAccounts as NoAccounts,
-)
-from app.errors.accounts import (
     NoAccountsYet as NoAccountsYet,
-)
-from app.errors.accounts import (
     NotAllowed as NotAllowed,
-)
-from app.errors.accounts import (
     NotLoggedIn as NotLoggedIn,
-)
-from app.errors.accounts import (
     PasswordsDiffer as PasswordsDiffer,
-)
-from app.errors.accounts import (
     PasswordTooShort as PasswordTooShort,
-)
-from app.errors.accounts import (
     TooManyAttempts as TooManyAttempts,
-)
-from app.errors.accounts import (
     TooManyLogins as TooManyLogins,
-)
-from app.errors.accounts import (
     WrongLogin as WrongLogin,
 )
 from app.errors.base import AppError as AppError
 from app.errors.classes import (
     ClassMerged as ClassMerged,
-)
-from app.errors.classes import (
     GuidelineInvalid as GuidelineInvalid,
-)
-from app.errors.classes import (
     MergeInvalid as MergeInvalid,
-)
-from app.errors.classes import (
     PicturesFull as PicturesFull,
-)
-from app.errors.classes import (
     SettingInvalid as SettingInvalid,
 )
 from app.errors.pictures import (
     ArchiveRefused as ArchiveRefused,
-)
-from app.errors.pictures import (
     ArchiveTooBig as ArchiveTooBig,
-)
-from app.errors.pictures import (
     DecodingTooHungry as DecodingTooHungry,
-)
-from app.errors.pictures import (
     DecodingTooSlow as DecodingTooSlow,
-)
-from app.errors.pictures import (
     EntryDamaged as EntryDamaged,
-)
-from app.errors.pictures import (
     EntryEncrypted as EntryEncrypted,
-)
-from app.errors.pictures import (
     FileChanged as FileChanged,
-)
-from app.errors.pictures import (
     FileMissing as FileMissing,
-)
-from app.errors.pictures import (
     FileUnreadable as FileUnreadable,
-)
-from app.errors.pictures import (
     LabelMissing as LabelMissing,
-)
-from app.errors.pictures import (
     LinkRefused as LinkRefused,
-)
-from app.errors.pictures import (
     NameRefused as NameRefused,
-)
-from app.errors.pictures import (
     NotAFile as NotAFile,
-)
-from app.errors.pictures import (
     NotAPicture as NotAPicture,
-)
-from app.errors.pictures import (
     PictureDamaged as PictureDamaged,
-)
-from app.errors.pictures import (
     PictureEmpty as PictureEmpty,
-)
-from app.errors.pictures import (
     PictureRefused as PictureRefused,
-)
-from app.errors.pictures import (
     PictureTooBig as PictureTooBig,
-)
-from app.errors.pictures import (
     PictureTooLarge as PictureTooLarge,
-)
-from app.errors.pictures import (
     PictureUnsupported as PictureUnsupported,
-)
-from app.errors.pictures import (
     RowDamaged as RowDamaged,
 )
 

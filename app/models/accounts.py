@@ -89,14 +89,14 @@ class ServerSecret(Base):
 
 
 class AuditEntry(Base):
-    """A login, a failed login, or an act on an account. Append-only, like label events."""
+    """A login, a failed login, or an act on an account or a whole pool. Append-only, like label events."""
 
     __tablename__ = "audit_entry"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[dt.datetime]
     action: Mapped[str] = mapped_column(String(40))
-    name: Mapped[str] = mapped_column(String(64))  # as given; it need not be an account's
-    actor: Mapped[str | None] = mapped_column(String(64))  # who did it to the account; null: a login, or a command
+    name: Mapped[str] = mapped_column(String(64))  # as given; it need not be an account's. A pool's: its slug
+    actor: Mapped[str | None] = mapped_column(String(64))  # who did it; null: a login, or a command
     address: Mapped[str | None] = mapped_column(String(64))
     request_id: Mapped[str | None] = mapped_column(String(40))

@@ -13,7 +13,7 @@ MAX_URL_LENGTH = 2000
 
 
 class Webhook(Base):
-    """An address that is told of some events of a pool. While it is paused, nothing is sent and all is kept.
+    """An address that is told of some events of a pool. While it is paused, nothing is sent; what happens waits.
 
     `secret` signs what is sent, so it is stored as it is. It is shown once.
     """

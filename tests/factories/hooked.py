@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app import milestones, own_pools, rounds, webhooks
+from app import deliveries, milestones, own_pools, rounds, webhooks
 from app.db import Database
 from app.delivering import Deliverer
 from app.models import Delivery, HookEvent, Pool, Round, Webhook
@@ -51,7 +51,8 @@ def pause(database: Database, webhook: Webhook, *, is_paused: bool = True, now: 
 def send_test(database: Database, webhook: Webhook, *, now: dt.datetime = NOW) -> Delivery:
     """A delivery that tells of nothing."""
     with database.write() as session:
-        return webhooks.send_test(session, session.get_one(Webhook, webhook.id), now=now)
+        (delivery,) = deliveries.add(session, [session.get_one(Webhook, webhook.id)], "test", {}, now=now)
+        return delivery
 
 
 def set_goals(database: Database, pool: Pool, *, now: dt.datetime = NOW, **goals: float | None) -> Pool:

@@ -19,7 +19,7 @@ def claim_merge(database: Database, pool: Pool, annotator: Annotator, from_class
 def merge(database: Database, pool: Pool, annotator: Annotator, from_class: int, into_class: int) -> ClassMerge:
     """Merge, and let all labels follow."""
     row = claim_merge(database, pool, annotator, from_class, into_class)
-    assert merging.follow(database, pool, pause=0)
+    assert merging.follow(database, pool, pause=0, now=NOW)
     return row
 
 
@@ -32,7 +32,7 @@ def claim_taking_back(database: Database, pool: Pool, annotator: Annotator, merg
 def take_merge_back(database: Database, pool: Pool, annotator: Annotator, merge_id: int) -> ClassMerge:
     """Take a merge back, and let all labels follow."""
     row = claim_taking_back(database, pool, annotator, merge_id)
-    assert merging.follow(database, pool, pause=0)
+    assert merging.follow(database, pool, pause=0, now=NOW)
     return row
 
 

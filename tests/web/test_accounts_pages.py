@@ -18,7 +18,7 @@ from app.web.edge.throttle import PER_ACCOUNT_AND_SOURCE
 from tests.factories.invited import CHOSEN
 from tests.factories.logins import PASSWORD, add_account, may_log_in, set_disabled
 from tests.factories.watching import count_queries
-from tests.web.clients import URL, browser, log_in, status_of, with_token
+from tests.web.clients import URL, as_person, browser, log_in, status_of, with_token
 from tests.web.invited import invite, join, secret_on
 
 ACCOUNTS = "/accounts"
@@ -270,12 +270,13 @@ def change(client: TestClient, current: str = PASSWORD, new: str = CHOSEN, again
 def test_everybody_changes_their_own_password(app: FastAPI, ada: TestClient, services: Services) -> None:
     elsewhere = browser(app)
     log_in(elsewhere)
-    before = ada.cookies[COOKIE]
+    before, script = ada.cookies[COOKIE], as_person(app, services, "ada")
 
     done = change(ada)
 
     assert (done.status_code, done.headers["location"]) == (303, "/account?done=password")
-    assert "Your password was changed." in ada.get("/account?done=password").text
+    assert "Your tokens for scripts go on." in ada.get("/account?done=password").text
+    assert script.get("/api/v1/pools").status_code == 200
     assert (status_of(ada), status_of(elsewhere)) == (200, 401)
     assert status_of(TestClient(app, base_url=URL, cookies={COOKIE: before})) == 401
     assert (may_log_in(services.database, CHOSEN), may_log_in(services.database, PASSWORD)) == (True, False)

@@ -63,7 +63,7 @@ def test_texts_and_goals_are_stored_and_shown_again(bees: TestClient) -> None:
     ("field", "typed", "words"),
     [
         ("name", " ", "cannot name a pool"),
-        ("description", "x" * 1001, "1,001 characters; 1,000 fit"),
+        ("description", "x" * 1001, "1,001 characters; 1,000 fit. Shorten it."),
         ("guideline", "x" * 20_001, "20,001 characters; 20,000 fit"),
         ("guideline", "[image 999]", "shows image 999"),
         ("guideline", "[picture 1: a wing]", "shows picture 1"),
@@ -72,6 +72,7 @@ def test_texts_and_goals_are_stored_and_shown_again(bees: TestClient) -> None:
         ("goal_accuracy", "101", "Give a number above 0, up to 100"),
         ("goal_accuracy", "nan", "Give a number above 0, up to 100"),
         ("chance_every", "²", "Give a whole number from 1"),
+        ("chance_every", "5000", "The number of questions of which one is asked by chance is"),
     ],
 )
 def test_a_form_that_is_refused_comes_again_with_what_was_typed(
@@ -84,6 +85,11 @@ def test_a_form_that_is_refused_comes_again_with_what_was_typed(
     assert "typed already" in page or field == "description"
     assert typed in page
     assert settings_of(bees) == before
+
+
+def test_a_state_that_there_is_not_is_refused(bees: TestClient) -> None:
+    status, page = post(bees, "/state", state="stop")
+    assert (status, "'stop' is no state of a pool" in page) == (422, True)
 
 
 def test_the_pool_is_paused_archived_and_brought_back(bees: TestClient) -> None:
@@ -216,7 +222,7 @@ def test_a_guideline_has_so_many_pictures_and_no_more(bees: TestClient, monkeypa
 def test_no_guideline_shows_a_test_image(bees: TestClient) -> None:
     body = send(bees, {"test.png": draw(99)}, is_test=True, **{"class": "wasp"}).json()
     status, page = post(bees, **ABOUT | {"guideline": f"[image {body['items'][0]['image_id']}]"})
-    assert (status, "none of this number" in page) == (422, True)
+    assert (status, "which Bees does not have" in page) == (422, True)
 
 
 def test_a_pool_of_a_data_set_has_the_settings_that_make_sense(client: TestClient) -> None:
@@ -246,3 +252,27 @@ def test_the_page_is_for_admins(app: FastAPI, services: Services) -> None:
     assert ada.post(f"{BEES}/merges", json={"from_class": 1, "into_class": 0}).status_code == 403
     assert ada.get("/pools/bees/label").text.count(f'href="{PAGE}"') == 0
     assert boss.post(f"{BEES}/merges", json={"from_class": 1, "into_class": 0}).json()["by"] == "boss"
+
+
+def test_merges_and_the_end_of_a_pool_are_in_the_audit_with_who_did_it(app: FastAPI, services: Services) -> None:
+    TestClient(app, base_url="http://localhost").post("/api/v1/pools", json=SPEC)
+    add_account(services.database, "boss", role="admin")
+    boss = as_person(app, services, "boss")
+    merge = boss.post(f"{BEES}/merges", json={"from_class": 2, "into_class": 0}).json()
+    assert boss.delete(f"{BEES}/merges/{merge['merge_id']}").status_code == 200
+    assert post(boss, "/merges", from_class="2", into_class="1")[0] == 303
+    assert post(boss, f"/merges/{merge['merge_id'] + 2}")[0] == 303
+    assert boss.delete(BEES, params={"confirm": "wasps"}).status_code == 422
+    assert boss.delete(BEES, params={"confirm": "bees"}).status_code == 204
+    assert boss.post("/api/v1/pools", json=SPEC).status_code == 201
+    assert post(boss, "/deletion", confirm="bees") == (303, "/")
+    entries = reversed(boss.get("/api/v1/audit").json()["items"])
+    acts = [(each["action"], each["name"], each["actor"]) for each in entries if each["name"] == "bees"]
+    assert acts == [
+        ("class 2 merged into 0", "bees", "boss"),
+        (f"merge {merge['merge_id']} taken back", "bees", "boss"),
+        ("class 2 merged into 1", "bees", "boss"),
+        (f"merge {merge['merge_id'] + 2} taken back", "bees", "boss"),
+        ("pool deleted", "bees", "boss"),
+        ("pool deleted", "bees", "boss"),
+    ]

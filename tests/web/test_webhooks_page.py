@@ -118,6 +118,17 @@ class TestWithAccounts:
         assert f'href="{PAGE}"' in boss
         assert f'href="{PAGE}"' not in ada
 
+    def test_webhooks_that_come_and_go_are_in_the_audit(self, app: FastAPI, services: Services) -> None:
+        boss = as_person(app, services, "boss")
+        assert boss.post(PAGE, data=FORM).status_code == 201
+        assert boss.post(f"{PAGE}/1/delete", follow_redirects=False).status_code == 303
+        assert boss.post(f"/api/v1{PAGE}", json=FORM).status_code == 201
+        assert boss.delete(f"/api/v1{PAGE}/2").status_code == 204
+        entries = boss.get("/api/v1/audit").json()["items"][:4]
+
+        acts = [(each["action"], each["name"], each["actor"]) for each in reversed(entries)]
+        assert acts == [(f"webhook {n} {act}", "digits", "boss") for n in (1, 2) for act in ("registered", "deleted")]
+
 
 def test_the_list_of_pools_says_how_far_the_goals_are(
     client: TestClient, services: Services, digits: Pool, ada: Person

@@ -1,5 +1,6 @@
 """The classes of a pool: merges of them, examples of them, and the pictures of the guideline that explains them."""
 
+import datetime as dt
 import hashlib
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from app.web.api.pool_schemas import (
     MergeIn,
     MergeOut,
 )
-from app.web.edge.auth import InAdmin, ensure_annotator, get_admin, get_caller
+from app.web.edge.auth import InAdmin, ensure_actor, ensure_annotator, get_admin, get_caller
 from app.web.edge.deps import InServices, Now, PathId, Services, Slug
 from app.web.edge.image_urls import image_url, image_version
 from app.web.edge.multipart import read_files
@@ -78,7 +79,9 @@ def list_merges(slug: Slug, services: InServices) -> list[MergeOut]:
 
 
 @admin_router.post("/merges", status_code=201, responses=responses(409))
-def merge_classes(slug: Slug, body: MergeIn, services: InServices, admin: InAdmin, now: Now) -> MergeOut:
+def merge_classes(
+    slug: Slug, body: MergeIn, request: Request, services: InServices, admin: InAdmin, now: Now
+) -> MergeOut:
     """Merge a class into another: it has no button any more, and all its labels become labels of the other.
 
     Its index keeps its meaning. Each label is changed by an event, so the merge can be taken back. Many labels follow
@@ -86,17 +89,21 @@ def merge_classes(slug: Slug, body: MergeIn, services: InServices, admin: InAdmi
     """
     with services.database.write() as session:
         pool, annotator = get_pool(session, slug), ensure_annotator(session, admin, None, now=now)
-        merge = merging.merge_classes(session, pool, body.from_class, body.into_class, annotator, now=now)
-    return _follow(services.database, pool, merge.id)
+        by = ensure_actor(session, request, admin, as_admin=True)
+        merge = merging.merge_classes(session, pool, body.from_class, body.into_class, annotator, by=by, now=now)
+    return _follow(services.database, pool, merge.id, now=now)
 
 
 @admin_router.delete("/merges/{merge_id}", responses=responses(409))
-def take_merge_back(slug: Slug, merge_id: PathId, services: InServices, admin: InAdmin, now: Now) -> MergeOut:
+def take_merge_back(
+    slug: Slug, merge_id: PathId, request: Request, services: InServices, admin: InAdmin, now: Now
+) -> MergeOut:
     """Take a merge back: the class has its button again, and its labels, but for those that people changed since."""
     with services.database.write() as session:
         pool, annotator = get_pool(session, slug), ensure_annotator(session, admin, None, now=now)
-        merging.take_merge_back(session, pool, merge_id, annotator, now=now)
-    return _follow(services.database, pool, merge_id)
+        by = ensure_actor(session, request, admin, as_admin=True)
+        merging.take_merge_back(session, pool, merge_id, annotator, by=by, now=now)
+    return _follow(services.database, pool, merge_id, now=now)
 
 
 @admin_router.get("/guideline-pictures")
@@ -159,7 +166,7 @@ def store_picture(services: Services, slug: str, request: Request, body: bytes, 
         return guidelines.add_picture(session, pool, picture, now=now)
 
 
-def _follow(database: Database, pool: Pool, merge_id: int) -> MergeOut:
-    merging.follow(database, pool, seconds=FOLLOW_SECONDS)
+def _follow(database: Database, pool: Pool, merge_id: int, *, now: dt.datetime) -> MergeOut:
+    merging.follow(database, pool, now=now, seconds=FOLLOW_SECONDS)
     with database.read() as session:
         return MergeOut.of(merging.get_merge(session, pool, merge_id))

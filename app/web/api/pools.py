@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -13,7 +13,7 @@ from app.pools import get_pool
 from app.web.api.oracle_downloads import attachment
 from app.web.api.schemas import EventOut, Page, PoolDetail, PoolOut, RoundOut
 from app.web.api.stream import Stream, open_stream, stream_changes
-from app.web.edge.auth import InAdmin, InCaller
+from app.web.edge.auth import InAdmin, InCaller, actor_of
 from app.web.edge.deps import Cursor, InServices, Limit, Now, Slug, get_training
 from app.web.edge.problems import responses
 
@@ -40,8 +40,9 @@ def get_one_pool(slug: Slug, services: InServices, now: Now) -> PoolDetail:
 @router.delete("/{slug}", status_code=204, responses=responses(403, 404, 409))
 def delete_pool(
     slug: Slug,
+    request: Request,
     services: InServices,
-    admin: InAdmin,  # noqa: ARG001 (being admin is all)
+    admin: InAdmin,
     now: Now,
     confirm: Annotated[str, Query(description="The pool's slug once more, so that no slip deletes it.")],
 ) -> None:
@@ -49,7 +50,7 @@ def delete_pool(
 
     It answers when all is gone. The pool is out of sight at once; nobody else waits meanwhile.
     """
-    deleting.delete_pool(services.database, slug, confirm=confirm, now=now)
+    deleting.delete_pool(services.database, slug, confirm=confirm, by=actor_of(request, admin), now=now)
 
 
 @router.get("/{slug}/rounds", responses=responses(404))
@@ -117,8 +118,10 @@ def export_labels(
 @router.get("/{slug}/stream", response_class=EventSourceResponse, responses=responses(404, 429))
 @router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404, 429), deprecated=True)
 async def stream_pool(stream: Annotated[Stream, Depends(open_stream)]) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`, `features`: fetch what has
-    changed. `features` tells that the learner's look at the images has come further.
+    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`, `features`, `model`, `pool`,
+    `delivery`: fetch what has changed. `features` tells that the learner's look at the images has come further, `model`
+    that a model to take away has, `pool` that the pool has more images, another setting or a milestone, and `delivery`
+    that a webhook is to be told something.
 
     The stream ends after five minutes; browsers come again by themselves, and a script should.
     """

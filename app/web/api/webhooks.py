@@ -1,12 +1,12 @@
 """Webhooks of a pool, and what became of their deliveries. For admins."""
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from app import deliveries, webhooks
 from app.pools import get_pool
 from app.web.api.schemas import Page
 from app.web.api.webhook_schemas import DeliveryOut, WebhookChangeIn, WebhookIn, WebhookMade, WebhookOut
-from app.web.edge.auth import get_admin
+from app.web.edge.auth import InAdmin, ensure_actor, get_admin
 from app.web.edge.deps import Cursor, InServices, Limit, Now, PathId, Slug
 from app.web.edge.problems import responses
 
@@ -24,10 +24,13 @@ def list_webhooks(slug: Slug, services: InServices) -> Page[WebhookOut]:
 
 
 @router.post("", status_code=201, responses=responses(409))
-def register_webhook(slug: Slug, body: WebhookIn, response: Response, services: InServices, now: Now) -> WebhookMade:
+def register_webhook(
+    slug: Slug, body: WebhookIn, request: Request, response: Response, services: InServices, admin: InAdmin, now: Now
+) -> WebhookMade:
     """Register an address that is told what happens. The answer has its secret, which is shown this once."""
     with services.database.write() as session:
-        webhook = webhooks.register(session, get_pool(session, slug), body.url, body.events, now=now)
+        by = ensure_actor(session, request, admin, as_admin=True)
+        webhook = webhooks.register(session, get_pool(session, slug), body.url, body.events, by=by, now=now)
     response.headers["Location"] = f"/api/v1/pools/{slug}/webhooks/{webhook.id}"
     return WebhookMade.of(webhook)
 
@@ -41,10 +44,14 @@ def change_webhook(slug: Slug, webhook_id: PathId, body: WebhookChangeIn, servic
 
 
 @router.delete("/{webhook_id}", status_code=204)
-def delete_webhook(slug: Slug, webhook_id: PathId, services: InServices) -> None:
+def delete_webhook(
+    slug: Slug, webhook_id: PathId, request: Request, services: InServices, admin: InAdmin, now: Now
+) -> None:
     """Delete a webhook with its deliveries: what waits is not sent."""
     with services.database.write() as session:
-        webhooks.delete_webhook(session, webhooks.get_webhook(session, get_pool(session, slug), webhook_id))
+        by = ensure_actor(session, request, admin, as_admin=True)
+        webhook = webhooks.get_webhook(session, get_pool(session, slug), webhook_id)
+        webhooks.delete_webhook(session, webhook, by=by, now=now)
 
 
 @router.post("/{webhook_id}/test", status_code=202)
@@ -52,7 +59,8 @@ def send_test(slug: Slug, webhook_id: PathId, services: InServices, now: Now) ->
     """Send a delivery that tells of nothing. It is tried once."""
     with services.database.write() as session:
         webhook = webhooks.get_webhook(session, get_pool(session, slug), webhook_id)
-        return DeliveryOut.of(webhooks.send_test(session, webhook, now=now))
+        (delivery,) = deliveries.add(session, [webhook], "test", {}, now=now)
+        return DeliveryOut.of(delivery)
 
 
 @router.get("/{webhook_id}/deliveries")

@@ -67,13 +67,18 @@ InAdmin = Annotated[Caller, Depends(get_admin)]
 
 
 def ensure_actor(session: Session, connection: HTTPConnection, caller: Caller, *, as_admin: bool) -> Actor:
-    """The caller for the audit, checked again in the transaction in which they act on an account.
+    """The caller for the audit, checked again in the transaction in which they act.
 
     Raises:
         NotAllowed: the caller was disabled meanwhile, or only admins may do this and they are none any more.
     """
     if caller.annotator_id is not None:
         accounts.ensure_may(session, caller.annotator_id, as_admin=as_admin)
+    return actor_of(connection, caller)
+
+
+def actor_of(connection: HTTPConnection, caller: Caller) -> Actor:
+    """The caller for the audit; whoever acts checks them again."""
     return Actor(caller.annotator_id, caller.name, address_of(connection), request_id.get())
 
 

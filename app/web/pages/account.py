@@ -82,7 +82,7 @@ def show_account(
 
 @router.post("/password")
 def change_password(form: InPassword, request: Request, services: InServices, caller: InCaller, now: Now) -> Response:
-    """Set a new password. All sessions end, and this browser gets a new one."""
+    """Set a new password. All sessions end, and this browser gets a new one. Tokens for scripts go on."""
     if caller.annotator_id is None:
         return RedirectResponse("/accounts", 303)
     try:
@@ -143,7 +143,7 @@ def _change_password(
     by = Actor(account.id, account.name, address, request_id.get())
     with services.database.write() as session:
         accounts.confirm(session, account)
-        account = accounts.set_password(session, account.name, hashed, by=by, now=now)
+        account = accounts.set_password(session, account.name, hashed, keep_tokens=True, by=by, now=now)
         services.gate.open_session(session, account, response, is_https=request.url.scheme == "https", now=now)
     throttle.succeed(attempt)
     return response

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from app import deleting, guidelines, merging, own_pools
 from app.deleting import NotConfirmed
-from app.errors import AppError
+from app.errors import AppError, SettingInvalid
 from app.models import Pool
 from app.pools import get_pool
 from app.web.api.classes import FOLLOW_SECONDS, Body, store_picture
-from app.web.edge.auth import InCaller, ensure_annotator, get_admin
+from app.web.edge.auth import InAdmin, actor_of, ensure_actor, ensure_annotator, get_admin
 from app.web.edge.deps import InServices, Now, PathId, Services, Slug
 from app.web.edge.problems import retry_after
 from app.web.edge.templates import templates
@@ -76,13 +76,13 @@ def change_state(slug: Slug, request: Request, services: InServices, now: Now, s
         "archive": {"archived_at": now},
         "bring back": {"archived_at": None},
     }
-    return _act(
-        request,
-        services,
-        slug,
-        "state",
-        lambda session, pool: own_pools.change_pool(session, pool, now=now, **columns.get(state, {})),
-    )
+
+    def change(session: Session, pool: Pool) -> None:
+        if state not in columns:
+            raise SettingInvalid(f"{state[:40]!r} is no state of a pool. Say one of: {', '.join(columns)}.")
+        own_pools.change_pool(session, pool, now=now, **columns[state])
+
+    return _act(request, services, slug, "state", change)
 
 
 @router.post("/classes")
@@ -128,28 +128,30 @@ def merge_classes(
     slug: Slug,
     request: Request,
     services: InServices,
-    caller: InCaller,
+    admin: InAdmin,
     now: Now,
     from_class: Text = "",
     into_class: Text = "",
 ) -> Response:
     def merge(session: Session, pool: Pool) -> None:
-        annotator = ensure_annotator(session, caller, None, now=now)
-        merging.merge_classes(session, pool, read_class(from_class), read_class(into_class), annotator, now=now)
+        by = ensure_actor(session, request, admin, as_admin=True)
+        annotator = ensure_annotator(session, admin, None, now=now)
+        merging.merge_classes(session, pool, read_class(from_class), read_class(into_class), annotator, by=by, now=now)
 
     typed = {"from_class": from_class, "into_class": into_class}
-    return _act(request, services, slug, "merges", merge, typed, follows=True)
+    return _act(request, services, slug, "merges", merge, typed, follow_at=now)
 
 
 @router.post("/merges/{merge_id}")
 def take_merge_back(
-    slug: Slug, merge_id: PathId, request: Request, services: InServices, caller: InCaller, now: Now
+    slug: Slug, merge_id: PathId, request: Request, services: InServices, admin: InAdmin, now: Now
 ) -> Response:
     def take_back(session: Session, pool: Pool) -> None:
-        annotator = ensure_annotator(session, caller, None, now=now)
-        merging.take_merge_back(session, pool, merge_id, annotator, now=now)
+        by = ensure_actor(session, request, admin, as_admin=True)
+        annotator = ensure_annotator(session, admin, None, now=now)
+        merging.take_merge_back(session, pool, merge_id, annotator, by=by, now=now)
 
-    return _act(request, services, slug, "merges", take_back, follows=True)
+    return _act(request, services, slug, "merges", take_back, follow_at=now)
 
 
 @router.post("/pictures")
@@ -173,12 +175,14 @@ def remove_picture(slug: Slug, picture_id: PathId, request: Request, services: I
 
 
 @router.post("/deletion")
-def delete_pool(slug: Slug, request: Request, services: InServices, now: Now, confirm: Text = "") -> Response:
+def delete_pool(
+    slug: Slug, request: Request, services: InServices, admin: InAdmin, now: Now, confirm: Text = ""
+) -> Response:
     """Delete the pool, if its name in addresses was typed."""
     try:
         if confirm.strip() != slug:
             raise NotConfirmed(f"To delete this pool, type {slug}. Nothing was deleted.", slug=slug)
-        deleting.delete_pool(services.database, slug, confirm=slug, now=now)
+        deleting.delete_pool(services.database, slug, confirm=slug, by=actor_of(request, admin), now=now)
     except AppError as error:
         return _show_again(request, services, slug, Problem("deletion", error.message), error, {"confirm": confirm})
     return RedirectResponse("/", 303)
@@ -192,16 +196,19 @@ def _act(
     act: Act,
     typed: Mapping[str, str] | None = None,
     *,
-    follows: bool = False,
+    follow_at: dt.datetime | None = None,
     follow_up: str = "",
 ) -> Response:
-    """Do it in one transaction and show the page with it; or the form again, with what was typed and the reason."""
+    """Do it in one transaction and show the page with it; or the form again, with what was typed and the reason.
+
+    With `follow_at` labels follow a merge afterwards.
+    """
     try:
         with services.database.write() as session:
             pool = get_pool(session, slug)
             act(session, pool)
-        if follows:
-            merging.follow(services.database, pool, seconds=FOLLOW_SECONDS)
+        if follow_at is not None:
+            merging.follow(services.database, pool, now=follow_at, seconds=FOLLOW_SECONDS)
     except AppError as error:
         return _show_again(request, services, slug, Problem(section, error.message), error, typed)
     # Without a fragment: a browser gives the focus to what has `autofocus` only if the address names no place.

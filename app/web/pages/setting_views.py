@@ -113,7 +113,7 @@ def read_settings(pool: Pool, typed: Mapping[str, str]) -> dict[str, object]:
         ("guideline", typed["guideline"], MAX_GUIDELINE),
     ):
         if len(text) > most:
-            raise SettingInvalid(f"The {name} has {len(text):,} characters; {most:,} fit.", name=name)
+            raise SettingInvalid(f"The {name} has {len(text):,} characters; {most:,} fit. Shorten it.", name=name)
     percent = _read_number("The accuracy to reach", typed["goal_accuracy"], 0, 100)
     values: dict[str, object] = {
         "name": typed["name"].strip(),
@@ -123,7 +123,9 @@ def read_settings(pool: Pool, typed: Mapping[str, str]) -> dict[str, object]:
         "goal_accuracy": None if percent is None else percent / 100,
     }
     if can_ask_by_chance(pool):
-        values["chance_every"] = _read_whole("How often is asked by chance", typed["chance_every"], MAX_CHANCE)
+        values["chance_every"] = _read_whole(
+            "The number of questions of which one is asked by chance", typed["chance_every"], MAX_CHANCE
+        )
     return values
 
 

@@ -13,7 +13,7 @@ from app import deliveries, webhooks
 from app.errors import TooManyWebhooks, WebhookInvalid
 from app.models import Delivery, HookEvent, Webhook
 from app.pools import get_pool
-from app.web.edge.auth import get_admin
+from app.web.edge.auth import InAdmin, ensure_actor, get_admin
 from app.web.edge.deps import InServices, Now, PathId, Slug
 from app.web.edge.templates import templates
 from app.webhooks import EVENTS, MAX_WEBHOOKS
@@ -82,12 +82,15 @@ def show_webhooks(slug: Slug, request: Request, services: InServices) -> Respons
 
 
 @router.post("")
-def register_webhook(slug: Slug, form: InForm, request: Request, services: InServices, now: Now) -> Response:
+def register_webhook(
+    slug: Slug, form: InForm, request: Request, services: InServices, admin: InAdmin, now: Now
+) -> Response:
     """Register a webhook and show the page with its secret: no redirect, for nothing else ever shows it."""
     made, refusal, status = None, None, 201
     try:
         with services.database.write() as session:
-            made = webhooks.register(session, get_pool(session, slug), form.url, form.events, now=now)
+            by = ensure_actor(session, request, admin, as_admin=True)
+            made = webhooks.register(session, get_pool(session, slug), form.url, form.events, by=by, now=now)
     except (WebhookInvalid, TooManyWebhooks) as error:
         refusal, status = error.message, error.status
     with services.database.read() as session:
@@ -115,15 +118,18 @@ def resume_webhook(slug: Slug, webhook_id: PathId, services: InServices, now: No
 def send_test(slug: Slug, webhook_id: PathId, services: InServices, now: Now) -> Response:
     """Send a delivery that tells of nothing."""
     with services.database.write() as session:
-        webhooks.send_test(session, _get(session, slug, webhook_id), now=now)
+        deliveries.add(session, [_get(session, slug, webhook_id)], "test", {}, now=now)
     return _back(slug)
 
 
 @router.post("/{webhook_id}/delete")
-def delete_webhook(slug: Slug, webhook_id: PathId, services: InServices) -> Response:
+def delete_webhook(
+    slug: Slug, webhook_id: PathId, request: Request, services: InServices, admin: InAdmin, now: Now
+) -> Response:
     """Delete a webhook with its deliveries."""
     with services.database.write() as session:
-        webhooks.delete_webhook(session, _get(session, slug, webhook_id))
+        by = ensure_actor(session, request, admin, as_admin=True)
+        webhooks.delete_webhook(session, _get(session, slug, webhook_id), by=by, now=now)
     return _back(slug)
 
 
