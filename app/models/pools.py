@@ -28,6 +28,7 @@ class Pool(Base):
         CheckConstraint("chance_every > 0", name="some_are_asked_by_chance"),
         CheckConstraint("goal_labels > 0", name="a_goal_is_positive"),
         CheckConstraint("goal_accuracy > 0 AND goal_accuracy <= 1", name="a_goal_is_a_share"),
+        {"sqlite_autoincrement": True},  # an id is never reused: processes keep by it what they know of a pool
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
