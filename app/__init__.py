@@ -15,7 +15,7 @@ The map, top to bottom; imports go down only, and files of one line do not impor
     merging                                one; merges classes, and takes that back
     training, labeling, revising, oracle,  one round; ask and answer; change and undo; experiments; are labels what
     standing, adding, own_pools,           their events say; images into a pool; pools of images that people bring;
-    predicting                             trained models at work, and as files
+    predicting, previews                   trained models at work, and as files; originals as people see them
     queries, overview, annotators,         read-only answers about: a pool; all pools at a glance; the work of
     history, training_status, model_cards, annotators; one image; the status of trainers; what is to be known of a
     examples, guidelines, invitations      model; images that stand for the classes; texts with pictures for annotators;

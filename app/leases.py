@@ -38,7 +38,7 @@ from app.rounds import NewestRound
 HELD_BATCHES = 3  # the most that one annotator holds, in batches of the pool
 HELD_IMAGES = 30  # the same bound in images, where batches are small
 LONGEST_HOLD = 6  # in lease times; an older lease is left to expire
-DRAWS = 30  # positions that are tried for one image by chance, before all free images are looked through
+DRAWS = 30  # positions that are tried for one image by chance, before all images are looked through
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,14 +226,15 @@ def _count_by_chance(pool: Pool, newest: NewestRound, missing: int) -> int:
 
 
 def _draw(connection: Connection, pool: Pool, given: dict[str, Any], count: int) -> int:
-    """Claim `count` of the free images, each as likely as any other; return how many there were."""
+    """Claim `count` of the free images, each as likely as any other; return how many there were.
+
+    Drawing positions is quick while much is free. Once it is not, one look through the pool claims all that is missing.
+    """
+    one = {**given, "missing": 1}
     for drawn in range(count):
-        one = {**given, "missing": 1}
         tries = (random.randrange(pool.n_images) for _ in range(DRAWS if pool.n_images else 0))  # noqa: S311
-        if any(connection.execute(_CLAIM_AT, {**one, "at": at}).rowcount for at in tries):
-            continue
-        if not connection.execute(_CLAIM_ANY, one).rowcount:
-            return drawn
+        if not any(connection.execute(_CLAIM_AT, {**one, "at": at}).rowcount for at in tries):
+            return drawn + connection.execute(_CLAIM_ANY, {**given, "missing": count - drawn}).rowcount
     return count
 
 

@@ -22,4 +22,9 @@ WAITING_LOGINS = 30  # for a hash, each in one of THREADS: three seconds' work
 QUEUED_ORACLE_RUNS = 50  # of a quarter of a minute each
 QUEUED_MODELS = 20  # networks to train, of a minute each or more
 
+PREVIEWS_AT_ONCE = 2  # each with its original in memory, of 50 MB at most, and a process that decodes it
+WAITING_PREVIEWS = 40  # each in one of THREADS
+PREVIEW_SECONDS = 5.0  # the longest that one waits for its turn
+PREVIEW_BYTES = 32_000_000  # of previews that are kept: some hundreds
+
 DECODERS = 2  # processes that decode pictures which are sent; each starts with the first one

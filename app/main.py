@@ -21,6 +21,7 @@ from app.loops import BackgroundLoop
 from app.pictures import Decoders
 from app.pools import Pools
 from app.predicting import Predictors
+from app.previews import Previews
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
 from app.web import api, pages
@@ -74,6 +75,7 @@ def create_app(
         pace=Pace(),
         metrics=Metrics(database),
         decoders=Decoders(DECODERS),
+        previews=Previews(),
         predictors=Predictors(),
         deliverer=deliverer,
         examples=Examples(),
@@ -119,4 +121,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services.merger.stop()
     services.feed.stop()
     services.decoders.close()
+    services.previews.close()
     services.database.close()

@@ -1,7 +1,7 @@
 """Pools of images that people bring: made empty, and filled afterwards."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,17 +9,18 @@ from sqlalchemy.orm import Session
 
 from app import milestones
 from app.changes import Change, note
-from app.errors import ClassesInvalid, NotFound, SizeInvalid
+from app.errors import ClassesInvalid, NotFound, SettingInvalid, SizeInvalid
 from app.guidelines import check_guideline
 from app.learning.learner import LabeledImages
 from app.learning.names import LearnerName, Strategy
-from app.models import Pool
+from app.models import MAX_DESCRIPTION, MAX_GUIDELINE, Pool
 from app.pools import check_name, check_names, insert_round_0, read_known
 
 DATASET = "own"  # the name of where the images come from: nowhere that could be read again
 SIDES = range(8, 65)  # pixels: what learners see
 N_CLASSES = range(2, 1001)
 MAX_CLASS_NAME = 100
+CHANCE_EVERY = range(1, 1001)  # one question in so many may be drawn by chance
 ASKED_BY_CHANCE = 10  # one question in so many, if nothing else is said
 
 
@@ -50,6 +51,7 @@ def create_pool(session: Session, spec: OwnPoolSpec, *, filled: bool, now: dt.da
     Raises:
         SlugTaken, SlugInvalid, NameInvalid, ClassesInvalid
         SizeInvalid: learners take 8 to 64 pixels a side.
+        SettingInvalid: the description is too long, or `chance_every` is out of bounds.
     """
     check_names(session, spec.slug, spec.name)
     classes = check_classes(spec.classes)
@@ -60,6 +62,7 @@ def create_pool(session: Session, spec: OwnPoolSpec, *, filled: bool, now: dt.da
             height=spec.height,
             width=spec.width,
         )
+    _check_settings(DATASET, {"description": spec.description, "chance_every": spec.chance_every})
     pool = Pool(
         slug=spec.slug,
         name=spec.name,
@@ -87,6 +90,26 @@ def create_pool(session: Session, spec: OwnPoolSpec, *, filled: bool, now: dt.da
         start_rounds(session, pool, now=now)
         mark_filled(session, pool, now=now)
     return pool
+
+
+def can_ask_by_chance(dataset: str) -> bool:
+    """Whether questions by chance tell anything: pools of a data set have test images for that."""
+    return dataset == DATASET
+
+
+def _check_settings(dataset: str, values: Mapping[str, Any]) -> None:
+    for name, most in (("description", MAX_DESCRIPTION), ("guideline", MAX_GUIDELINE)):
+        length = len(values.get(name) or "")
+        if length > most:
+            raise SettingInvalid(f"The {name} has {length:,} characters; {most:,} fit.", name=name)
+    every = values.get("chance_every")
+    if every is not None and not can_ask_by_chance(dataset):
+        raise SettingInvalid("A pool of a data set has test images, so it asks nothing by chance.", name="chance_every")
+    if every is not None and every not in CHANCE_EVERY:
+        raise SettingInvalid(
+            f"One question in {CHANCE_EVERY[0]} to {CHANCE_EVERY[-1]:,} is drawn by chance, or none.",
+            name="chance_every",
+        )
 
 
 def check_classes(names: Sequence[str]) -> list[str]:
@@ -122,8 +145,10 @@ def change_pool(session: Session, pool: Pool, *, now: dt.datetime, **values: Any
 
     Raises:
         NameInvalid, GuidelineInvalid
+        SettingInvalid: a text is too long; `chance_every` is out of bounds, or the pool is one of a data set.
     """
     pool = session.get_one(Pool, pool.id)
+    _check_settings(pool.dataset, values)
     if "name" in values:
         check_name(values["name"])
     if "guideline" in values:

@@ -1,7 +1,8 @@
 """Trained models as what predicts: from the database, or from one file that needs neither a database nor TensorFlow.
 
-The file is a zip with the ending .inkling: model.json (classes, the shape of images and how pictures are brought to it,
-what it was trained on, and a hash of each other file), network.keras (which Keras reads alone, too) and CARD.md.
+The file is a zip with the ending .inkling: model.json (classes, and which of them each output of the network counts
+for; the shape of images, and how pictures are brought to it; what it was trained on; a hash of each other file),
+network.keras (which Keras reads alone, too) and CARD.md.
 """
 
 import hashlib
@@ -16,15 +17,18 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy.orm import Session
+import numpy as np
 
 from app import trained_models
 from app.accuracy import Accuracy
+from app.db import Database
 from app.errors import ModelDamaged
 from app.learning.forward import Forward, NetworkDamaged, read_network
 from app.learning.learner import Float32, Images
+from app.merges import Merges, read_merges
 from app.model_cards import get_accuracy, write_card
 from app.models import Pool, TrainedModel
+from app.pools import get_pool
 from app.zips import ZipStream
 
 ENDING = ".inkling"
@@ -41,13 +45,15 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, LookupError, Value
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A model that predicts. `classes` are those that it knows: the pool may have got more since.
+    """A model that predicts. `classes` are those that it tells apart: the pool may have got more since.
 
-    `model_id` is its number in the database that it comes from.
+    `counts_for` says of each output of the network which of `classes` it counts for, as an index into them: classes
+    that were merged share one. `model_id` is its number in the database that it comes from.
     """
 
     model_id: int
     classes: tuple[str, ...]
+    counts_for: tuple[int, ...]
     network: Forward
 
     @property
@@ -58,20 +64,22 @@ class Predictor:
 
     def predict(self, images: Images) -> Float32:
         """The probabilities (M, K) of the classes for images uint8 (M, *image_shape)."""
-        return self.network.predict(images)
+        found = self.network.predict(images)  # (M, outputs)
+        if self.counts_for == tuple(range(len(self.classes))):
+            return found
+        summed = np.zeros((len(found), len(self.classes)), np.float32)  # (M, K)
+        for output, value in enumerate(self.counts_for):
+            summed[:, value] += found[:, output]
+        return summed
 
 
-def make_predictor(pool: Pool, model: TrainedModel, content: bytes) -> Predictor:
-    """What predicts with the file of a model as Keras wrote it.
+def make_predictor(pool: Pool, merges: Merges, model: TrainedModel, content: bytes) -> Predictor:
+    """What predicts with the file of a model as Keras wrote it, by the classes of the pool with these merges.
 
     Raises:
         ModelDamaged: the file is not what was stored.
     """
-    try:
-        network = read_network(content)
-    except NetworkDamaged as error:
-        raise ModelDamaged(f"Model {model.id} of {pool.name} is damaged: {error}.", model_id=model.id) from error
-    return Predictor(model.id, tuple(pool.classes[: network.n_classes]), network)
+    return _name_outputs(pool, merges, model, _read_network(pool, model, content))
 
 
 class Predictors:
@@ -81,37 +89,69 @@ class Predictors:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, Predictor] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Forward] = OrderedDict()  # by the id of the model, which is never reused
+        self._keeping = threading.Lock()  # never held for long
+        self._predicting = threading.Lock()
 
-    def get_newest(self, session: Session, pool: Pool) -> Predictor:
-        """
+    def get_newest(self, database: Database, slug: str) -> Predictor:
+        """The newest model of a pool, with its classes as they are named and merged now.
+
+        No session is open while a network is built. Two threads may both build one; both are the same.
+
         Raises:
-            NotFound: none is trained.
+            NotFound: there is no such pool, or none of its models is trained.
             ModelDamaged: its file is not what was stored.
         """
-        model = trained_models.get_newest_done(session, pool)
-        with self._lock:
-            if model.id not in self._kept:
-                self._kept[model.id] = make_predictor(pool, model, trained_models.read_content(session, model))
-            self._kept.move_to_end(model.id)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-            return self._kept[model.id]
+        with database.read() as session:
+            pool = get_pool(session, slug)
+            model = trained_models.get_newest_done(session, pool)
+            merges = read_merges(session, pool)
+            network = self._find(model.id)
+            content = b"" if network is not None else trained_models.read_content(session, model)
+        if network is None:
+            network = _read_network(pool, model, content)
+            self._keep(model.id, network)
+        return _name_outputs(pool, merges, model, network)
 
     def predict(self, predictor: Predictor, images: Images) -> Float32:
         """As the predictor does, when no other thread predicts."""
-        with self._lock:
+        with self._predicting:
             return predictor.predict(images)
 
+    def _find(self, model_id: int) -> Forward | None:
+        with self._keeping:
+            if model_id in self._kept:
+                self._kept.move_to_end(model_id)
+            return self._kept.get(model_id)
 
-def pack_model(pool: Pool, model: TrainedModel, content: bytes, predictions: bytes) -> bytes:
+    def _keep(self, model_id: int, network: Forward) -> None:
+        with self._keeping:
+            self._kept[model_id] = network
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+
+def _read_network(pool: Pool, model: TrainedModel, content: bytes) -> Forward:
+    try:
+        return read_network(content)
+    except NetworkDamaged as error:
+        raise ModelDamaged(f"Model {model.id} of {pool.name} is damaged: {error}.", model_id=model.id) from error
+
+
+def _name_outputs(pool: Pool, merges: Merges, model: TrainedModel, network: Forward) -> Predictor:
+    values = [merges.resolve(value) for value in range(network.n_classes)]
+    told = sorted(set(values))  # one of them may be newer than the model: another class was merged into it
+    classes = tuple(pool.classes[value] for value in told)
+    return Predictor(model.id, classes, tuple(map(told.index, values)), network)
+
+
+def pack_model(pool: Pool, merges: Merges, model: TrainedModel, content: bytes, predictions: bytes) -> bytes:
     """The one file with all that predicting needs, from a model's row, its `.keras` file and its predictions.
 
     Raises:
         ModelDamaged: the `.keras` file is not what was stored.
     """
-    predictor = make_predictor(pool, model, content)
+    predictor = make_predictor(pool, merges, model, content)
     files = {NETWORK: content, CARD: write_card(pool, model, predictions).encode()}
     about = _describe(pool, model, predictor) | {"files": {name: _hash(each) for name, each in files.items()}}
     text = json.dumps(about, ensure_ascii=False, indent=2).encode()
@@ -135,7 +175,8 @@ def open_model(content: bytes, name: str) -> Predictor:
         wrong = [each for each, found in files.items() if _hash(found) != about["files"][each]]
         if wrong:
             raise ModelDamaged(f"{name} is damaged: its part {wrong[0]} is not what was written. Export it again.")
-        return Predictor(about["model"], tuple(about["classes"]), read_network(files[NETWORK]))
+        named = tuple(about["classes"]), tuple(about["counts_for"])
+        return Predictor(about["model"], *named, read_network(files[NETWORK]))
     except _DAMAGE as error:
         raise ModelDamaged(f"{name} is no model of Inkling, or is damaged ({error}). Export it again.") from error
 
@@ -148,6 +189,7 @@ def _describe(pool: Pool, model: TrainedModel, predictor: Predictor) -> dict[str
         "pool": {"slug": pool.slug, "name": pool.name, "data": pool.dataset_description},
         "model": model.id,
         "classes": list(predictor.classes),
+        "counts_for": list(predictor.counts_for),
         "input": {"height": height, "width": width, "channels": channels, "values": "0 to 255", "fitting": FITTING},
         "labels": {"human": model.n_human, "oracle": model.n_oracle, "machine": model.n_machine},
         "accuracy": _describe_accuracy(get_accuracy(model), model),

@@ -60,8 +60,16 @@ class Trainer:
         """Train what is due, or else count one round's test images; return whether there was anything to do."""
         with self._database.read() as session:
             pools = session.scalars(select(Pool).where(IS_FILLED).order_by(Pool.id)).all()
+        self._forget_all_but({pool.id for pool in pools})
         found = [self._train_if_due(pool) for pool in pools]  # all of them: each pool gets its turn
         return any(found) or self._count_test()
+
+    def _forget_all_but(self, pool_ids: set[int]) -> None:
+        """Drop what is kept of pools that are gone."""
+        self._prepared = {key: each for key, each in self._prepared.items() if key[0] in pool_ids}
+        for kept in (self._arrays, self._retry_at, self._count_at):
+            for pool_id in kept.keys() - pool_ids:
+                del kept[pool_id]
 
     def _train_if_due(self, pool: Pool) -> bool:
         if time.monotonic() < self._retry_at.get(pool.id, 0.0):

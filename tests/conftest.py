@@ -87,6 +87,7 @@ def application_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("application") / "inkling.db"
     app = create_app(make_settings(url_of(path)))
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
     return path
 
@@ -146,6 +147,7 @@ def app(settings: Settings) -> Iterator[FastAPI]:
     app = create_app(settings)
     yield app
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
 
 

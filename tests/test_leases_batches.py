@@ -1,5 +1,9 @@
 """How many images come where nobody says how many, and why none came."""
 
+import random
+
+from sqlalchemy import event
+
 from app.db import Database
 from app.leases import Shortage
 from app.models import Annotator, Pool
@@ -111,3 +115,24 @@ def test_a_shortage_of_ones_own_making_is_told(database: Database, ada: Annotato
 
     assert ask(database, pool, ada).shortage == Shortage(unlabeled=3, with_others=0, skipped=3, next_free_at=None)
     assert [image.position for image in ask(database, pool, ben).images] == [1, 2]
+
+
+def test_at_the_end_of_a_pool_one_look_through_it_claims_all_that_is_asked_by_chance(
+    database: Database, ada: Annotator, ben: Annotator
+) -> None:
+    pool = add_pool(database, n_images=800, learner="graph")  # which asks by chance until it has looked at them
+    random.seed(0)
+    left = [17, 400, 600, 799]
+    answer(database, pool, ben, image_ids(database, pool, [at for at in range(800) if at not in left]))
+    looks = list[str]()
+
+    def note(*given: object) -> None:
+        if "random()" in str(given[2]):
+            looks.append(str(given[2]))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    images = ask(database, pool, ada, 3).images
+
+    assert len({image.position for image in images} & set(left)) == len(images) == 3
+    assert {image.asked_by for image in images} == {"chance"}
+    assert len(looks) == 1

@@ -21,6 +21,7 @@ def test_a_new_database_gets_its_first_pool_from_the_settings(tmp_path: Path) ->
     app = create_app(settings)
     pool = TestClient(app, base_url="http://localhost").get("/api/v1/pools/digits").json()
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
 
     assert (pool["counts"]["images"], pool["batch_size"], pool["strategy"]) == (30, 4, "margin")
@@ -30,6 +31,7 @@ def test_a_pool_that_is_there_keeps_the_settings_of_its_making(settings: Setting
     app = create_app(settings.model_copy(update={"pool_size": 30, "batch_size": 99}))
     pool = TestClient(app, base_url="http://localhost").get("/api/v1/pools/digits").json()
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
 
     assert (pool["counts"]["images"], pool["batch_size"]) == (60, 10)
@@ -45,6 +47,7 @@ def test_a_start_that_fails_leaves_a_database_that_the_next_one_can_use(tmp_path
     app = create_app(make_settings(url))
     assert len(TestClient(app, base_url="http://localhost").get("/api/v1/pools").json()["items"]) == 1
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
 
 

@@ -12,10 +12,12 @@ from sqlalchemy import Connection, create_engine, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
 from app.db import Database
+from app.deleting import delete_pool
 from app.errors import KeyReused
 from app.models import Annotator, Base, Pool
 
 from .factories import (
+    NOW,
     add_account,
     add_annotator,
     add_pool,
@@ -198,6 +200,18 @@ def test_a_database_of_the_first_version_goes_on_working(old: Database) -> None:
     assert rows_of(old, "label") == []
     with pytest.raises(KeyReused):
         skip(old, pool, ada, 3, key="key one")
+
+
+def test_the_id_of_a_pool_is_above_any_before_in_an_old_database_too(old: Database) -> None:
+    with old.write() as session:
+        session.execute(text(OLD_ROWS[0].replace("(1, 'patterns'", "(7, 'others'")))
+    old.migrate()
+    assert rows_of(old, "pool", "id") == [(1,), (7,)]
+
+    newer = add_pool(old, slug="newer")
+    delete_pool(old, "newer", now=NOW)
+
+    assert (newer.id, add_pool(old, slug="newest").id) == (8, 9)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE label_event SET value = 0 WHERE id = 1", "DELETE FROM label_event"])

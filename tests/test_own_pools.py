@@ -12,16 +12,16 @@ from app import rounds
 from app.adding import Added, NewImage, Quota, add_images
 from app.db import Database
 from app.deleting import SILENT, discard_dead
-from app.errors import ClassesInvalid, NotFound, PoolFull, SizeInvalid, SlugTaken, SplitFixed
+from app.errors import ClassesInvalid, NotFound, PoolFull, SettingInvalid, SizeInvalid, SlugTaken, SplitFixed
 from app.models import Annotator, Blob, Image, Label, LabelEvent, Lease, Pool, Round, Split
-from app.own_pools import OwnPoolSpec, create_pool, mark_filled, start_rounds
+from app.own_pools import OwnPoolSpec, change_pool, create_pool, mark_filled, start_rounds
 from app.pools import get_pool
 from app.preparing import find_pools_to_prepare, prepare_pool
 from app.queries import list_pools
 from app.trainer import Trainer
 from app.verify import verify_pool
 
-from .factories import NOW, add_annotator, answer, ask, ask_and_answer, newest_round
+from .factories import NOW, add_annotator, add_pool, answer, ask, ask_and_answer, newest_round
 
 LATER = NOW + dt.timedelta(hours=1)
 
@@ -261,3 +261,22 @@ def test_before_the_learner_has_looked_all_come_by_chance_and_of_a_few_images_it
     assert find_pools_to_prepare(database) == ["bees"]
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Label)) == 0
+
+
+@pytest.mark.parametrize("every", [0, -1, 1001])
+def test_how_often_is_asked_by_chance_has_one_bound(database: Database, every: int) -> None:
+    with pytest.raises(SettingInvalid, match="One question in 1 to 1,000 is drawn by chance, or none"):
+        make(database, chance_every=every)
+    pool = make(database)
+    with pytest.raises(SettingInvalid, match="One question in 1 to 1,000"), database.write() as session:
+        change_pool(session, pool, chance_every=every, now=NOW)
+    with pytest.raises(SettingInvalid, match="1,001 characters; 1,000 fit"), database.write() as session:
+        change_pool(session, pool, description="x" * 1001, now=NOW)
+
+
+def test_a_pool_of_a_data_set_asks_nothing_by_chance(database: Database) -> None:
+    pool = add_pool(database)
+    with database.write() as session:
+        assert change_pool(session, pool, chance_every=None, now=NOW).chance_every is None
+    with pytest.raises(SettingInvalid, match="has test images"), database.write() as session:
+        change_pool(session, pool, chance_every=10, now=NOW)

@@ -4,7 +4,10 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,15 @@ import pytest
 
 from app.db import Database
 from app.errors import ModelDamaged, NotFound
-from app.models import Pool
+from app.learning.learner import Float32
+from app.merges import read_merges
+from app.models import Annotator, Pool
+from app.own_pools import add_classes, rename_class
 from app.predicting import Predictors, open_model, pack_model
 from app.settings import ROOT
 
 from .factories.making import add_pool
+from .factories.merged import merge
 from .factories.networks import draw_row, make_network
 from .factories.trained import add_model, get_model_row
 
@@ -41,7 +48,9 @@ def bees(database: Database) -> Pool:
 def pack(database: Database, pool: Pool, **values: object) -> bytes:
     model_id = add_model(database, pool, **{"content": make_network(4, 4, 1, 4)} | values)
     row = get_model_row(database, model_id)
-    return pack_model(pool, row, row.content or b"", row.predictions or b"")
+    with database.read() as session:
+        merges = read_merges(session, pool)
+    return pack_model(pool, merges, row, row.content or b"", row.predictions or b"")
 
 
 def test_a_packed_model_predicts_by_the_names_of_the_classes(database: Database, bees: Pool) -> None:
@@ -75,7 +84,9 @@ def test_the_file_tells_all_that_is_known_of_the_model(database: Database, bees:
 
 def pack_again(database: Database, pool: Pool) -> bytes:
     row = get_model_row(database, 1)
-    return pack_model(pool, row, row.content or b"", row.predictions or b"")
+    with database.read() as session:
+        merges = read_merges(session, pool)
+    return pack_model(pool, merges, row, row.content or b"", row.predictions or b"")
 
 
 def test_no_database_and_no_tensorflow_is_needed(database: Database, bees: Pool, tmp_path: Path) -> None:
@@ -121,18 +132,68 @@ def test_a_pool_that_got_classes_since_predicts_those_that_the_model_knows(datab
 
 def test_the_newest_model_is_read_once_and_again_when_there_is_a_newer_one(database: Database, bees: Pool) -> None:
     predictors = Predictors()
-    with database.read() as session, pytest.raises(NotFound, match="has no model yet"):
-        predictors.get_newest(session, bees)
+    with pytest.raises(NotFound, match="has no model yet"):
+        predictors.get_newest(database, "bees")
     add_model(database, bees, content=make_network(4, 4, 1, 4))
-    with database.read() as session:
-        first = predictors.get_newest(session, bees)
-        assert predictors.get_newest(session, bees) is first
+    first = predictors.get_newest(database, "bees")
+    assert predictors.get_newest(database, "bees").network is first.network
     add_model(database, bees, content=make_network(4, 4, 1, 4))
-    with database.read() as session:
-        assert predictors.get_newest(session, bees).model_id == first.model_id + 1
+    assert predictors.get_newest(database, "bees").model_id == first.model_id + 1
 
 
 def test_a_stored_model_that_is_damaged_is_named(database: Database, bees: Pool) -> None:
     add_model(database, bees)
-    with database.read() as session, pytest.raises(ModelDamaged, match="Model 1 of Bees is damaged"):
-        Predictors().get_newest(session, bees)
+    with pytest.raises(ModelDamaged, match="Model 1 of Bees is damaged"):
+        Predictors().get_newest(database, "bees")
+
+
+def test_a_class_has_the_name_of_today(database: Database, bees: Pool) -> None:
+    predictors = Predictors()
+    add_model(database, bees, content=make_network(4, 4, 1, 4))
+    predictors.get_newest(database, "bees")
+    with database.write() as session:
+        rename_class(session, bees, 1, "hornet")
+
+    assert predictors.get_newest(database, "bees").classes == ("bee", "hornet", "fly", "花")
+
+
+def test_a_merged_class_counts_for_the_one_that_it_was_merged_into(
+    database: Database, bees: Pool, ada: Annotator
+) -> None:
+    predictors, images = Predictors(), np.stack([draw_row(row) for row in range(4)])
+    add_model(database, bees, content=make_network(4, 4, 1, 4))
+    apart = predictors.get_newest(database, "bees").predict(images)
+    with database.write() as session:
+        bees = add_classes(session, bees, ["insect"])  # the model does not know it
+    merge(database, bees, ada, 2, 0)
+    merge(database, bees, ada, 3, 4)
+    merged = predictors.get_newest(database, "bees")
+
+    assert merged.classes == ("bee", "wasp", "insect")
+    together = np.stack([apart[:, 0] + apart[:, 2], apart[:, 1], apart[:, 3]], axis=1)
+    np.testing.assert_array_equal(merged.predict(images), together)
+    opened = open_model(pack_again(database, bees), "bees.inkling")
+    assert opened.classes == merged.classes
+    np.testing.assert_array_equal(opened.predict(images), together)
+
+
+def test_a_model_is_found_while_another_request_predicts(database: Database, bees: Pool) -> None:
+    predictors, begun, go_on = Predictors(), threading.Event(), threading.Event()
+    add_model(database, bees, content=make_network(4, 4, 1, 4))
+    known = predictors.get_newest(database, "bees")
+
+    def wait(x: Float32) -> Float32:
+        begun.set()
+        assert go_on.wait(60)
+        return x
+
+    slow = replace(known, network=replace(known.network, layers=(wait, *known.network.layers)))
+    with ThreadPoolExecutor(2) as threads:
+        predicting = threads.submit(predictors.predict, slow, np.stack([draw_row(0)]))
+        assert begun.wait(60)
+        try:
+            found = threads.submit(predictors.get_newest, database, "bees").result(timeout=30)
+        finally:
+            go_on.set()
+        assert predicting.result().shape == (1, 4)
+    assert found == known

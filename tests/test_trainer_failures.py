@@ -1,5 +1,7 @@
 """A training that fails is told and written down, keeps the labels, and goes on when the fault is over."""
 
+import gc
+
 import numpy as np
 import pytest
 from sqlalchemy import func, select, update
@@ -7,9 +9,11 @@ from sqlalchemy import func, select, update
 from app import rounds
 from app.changes import Change
 from app.db import Database
+from app.deleting import delete_pool
 from app.learning.softmax import State
 from app.models import Annotator, FailedRound, Label, Pool, Round
 from app.trainer import Trainer
+from app.training import PreparedPool
 from app.verify import verify_pool
 
 from .factories.acts import ask, ask_and_answer, ids_of
@@ -180,3 +184,22 @@ def test_a_reason_however_long_is_kept_in_part(database: Database, pool: Pool) -
         rounds.record_failure(session, pool, 1, "x" * 5000, now=NOW)
 
     assert len(failed_rounds(database)[0][2]) == 1000
+
+
+def test_what_is_kept_of_a_pool_that_was_deleted_is_dropped_and_never_another_pools(
+    database: Database, ada: Annotator, trainer: Trainer
+) -> None:
+    gone = add_pool(database, slug="gone")
+    ask_and_answer(database, gone, ada)
+    while trainer.run_one():
+        pass
+    delete_pool(database, "gone", now=NOW)
+    pool = add_pool(database, slug="another", seed=5)  # as many images and classes
+    assert pool.id > gone.id
+    ask_and_answer(database, pool, ada)
+    while trainer.run_one():
+        pass
+
+    assert newest_round(database, pool).number == 1
+    assert verify_pool(database, pool, lambda _number, _last: None).difference is None
+    assert {each.pool.id for each in gc.get_objects() if isinstance(each, PreparedPool)} == {pool.id}

@@ -17,6 +17,7 @@ from app.cli.child import end_with_parent, give_way, start_writer
 from app.cli.console import failures_in_words, notes, open_database, screen
 from app.cli.predicting import predict
 from app.db import Database
+from app.merges import read_merges
 from app.model_cards import TESTED_ON, get_accuracy, write_card
 from app.models import Pool, TrainedModel
 from app.pools import get_pool
@@ -87,7 +88,8 @@ def export_model(
             pool, model = _find(session, slug, model_id)
             network = trained_models.read_content(session, model)
             predictions = trained_models.read_predictions(session, model)
-        content = network if file.suffix == ".keras" else pack_model(pool, model, network, predictions)
+            merges = read_merges(session, pool)
+        content = network if file.suffix == ".keras" else pack_model(pool, merges, model, network, predictions)
         file.write_bytes(content)
         if card is not None:
             card.write_text(write_card(pool, model, predictions), encoding="utf-8")

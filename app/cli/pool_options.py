@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.learning.names import LEARNERS, PAPERS, STRATEGIES, LearnerName, Strategy
+from app.own_pools import CHANCE_EVERY
 from app.settings import Source
 
 
@@ -90,7 +91,11 @@ Validation = Annotated[
 ChanceEvery = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=0, help="One question in N is drawn by chance; 0 is none.", rich_help_panel=OF_SOURCE
+        metavar="N",
+        min=0,
+        max=CHANCE_EVERY[-1],
+        help="One question in N is drawn by chance; 0 is none.",
+        rich_help_panel=OF_SOURCE,
     ),
 ]
 Description = Annotated[

@@ -17,6 +17,7 @@ from app import predicting, trained_models
 from app.cli.console import failures_in_words, notes, open_database, screen
 from app.errors import FileMissing, FileUnreadable, PictureRefused
 from app.export.tables import CsvRows
+from app.merges import read_merges
 from app.pictures import Decoders
 from app.pools import get_pool
 from app.predicting import Predictor
@@ -58,7 +59,8 @@ def _open(model: str, model_id: int | None) -> Predictor:
             found = trained_models.get_newest_done(session, pool)
         else:
             found = trained_models.get_model(session, pool, model_id)
-        return predicting.make_predictor(pool, found, trained_models.read_content(session, found))
+        content = trained_models.read_content(session, found)
+        return predicting.make_predictor(pool, read_merges(session, pool), found, content)
 
 
 def _predict_all(predictor: Predictor, paths: list[Path]) -> Iterator[Row]:

@@ -124,6 +124,12 @@ class PoolFull(AppError):
     status = 409
 
 
+class TooManyPreviews(AppError):
+    """More previews are asked for than can be made; the context says how many seconds to wait."""
+
+    status = 503
+
+
 class PoolPaused(AppError):
     """Whoever leads the pool has paused it: it asks nobody."""
 

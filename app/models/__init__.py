@@ -22,13 +22,15 @@ from app.models.base import (
 )
 from app.models.classes import ClassMerge, GuidelinePicture
 from app.models.labels import Answer, Autolabel, Label, LabelEvent, Lease, Skip
-from app.models.pools import IS_FILLED, Blob, FeaturePart, FeatureSet, Image, Pool
+from app.models.pools import IS_FILLED, MAX_DESCRIPTION, MAX_GUIDELINE, Blob, FeaturePart, FeatureSet, Image, Pool
 from app.models.rounds import ChangeRow, FailedRound, OracleRun, RankedImage, Round, TrainedModel, TrainerStatus
 from app.models.webhooks import MAX_URL_LENGTH, Delivery, Webhook
 
 __all__ = [
     "IS_FILLED",
     "LOCAL",
+    "MAX_DESCRIPTION",
+    "MAX_GUIDELINE",
     "MAX_URL_LENGTH",
     "ORACLE",
     "AccessToken",

@@ -9,6 +9,8 @@ from sqlalchemy.types import String
 from app.learning.names import LEARNERS, STRATEGIES, LearnerName, Strategy
 from app.models.base import Base, Split, one_of
 
+MAX_DESCRIPTION, MAX_GUIDELINE = 1000, 20_000  # characters
+
 
 class Pool(Base):
     """One set of images to label, with the strategy that chooses what is asked next.
@@ -28,6 +30,7 @@ class Pool(Base):
         CheckConstraint("chance_every > 0", name="some_are_asked_by_chance"),
         CheckConstraint("goal_labels > 0", name="a_goal_is_positive"),
         CheckConstraint("goal_accuracy > 0 AND goal_accuracy <= 1", name="a_goal_is_a_share"),
+        {"sqlite_autoincrement": True},  # an id is never reused: processes keep by it what they know of a pool
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -46,13 +49,13 @@ class Pool(Base):
     batch_size: Mapped[int]
     queue_size: Mapped[int]
     answers_wanted: Mapped[int] = mapped_column(default=1)  # how many annotators are to answer each image
-    description: Mapped[str | None] = mapped_column(String(1000))
+    description: Mapped[str | None] = mapped_column(String(MAX_DESCRIPTION))
     created_at: Mapped[dt.datetime]
     archived_at: Mapped[dt.datetime | None]
     class_order: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))  # of the buttons; null: by index
     n_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of the originals
     chance_every: Mapped[int | None]  # one question in so many is drawn by chance; null: none
-    guideline: Mapped[str | None] = mapped_column(String(20_000))
+    guideline: Mapped[str | None] = mapped_column(String(MAX_GUIDELINE))
     goal_labels: Mapped[int | None]
     goal_accuracy: Mapped[float | None]
     # When each was noticed, which is once; another goal, or further images, may be reached again.

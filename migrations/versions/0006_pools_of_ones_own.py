@@ -112,6 +112,7 @@ def _make_pool_anew(*, wide: bool) -> None:
         *(sa.CheckConstraint(rule, name=op.f(f"ck_pool_{name}")) for name, rule in checks.items()),
         sa.PrimaryKeyConstraint("id", name="pk_pool"),
         sa.UniqueConstraint("slug", name="uq_pool_slug"),
+        sqlite_autoincrement=wide,  # SQLite goes on from the highest id that is copied
     )
     values: dict[str, sa.ColumnClause[Any]] = {column.name: sa.column(column.name) for column in kept}
     if wide:

@@ -41,8 +41,9 @@ def test_colours_and_questions_by_chance_can_be_left_out(client: TestClient) -> 
         ({"side": "many"}, "The pixels a side are a number from 8 to 64."),
         ({"side": "500"}, "A learner cannot see 500 × 500 pixels."),
         ({"side": "9" * 5000}, "A learner cannot see 9999 × 9999 pixels."),
-        ({"chance": "0"}, "One question in 1 to 9,999 is drawn by chance."),
-        ({"chance": "-3"}, "One question in 1 to 9,999 is drawn by chance."),
+        ({"chance": "0"}, "One question in 1 to 1,000 is drawn by chance, or none."),
+        ({"chance": "-3"}, "One question in 1 to 1,000 is drawn by chance, or none."),
+        ({"chance": "1001"}, "One question in 1 to 1,000 is drawn by chance, or none."),
     ],
 )
 def test_what_is_no_pool_is_said_and_nothing_is_lost(client: TestClient, changes: dict[str, str], message: str) -> None:

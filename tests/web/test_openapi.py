@@ -131,6 +131,7 @@ def closed_app(closed_settings: Settings) -> Iterator[FastAPI]:
     enter_trainer(app.state.services.database)
     yield app
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
 
 

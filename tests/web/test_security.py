@@ -44,6 +44,7 @@ def test_a_name_that_the_settings_allow_is_answered(settings: Settings) -> None:
     assert client.get("/healthz").status_code == 200
     assert client.get("/healthz", headers={"host": "other.example"}).status_code == 421
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
 
 
@@ -154,6 +155,7 @@ def test_a_lower_limit_for_labels_is_that_of_all_bodies(settings: Settings) -> N
 
     assert client.post(LEASES, content=b" " * 1025, headers=JSON).status_code == 413
     app.state.services.decoders.close()
+    app.state.services.previews.close()
     app.state.services.database.close()
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Response
 
 from app import queries
-from app.rendering import as_png, as_webp, preview_shape
+from app.rendering import as_png, as_webp
 from app.web.api.pool_schemas import ImageOut
 from app.web.edge.auth import InAdmin, InCaller, get_caller
 from app.web.edge.deps import InServices, PathId
@@ -37,7 +37,7 @@ def get_image(image_id: PathId, services: InServices, caller: InCaller, v: str |
 @router.get(
     "/images/{image_id}.webp",
     response_class=Response,
-    responses=responses(401, 404, 422, ok={"content": {"image/webp": {}}, "description": "The preview"}),
+    responses=responses(401, 404, 422, 503, ok={"content": {"image/webp": {}}, "description": "The preview"}),
 )
 def get_preview(
     image_id: PathId,
@@ -52,11 +52,9 @@ def get_preview(
     """
     with services.database.read() as session:
         image = queries.get_pixels(session, image_id, with_held_out=caller.is_admin)
-        blob = queries.find_blob(session, image.sha256, with_content=True)
-    pixels = image.pixels
-    if blob is not None:
-        pixels = services.decoders.decode(blob.content, preview_shape(blob.width, blob.height, side)).pixels
-    return _picture(as_webp(pixels), "image/webp", v == image_version(image.sha256))
+        blob = queries.find_blob(session, image.sha256)
+    content = as_webp(image.pixels) if blob is None else services.previews.get(services.database, blob, side)
+    return _picture(content, "image/webp", v == image_version(image.sha256))
 
 
 @router.get(

@@ -7,16 +7,16 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app.learning.names import LearnerName, Strategy
 from app.merging import MergeView
-from app.models import Blob, GuidelinePicture, Image, Pool, Split
-from app.own_pools import ASKED_BY_CHANCE, MAX_CLASS_NAME, N_CLASSES, SIDES
+from app.models import MAX_DESCRIPTION, MAX_GUIDELINE, Blob, GuidelinePicture, Image, Pool, Split
+from app.own_pools import ASKED_BY_CHANCE, CHANCE_EVERY, MAX_CLASS_NAME, N_CLASSES, SIDES
 from app.pools import MAX_NAME_LENGTH, SLUG
 from app.web.api.schemas import Strict
 from app.web.edge.image_urls import guideline_picture_url, image_url
 
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CLASS_NAME)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
-Description = Annotated[str, StringConstraints(max_length=1000)]
-Guideline = Annotated[str, StringConstraints(max_length=20_000)]
+Description = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION)]
+Guideline = Annotated[str, StringConstraints(max_length=MAX_GUIDELINE)]
 ClassIndex = Annotated[int, Field(ge=0, lt=N_CLASSES[-1])]
 
 
@@ -42,8 +42,8 @@ class PoolIn(Strict):
     batch_size: int = Field(default=10, ge=1, le=1000, description="New labels that make a round due.")
     chance_every: int | None = Field(
         default=ASKED_BY_CHANCE,
-        ge=1,
-        le=1000,
+        ge=CHANCE_EVERY[0],
+        le=CHANCE_EVERY[-1],
         description="One question in so many is drawn by chance, to tell how good the model is; null: none.",
     )
     description: Description | None = None
@@ -58,7 +58,10 @@ class PoolChangeIn(Strict):
     goal_labels: int | None = Field(default=None, ge=1)
     goal_accuracy: float | None = Field(default=None, gt=0, le=1)
     chance_every: int | None = Field(
-        default=None, ge=1, le=1000, description="One question in so many is drawn by chance from now on; null: none."
+        default=None,
+        ge=CHANCE_EVERY[0],
+        le=CHANCE_EVERY[-1],
+        description="One question in so many is drawn by chance from now on; null: none. Only in pools of one's own.",
     )
     is_archived: bool = False
     is_paused: bool = False

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from app import predicting, trained_models
 from app.errors import PictureRefused
+from app.merges import read_merges
 from app.pools import get_pool
 from app.predicting import Predictor
 from app.web.api.oracle_downloads import attachment
@@ -50,6 +51,8 @@ class RefusedOut(BaseModel):
 class PredictionOut(BaseModel):
     """One file. `probabilities` are by the classes' names, the likeliest first; they are not calibrated.
 
+    A class that was merged counts for the one that it was merged into.
+
     Either `refused` is null, or all the others but the name are.
     """
 
@@ -86,7 +89,8 @@ def download_newest_model(slug: Slug, services: InServices) -> Response:
         model = trained_models.get_newest_done(session, pool)
         content = trained_models.read_content(session, model)
         predictions = trained_models.read_predictions(session, model)
-    packed = predicting.pack_model(pool, model, content, predictions)
+        merges = read_merges(session, pool)
+    packed = predicting.pack_model(pool, merges, model, content, predictions)
     headers = attachment(f"{slug}-model-{model.id}{predicting.ENDING}")
     return Response(packed, media_type="application/octet-stream", headers=headers)
 
@@ -100,8 +104,7 @@ def predict(
     top: Annotated[int | None, Query(ge=1, le=1000, description="Only so many classes an image.")] = None,
 ) -> PredictionsOut:
     """Say which class each image has by the newest model. A file that is no picture is named, and the others count."""
-    with services.database.read() as session:
-        predictor = services.predictors.get_newest(session, get_pool(session, slug))
+    predictor = services.predictors.get_newest(services.database, slug)
     files = read_files(request.headers.get("content-type", ""), body, max_files=MAX_IMAGES)
     return PredictionsOut(model_id=predictor.model_id, images=_predict(services, predictor, files, top))
 

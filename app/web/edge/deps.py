@@ -19,6 +19,7 @@ from app.models import Pool
 from app.pictures import Decoders
 from app.pools import SLUG, Pools
 from app.predicting import Predictors
+from app.previews import Previews
 from app.rounds import NewestRound
 from app.settings import Settings
 from app.supervisor import TrainerSupervisor
@@ -48,6 +49,7 @@ class Services:
     pace: Pace
     metrics: Metrics
     decoders: Decoders
+    previews: Previews
     predictors: Predictors
     deliverer: Deliverer
     examples: Examples

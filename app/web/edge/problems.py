@@ -104,7 +104,7 @@ def _path_with_query(request: Request) -> str:
 
 def _wants_page(request: Request) -> bool:
     is_api = request.url.path.startswith("/api/")
-    is_picture = request.url.path.endswith(".png")
+    is_picture = request.url.path.endswith((".png", ".webp"))
     return not is_api and not is_picture and "text/html" in request.headers.get("accept", "")
 
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import own_pools
-from app.errors import AppError, ClassesInvalid, NameInvalid, SettingInvalid, SizeInvalid
+from app.errors import AppError, ClassesInvalid, NameInvalid, SizeInvalid
 from app.models import Pool
-from app.own_pools import ASKED_BY_CHANCE, N_CLASSES, SIDES, OwnPoolSpec
+from app.own_pools import ASKED_BY_CHANCE, CHANCE_EVERY, N_CLASSES, SIDES, OwnPoolSpec
 from app.pools import get_pool
 from app.web.api.own_pools import FILES_A_REQUEST
 from app.web.edge.auth import get_admin
@@ -40,10 +40,15 @@ class NewPoolPage:
         """The least and the most pixels a side."""
         return SIDES[0], SIDES[-1]
 
+    @property
+    def chances(self) -> tuple[int, int]:
+        """One question in at least, and in at most, so many."""
+        return CHANCE_EVERY[0], CHANCE_EVERY[-1]
+
     def read(self) -> OwnPoolSpec:
         """
         Raises:
-            NameInvalid, ClassesInvalid, SizeInvalid, SettingInvalid: what the form says is no pool.
+            NameInvalid, ClassesInvalid, SizeInvalid: what the form says is no pool.
         """
         slug = as_slug(self.name)
         if not slug:
@@ -53,8 +58,7 @@ class NewPoolPage:
             raise ClassesInvalid("Name two classes at least, one a line.")
         if not self.side.isdecimal():
             raise SizeInvalid(f"The pixels a side are a number from {SIDES[0]} to {SIDES[-1]}.")
-        if not re.fullmatch(r"\d{0,4}", self.chance) or self.chance == "0":
-            raise SettingInvalid("One question in 1 to 9,999 is drawn by chance. Leave it empty for none.")
+        chance = int(self.chance[:6]) if self.chance.isdecimal() else 0  # which is refused, as is any other text
         side = int(self.side[:4])
         return OwnPoolSpec(
             slug=slug,
@@ -63,7 +67,7 @@ class NewPoolPage:
             height=side,
             width=side,
             channels=3 if self.colours else 1,
-            chance_every=int(self.chance) if self.chance else None,
+            chance_every=chance if self.chance else None,
         )
 
 

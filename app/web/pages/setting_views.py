@@ -7,16 +7,14 @@ from app import guidelines, merging
 from app.errors import SettingInvalid
 from app.guidelines import MAX_PICTURES
 from app.merging import MergeView
-from app.models import GuidelinePicture, Pool
-from app.own_pools import MAX_CLASS_NAME
+from app.models import MAX_DESCRIPTION, MAX_GUIDELINE, GuidelinePicture, Pool
+from app.own_pools import CHANCE_EVERY, MAX_CLASS_NAME, can_ask_by_chance
 from app.pools import MAX_NAME_LENGTH, get_pool
 from app.web.edge.deps import Services
 from app.web.edge.image_urls import guideline_picture_url
 from app.web.pages.guideline_views import BlockView, view_guideline
 
-MAX_DESCRIPTION, MAX_GUIDELINE = 1000, 20_000
 MAX_GOAL = 10**9
-MAX_CHANCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,8 @@ class SettingsPage:
     max_pictures: int
     max_name: int
     max_class_name: int
+    max_description: int
+    max_guideline: int
     preview: Sequence[BlockView]
     is_preview: bool
     done: str
@@ -94,6 +94,8 @@ def build_page(
             max_pictures=MAX_PICTURES,
             max_name=MAX_NAME_LENGTH,
             max_class_name=MAX_CLASS_NAME,
+            max_description=MAX_DESCRIPTION,
+            max_guideline=MAX_GUIDELINE,
             preview=view_guideline(slug, blocks),
             is_preview=is_preview,
             done=done,
@@ -106,14 +108,8 @@ def read_settings(pool: Pool, typed: Mapping[str, str]) -> dict[str, object]:
     """The columns of a pool from a form; what is empty is null.
 
     Raises:
-        SettingInvalid: a text is too long, or a number is none or out of its bounds.
+        SettingInvalid: a number is none or out of its bounds.
     """
-    for name, text, most in (
-        ("description", typed["description"], MAX_DESCRIPTION),
-        ("guideline", typed["guideline"], MAX_GUIDELINE),
-    ):
-        if len(text) > most:
-            raise SettingInvalid(f"The {name} has {len(text):,} characters; {most:,} fit. Shorten it.", name=name)
     percent = _read_number("The accuracy to reach", typed["goal_accuracy"], 0, 100)
     values: dict[str, object] = {
         "name": typed["name"].strip(),
@@ -122,16 +118,11 @@ def read_settings(pool: Pool, typed: Mapping[str, str]) -> dict[str, object]:
         "goal_labels": _read_whole("The number of labels to reach", typed["goal_labels"], MAX_GOAL),
         "goal_accuracy": None if percent is None else percent / 100,
     }
-    if can_ask_by_chance(pool):
+    if can_ask_by_chance(pool.dataset):
         values["chance_every"] = _read_whole(
-            "The number of questions of which one is asked by chance", typed["chance_every"], MAX_CHANCE
+            "The number of questions of which one is asked by chance", typed["chance_every"], CHANCE_EVERY[-1]
         )
     return values
-
-
-def can_ask_by_chance(pool: Pool) -> bool:
-    """Whether questions by chance tell anything: pools of a data set have test images for that."""
-    return pool.dataset == "own"
 
 
 def move_class(buttons: Sequence[int], move: str) -> list[int]:
