@@ -101,7 +101,7 @@ def _check_settings(dataset: str, values: Mapping[str, Any]) -> None:
     for name, most in (("description", MAX_DESCRIPTION), ("guideline", MAX_GUIDELINE)):
         length = len(values.get(name) or "")
         if length > most:
-            raise SettingInvalid(f"The {name} has {length:,} characters; {most:,} fit.", name=name)
+            raise SettingInvalid(f"The {name} has {length:,} characters; {most:,} fit. Shorten it.", name=name)
     every = values.get("chance_every")
     if every is not None and not can_ask_by_chance(dataset):
         raise SettingInvalid("A pool of a data set has test images, so it asks nothing by chance.", name="chance_every")

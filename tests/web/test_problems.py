@@ -69,6 +69,7 @@ def test_every_route_with_a_parameter_knows_what_is_not_there_in_the_one_shape(
         "classes": {"names": ["moth"]},
         "{index}": {"name": "moth"},
         "class-order": {"order": [0, 1]},
+        "merges": {"from_class": 0, "into_class": 1},
         "webhooks": {"url": "https://example.org/", "events": ["round_stored"]},
     }
     for path, operations in documented(app):

@@ -117,6 +117,8 @@ def list_pictures(slug: Slug, services: InServices) -> list[GuidelinePictureOut]
 @admin_router.post("/guideline-pictures", status_code=201, responses=responses(413, 415), openapi_extra=PICTURE_BODY)
 def add_picture(slug: Slug, request: Request, body: Body, services: InServices, now: Now) -> GuidelinePictureOut:
     """Upload a picture for the guideline, as one part of multipart/form-data. It is scaled down and encoded anew."""
+    with services.database.read() as session:
+        get_pool(session, slug)  # where there is none, nothing is decoded
     return GuidelinePictureOut.of(store_picture(services, slug, request, body, now), slug)
 
 
