@@ -168,6 +168,11 @@ def open_model(content: bytes, name: str) -> Predictor:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
+            if ABOUT not in file.namelist() and "config.json" in file.namelist():
+                raise ModelDamaged(
+                    f"{name} is a network for Keras, which knows no classes. Take the file {ENDING} of the page Take "
+                    "away, or of `inkling model export`."
+                )
             about = json.loads(file.read(ABOUT))
             if about["format"] > FORMAT:
                 raise ModelDamaged(f"{name} was written by a newer Inkling ({about['made_by']}). Install that version.")

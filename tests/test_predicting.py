@@ -197,3 +197,10 @@ def test_a_model_is_found_while_another_request_predicts(database: Database, bee
             go_on.set()
         assert predicting.result().shape == (1, 4)
     assert found == known
+
+
+def test_the_network_alone_is_told_from_the_file_that_predicts(database: Database, bees: Pool) -> None:
+    with zipfile.ZipFile(io.BytesIO(pack(database, bees))) as file:
+        network = file.read("network.keras")
+    with pytest.raises(ModelDamaged, match=r"model-1\.keras is a network for Keras, .* Take the file \.inkling"):
+        open_model(network, "model-1.keras")

@@ -34,6 +34,7 @@ class LabelPage:
     """
 
     pool: PoolDetail
+    description: str | None
     asked: str
     are_digits: bool
     keys: Mapping[int, str]
@@ -64,6 +65,7 @@ def show_label_page(slug: Slug, request: Request, services: InServices, caller: 
     in_order = sorted(keys.values()) if are_digits(classes) else [keys[index] for index in buttons if index in keys]
     page = LabelPage(
         pool=PoolDetail.of_view(view, training),
+        description=view.pool.description,
         asked=describe_asked(view.pool),
         are_digits=are_digits(classes),
         keys=keys,
