@@ -154,10 +154,12 @@ function offerDrop() {
   const zone = findIn(place, "[data-drop]");
   for (const field of findAllIn(zone, "[data-files], [data-folder]")) {
     const input = /** @type {HTMLInputElement} */ (field);
-    input.addEventListener("change", () => {
+    const take = () => {
       bringing.add([...input.files ?? []].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
       input.value = "";
-    });
+    };
+    input.addEventListener("change", take);
+    if (input.files?.length) take(); // they were chosen before this script was there
   }
   findIn(zone, "[data-cancel]").addEventListener("click", () => bringing.cancel());
   zone.addEventListener("dragover", (event) => {
