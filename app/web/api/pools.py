@@ -118,10 +118,8 @@ def export_labels(
 @router.get("/{slug}/stream", response_class=EventSourceResponse, responses=responses(404, 429))
 @router.get("/{slug}/events", response_class=EventSourceResponse, responses=responses(404, 429), deprecated=True)
 async def stream_pool(stream: Annotated[Stream, Depends(open_stream)]) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`, `features`, `model`, `pool`,
-    `delivery`: fetch what has changed. `features` tells that the learner's look at the images has come further, `model`
-    that a model to take away has, `pool` that the pool has more images, another setting or a milestone, and `delivery`
-    that a webhook is to be told something.
+    """Server-sent events `round` (with its number), `labels`, `due`, `leases`, `training`, `features`: fetch what has
+    changed. `features` tells that the learner's look at the images has come further.
 
     The stream ends after five minutes; browsers come again by themselves, and a script should.
     """
