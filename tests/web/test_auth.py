@@ -129,7 +129,9 @@ def test_a_stranger_with_a_made_up_token_does_nothing(
 def test_every_page_leads_a_browser_to_the_login_and_back(app: FastAPI) -> None:
     client = browser(app)
     pages = [path for method, path in routes_of(app) if method == "GET" and not path.startswith("/api/")]
-    pages = [path for path in pages if path not in ANYBODY_MAY and not path.endswith((".png", ".webp", ".json", "/metrics"))]
+    pages = [
+        path for path in pages if path not in ANYBODY_MAY and not path.endswith((".png", ".webp", ".json", "/metrics"))
+    ]
 
     assert len(pages) >= 8
     for path in pages:
