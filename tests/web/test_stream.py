@@ -96,7 +96,7 @@ def test_the_address_of_earlier_versions_still_streams_and_is_called_deprecated(
     with httpx2.stream("GET", f"{server}{POOL}/events", timeout=60) as response:
         assert next(response.iter_lines()) == "event: round"
 
-    paths = httpx2.get(f"{server}/api/v1/openapi.json").json()["paths"]
+    paths = httpx2.get(f"{server}/api/v1/openapi.json", timeout=60).json()["paths"]
     operations = {what: paths[f"/api/v1/pools/{{slug}}/{what}"]["get"] for what in ("stream", "events")}
     assert {what: operation.get("deprecated", False) for what, operation in operations.items()} == {
         "stream": False,
