@@ -133,8 +133,8 @@ async def add_images(
 ) -> UploadOut:
     """Add images: PNG, JPEG, WebP, TIFF, BMP, GIF, or zip and tar archives of them, as parts `files`.
 
-    What is no image is named and refused; the others stand. The same bytes twice are one image. They are asked once
-    they are part of a round.
+    What is no image is named and refused; the others stand. The same bytes twice are one image. Chance may
+    ask them at once; the learner chooses among them from the next round on.
     """
     pool = await run_in_threadpool(_read_pool, services, slug)
     async with request.form(max_files=FILES_A_REQUEST, max_fields=1) as form:
